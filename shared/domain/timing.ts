@@ -1,0 +1,62 @@
+/** Every duration that a rule of Muster depends on, in seconds. One value, handed to the core; clocks are never scaled. */
+export interface Timing {
+  /** Two stamps closer than this may have happened in either order (W). EC2 stamps events with whole seconds. */
+  orderingWindowSeconds: number;
+  /** How long EC2's answers may lag behind what happened (S); AWS advises to back off up to five minutes: ec2/latest/devguide/eventual-consistency.html */
+  stalenessSeconds: number;
+  /** LaunchTime and a `pending` stamp this close belong to the same start. */
+  epochToleranceSeconds: number;
+  /** Events stamped further ahead of our clock than this are not believed. */
+  futureToleranceSeconds: number;
+  /** Events stamped longer ago than this change nothing; below the 30 days for which ended instances are kept. */
+  oldestEventSeconds: number;
+  /** Ended instances are kept this long. */
+  keepTerminatedSeconds: number;
+  /** From "running, and known to Muster" to discovered-only. */
+  enrollmentDeadlineSeconds: number;
+  /** Instances first seen by a sweep get up to this much more, by hash, so that a new account does not fall due at once. */
+  sweepGraceSeconds: number;
+  /** From the launch request to `pending`; nothing is sent after it. */
+  launchToPendingSeconds: number;
+  /** From the launch request to `running`. */
+  launchToRunningSeconds: number;
+  /** An instance that no complete sweep saw for this long ends a withheld mass removal. */
+  massRemovalReleaseSeconds: number;
+  /** How often agents check in. */
+  checkinIntervalSeconds: number;
+  /** Agents' and servers' clocks may differ by this much. */
+  clockSkewSeconds: number;
+  /** An enrollment key enrolls instances at most this long after their pendingTime, unless it names them. */
+  enrollmentWindowSeconds: number;
+  /** When a doubtful answer is asked again; after the last, the sweep decides. */
+  verifyRetrySeconds: readonly number[];
+  /** A record whose deadline could not be handled is put off by this. */
+  putOffSeconds: number;
+  /** A refused agent is noted on its instance's record at most this often. */
+  attemptNoteSeconds: number;
+}
+
+export const defaultTiming: Timing = Object.freeze({
+  orderingWindowSeconds: 2,
+  stalenessSeconds: 300,
+  epochToleranceSeconds: 10,
+  futureToleranceSeconds: 300,
+  oldestEventSeconds: 25 * 86_400,
+  keepTerminatedSeconds: 30 * 86_400,
+  enrollmentDeadlineSeconds: 900,
+  sweepGraceSeconds: 1800,
+  launchToPendingSeconds: 300,
+  launchToRunningSeconds: 900,
+  massRemovalReleaseSeconds: 3600,
+  checkinIntervalSeconds: 60,
+  clockSkewSeconds: 300,
+  enrollmentWindowSeconds: 900,
+  verifyRetrySeconds: [2, 8, 32],
+  putOffSeconds: 300,
+  attemptNoteSeconds: 3600,
+});
+
+/** An agent is silent after four intervals and twenty seconds of running without a word. */
+export function silentAfterSeconds(timing: Timing): number {
+  return 4 * timing.checkinIntervalSeconds + 20;
+}
