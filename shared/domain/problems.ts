@@ -5,7 +5,10 @@
 export const problems = {
   // the request itself
   malformed_request: { title: 'The request is not of the expected shape', todo: 'Compare it with docs/api.md.' },
-  body_too_large: { title: 'The request body is too large', todo: 'Send at most 64 KiB; an enrollment at most 16 KiB.' },
+  body_too_large: {
+    title: 'The request body is too large',
+    todo: 'Send at most 64 KiB; an enrollment at most 16 KiB.',
+  },
   unsupported_media_type: {
     title: 'The content type is not the one this route takes',
     todo: 'Enroll with application/jose, all else with application/json.',
@@ -17,53 +20,120 @@ export const problems = {
   busy: { title: 'Too much at once', todo: 'Try again after retryAfterSeconds.' },
 
   // the signed enrollment request
-  malformed_jws: { title: 'The request is no compact JWS of the expected form', todo: 'Sign it as docs/identity.md says.' },
-  unsupported_algorithm: { title: 'The JWS names another algorithm or type', todo: 'Use alg EdDSA and the documented typ.' },
+  malformed_jws: {
+    title: 'The request is no compact JWS of the expected form',
+    todo: 'Sign it as docs/identity.md says.',
+  },
+  unsupported_algorithm: {
+    title: 'The JWS names another algorithm or type',
+    todo: 'Use alg EdDSA and the documented typ.',
+  },
   weak_key: { title: 'The key proves nothing', todo: 'Make a new Ed25519 key on the instance.' },
   private_key_exposed: { title: 'The request carries a private key', todo: 'That key is burnt: make a new one.' },
-  bad_signature: { title: 'The signature does not fit the key', todo: 'Sign the bytes that are sent, with the key that is named.' },
+  bad_signature: {
+    title: 'The signature does not fit the key',
+    todo: 'Sign the bytes that are sent, with the key that is named.',
+  },
   wrong_audience: { title: 'The request was made for another deployment', todo: 'Check the agent’s Muster address.' },
   clock_skew: { title: 'The two clocks differ by more than five minutes', todo: 'Set the instance’s clock.' },
 
   // the identity document
-  malformed_document: { title: 'The identity document is not of the expected form', todo: 'Send what IMDS returned, unchanged.' },
-  malformed_signature: { title: 'The document’s signature is not of the expected form', todo: 'Send what IMDS returned, unchanged.' },
+  malformed_document: {
+    title: 'The identity document is not of the expected form',
+    todo: 'Send what IMDS returned, unchanged.',
+  },
+  malformed_signature: {
+    title: 'The document’s signature is not of the expected form',
+    todo: 'Send what IMDS returned, unchanged.',
+  },
   unsupported_signature: { title: 'This kind of signature is not accepted', todo: 'Send IMDS’s rsa2048 form.' },
-  document_mismatch: { title: 'The document is not the one that was signed', todo: 'Send the document and signature of one reading.' },
-  untrusted_signer: { title: 'The signer is not AWS’s key for the document’s region', todo: 'Read the document anew from IMDS.' },
+  document_mismatch: {
+    title: 'The document is not the one that was signed',
+    todo: 'Send the document and signature of one reading.',
+  },
+  untrusted_signer: {
+    title: 'The signer is not AWS’s key for the document’s region',
+    todo: 'Read the document anew from IMDS.',
+  },
   invalid_signature: { title: 'The document’s signature does not verify', todo: 'Read the document anew from IMDS.' },
-  unknown_region: { title: 'No key is known for this region', todo: 'Add the region’s certificate; see docs/identity.md.' },
+  unusable_anchors: {
+    title: 'The anchors given cannot be used',
+    todo: 'Compare them with docs/identity.md; test anchors need EC2 on loopback.',
+  },
+  unknown_region: {
+    title: 'No key is known for this region',
+    todo: 'Add the region’s certificate; see docs/identity.md.',
+  },
 
   // the decision
-  account_not_registered: { title: 'The account or region is not registered', todo: 'Register it in the stack’s parameters.' },
-  proof_not_allowed: { title: 'Policy does not take this kind of proof here', todo: 'Send iid-rsa2048, or allow the kind.' },
-  stale_document: { title: 'The document is from before the last start', todo: 'Read the document anew from IMDS and try again.' },
+  account_not_registered: {
+    title: 'The account or region is not registered',
+    todo: 'Register it in the stack’s parameters.',
+  },
+  proof_not_allowed: {
+    title: 'Policy does not take this kind of proof here',
+    todo: 'Send iid-rsa2048, or allow the kind.',
+  },
+  stale_document: {
+    title: 'The document is from before the last start',
+    todo: 'Read the document anew from IMDS and try again.',
+  },
   document_from_future: { title: 'The document is newer than what EC2 said', todo: 'Try again shortly.' },
-  instance_not_described: { title: 'EC2 has not confirmed the instance yet', todo: 'Try again after retryAfterSeconds.' },
+  instance_not_described: {
+    title: 'EC2 has not confirmed the instance yet',
+    todo: 'Try again after retryAfterSeconds.',
+  },
   instance_not_running: { title: 'The instance is not pending or running', todo: 'Enroll when it runs.' },
-  grant_missing: { title: 'No document alone ever enrolls', todo: 'Give the instance an enrollment key, or launch it with Muster.' },
-  grant_unknown: { title: 'The grant is not one of Muster’s', todo: 'Check the grant’s id; it may have been revoked and removed.' },
-  grant_invalid: { title: 'The grant’s signature does not fit', todo: 'Check that the seed belongs to the grant’s id.' },
+  grant_missing: {
+    title: 'No document alone ever enrolls',
+    todo: 'Give the instance an enrollment key, or launch it with Muster.',
+  },
+  grant_unknown: {
+    title: 'The grant is not one of Muster’s',
+    todo: 'Check the grant’s id; it may have been revoked and removed.',
+  },
+  grant_invalid: {
+    title: 'The grant’s signature does not fit',
+    todo: 'Check that the seed belongs to the grant’s id.',
+  },
   grant_revoked: { title: 'The enrollment key was revoked', todo: 'Issue another with muster key create.' },
   grant_expired: { title: 'The grant is past its time', todo: 'Issue another, or launch again.' },
   grant_used_up: { title: 'The enrollment key has no uses left', todo: 'Issue another with more uses.' },
-  grant_out_of_scope: { title: 'The enrollment key is not for this instance', todo: 'Widen its scope, or issue one that fits.' },
-  grant_of_other_instance: { title: 'The launch’s grant is for another instance', todo: 'Use it on the instance that launch made.' },
+  grant_out_of_scope: {
+    title: 'The enrollment key is not for this instance',
+    todo: 'Widen its scope, or issue one that fits.',
+  },
+  grant_of_other_instance: {
+    title: 'The launch’s grant is for another instance',
+    todo: 'Use it on the instance that launch made.',
+  },
   enrollment_window_closed: {
     title: 'The instance is older than the enrollment key’s window',
     todo: 'Issue a key that names this instance.',
   },
-  launched_by_muster: { title: 'Muster launched this instance: it enrolls with its launch’s grant', todo: 'Use the grant in its user data.' },
+  launched_by_muster: {
+    title: 'Muster launched this instance: it enrolls with its launch’s grant',
+    todo: 'Use the grant in its user data.',
+  },
   ambiguous_launch: { title: 'Two instances fit this launch', todo: 'Decide which to keep; both are marked surplus.' },
-  already_enrolled: { title: 'Another agent is enrolled on this instance', todo: 'Release it, or open a re-enrollment.' },
-  key_bound_elsewhere: { title: 'This key belongs to another instance', todo: 'An image was made with the key inside: remove it there.' },
+  already_enrolled: {
+    title: 'Another agent is enrolled on this instance',
+    todo: 'Release it, or open a re-enrollment.',
+  },
+  key_bound_elsewhere: {
+    title: 'This key belongs to another instance',
+    todo: 'An image was made with the key inside: remove it there.',
+  },
   key_denied: { title: 'This key was released or blocked', todo: 'Make a new key on the instance.' },
   refused: { title: 'Refused', todo: 'An operator can look up the reference.' },
   retry: { title: 'Not yet', todo: 'Try again after retryAfterSeconds.' },
 
   // after enrollment
   agent_unknown: { title: 'No agent is enrolled with this key', todo: 'Enroll first.' },
-  stale_sequence: { title: 'A later request of this agent was already applied', todo: 'Read the answer’s seq and go on from there.' },
+  stale_sequence: {
+    title: 'A later request of this agent was already applied',
+    todo: 'Read the answer’s seq and go on from there.',
+  },
   body_hash_mismatch: { title: 'The token was made for another body', todo: 'Hash the bytes that are sent.' },
 
   // what operators ask for
@@ -71,10 +141,16 @@ export const problems = {
   not_managed: { title: 'The instance has no agent', todo: 'Enroll it first.' },
   not_running: { title: 'The instance does not run', todo: 'Start it first.' },
   not_implemented: { title: 'This Muster cannot do that yet', todo: 'See docs/api.md for what it can.' },
-  server_busy: { title: 'The server has a launch under way or a current instance', todo: 'Wait for it, or terminate it first.' },
+  server_busy: {
+    title: 'The server has a launch under way or a current instance',
+    todo: 'Wait for it, or terminate it first.',
+  },
   already_exists: { title: 'A thing of that id exists already', todo: 'Choose another id.' },
   conflict: { title: 'The record changed meanwhile', todo: 'Read it again and decide anew.' },
-  launch_not_allowed: { title: 'The launch names what this account may not use', todo: 'See the stack’s launch parameters.' },
+  launch_not_allowed: {
+    title: 'The launch names what this account may not use',
+    todo: 'See the stack’s launch parameters.',
+  },
 
   // the command line
   usage: { title: 'The command line is not understood', todo: 'See --help.' },

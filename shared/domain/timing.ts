@@ -4,8 +4,6 @@ export interface Timing {
   orderingWindowSeconds: number;
   /** How long EC2's answers may lag behind what happened (S); AWS advises to back off up to five minutes: ec2/latest/devguide/eventual-consistency.html */
   stalenessSeconds: number;
-  /** LaunchTime and a `pending` stamp this close belong to the same start. */
-  epochToleranceSeconds: number;
   /** Events stamped further ahead of our clock than this are not believed. */
   futureToleranceSeconds: number;
   /** Events stamped longer ago than this change nothing; below the 30 days for which ended instances are kept. */
@@ -39,7 +37,6 @@ export interface Timing {
 export const defaultTiming: Timing = Object.freeze({
   orderingWindowSeconds: 2,
   stalenessSeconds: 300,
-  epochToleranceSeconds: 10,
   futureToleranceSeconds: 300,
   oldestEventSeconds: 25 * 86_400,
   keepTerminatedSeconds: 30 * 86_400,

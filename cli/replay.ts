@@ -1,0 +1,117 @@
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { Command } from 'commander';
+import type { InstanceKey } from '#shared/domain/instance.ts';
+import { isEc2State } from '#shared/domain/instance.ts';
+import { type Sight, transitionTime } from '#shared/domain/merge-describe.ts';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/notification.ts';
+import { Problem } from '#shared/domain/problems.ts';
+import { type Case, newCase, type Recorded, replay, summarize } from '#shared/domain/replay.ts';
+import { type Instant, parseTime } from '#shared/domain/time.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+
+/** `muster replay TIMELINE.jsonl`: recorded observations through the pure core; exit 2 and the line's number if one is bad. */
+export function replayCommand(): Command {
+  return new Command('replay')
+    .description('feed a recorded timeline through the rules and print what the records would say')
+    .argument('<timeline>', 'a JSON Lines file, or - for standard input')
+    .action(async (timeline: string) => {
+      const input = timeline === '-' ? process.stdin : createReadStream(timeline);
+      for (const line of await replayLines(createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))) {
+        process.stdout.write(`${line}\n`);
+      }
+    });
+}
+
+/** One JSON line per case, in the order in which the cases first appear. Throws Problem `bad_line` with its number. */
+export async function replayLines(lines: AsyncIterable<string> | Iterable<string>): Promise<string[]> {
+  const cases = new Map<string, Case>();
+  let number = 0;
+  for await (const line of lines) {
+    number += 1;
+    if (line.trim() === '') continue;
+    const recorded = readLine(line, number);
+    const state = cases.get(recorded.case) ?? newCase(recorded.case);
+    cases.set(recorded.case, state);
+    replay(state, recorded, defaultTiming);
+  }
+  return [...cases.values()].map((state) => JSON.stringify(summarize(state)));
+}
+
+function readLine(line: string, number: number): Recorded {
+  try {
+    return readRecorded(JSON.parse(line));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Problem('bad_line', `line ${number}: ${why}`, { line: number });
+  }
+}
+
+type Json = Record<string, unknown>;
+
+function readRecorded(json: Json): Recorded {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error('not a JSON object');
+  if (typeof json.case !== 'string') throw new Error('"case" is missing');
+  const head = { case: json.case, receivedAt: readTime(json, 'receivedAt') };
+  switch (json.observe) {
+    case 'event':
+      if (typeof json.event !== 'object' || json.event === null) throw new Error('"event" is missing');
+      return { ...head, observe: 'event', event: json.event };
+    case 'describe':
+      return { ...head, observe: 'describe', ...readDescribe(json) };
+    case 'enroll':
+    case 'checkin':
+      return { ...head, observe: json.observe, key: readKey(json) };
+    case 'time':
+      return { ...head, observe: 'time' };
+    default:
+      throw new Error('"observe" is none of event, describe, enroll, checkin, time');
+  }
+}
+
+function readTime(json: Json, field: string): Instant {
+  const instant = parseTime(json[field]);
+  if (instant === undefined) throw new Error(`"${field}" is no RFC 3339 time`);
+  return instant;
+}
+
+function readPair(json: Json): { account: string; region: string } {
+  const { account, region } = json;
+  if (!isAccount(account)) throw new Error('"account" is not twelve digits');
+  if (!isRegion(region)) throw new Error('"region" is none');
+  return { account, region };
+}
+
+function readKey(json: Json): InstanceKey {
+  if (!isInstanceId(json.instanceId)) throw new Error('"instanceId" is none');
+  return { ...readPair(json), instanceId: json.instanceId };
+}
+
+function readDescribe(json: Json): Omit<Extract<Recorded, { observe: 'describe' }>, 'case' | 'receivedAt' | 'observe'> {
+  const pair = readPair(json);
+  const sentAt = readTime(json, 'sentAt');
+  if (typeof json.complete !== 'boolean') throw new Error('"complete" is neither true nor false');
+  if (!Array.isArray(json.instances)) throw new Error('"instances" is no list');
+  const sights = json.instances.map((instance) => readSight(instance as Json, pair, sentAt));
+  return { ...pair, sentAt, complete: json.complete, sights };
+}
+
+/** An instance as DescribeInstances returns it: InstanceId, State.Name, LaunchTime, StateTransitionReason, StateReason. */
+function readSight(json: Json, pair: { account: string; region: string }, sentAt: Instant): Sight {
+  if (typeof json !== 'object' || json === null) throw new Error('an instance is no object');
+  const state = (json.State as Json | undefined)?.Name;
+  if (!isInstanceId(json.InstanceId)) throw new Error('an "InstanceId" is none');
+  if (!isEc2State(state)) throw new Error('a "State.Name" is none of EC2’s');
+  const reason = json.StateTransitionReason;
+  const code = (json.StateReason as Json | undefined)?.Code;
+  return {
+    ...pair,
+    instanceId: json.InstanceId,
+    state,
+    launchTime: readTime(json, 'LaunchTime'),
+    transitionAt: transitionTime(typeof reason === 'string' ? reason : undefined),
+    stateReason: typeof code === 'string' ? code : null,
+    sentAt,
+    source: 'describe',
+  };
+}

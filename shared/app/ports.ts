@@ -1,0 +1,159 @@
+import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import type { FirstTry } from '#shared/domain/first-try.ts';
+import type { Instance, InstanceKey } from '#shared/domain/instance.ts';
+import type { Launch, LaunchedSight } from '#shared/domain/launch.ts';
+import type { Server } from '#shared/domain/server.ts';
+import type { Pair } from '#shared/domain/sweep.ts';
+import type { Instant } from '#shared/domain/time.ts';
+
+/** What describe says of an instance beyond its state; kept beside the record so that events stay cheap. */
+export interface Facts extends InstanceKey {
+  imageId: string;
+  instanceType: string;
+  architecture: string | null;
+  availabilityZone: string | null;
+  subnetId: string | null;
+  vpcId: string | null;
+  privateIp: string | null;
+  publicIp: string | null;
+  instanceProfileArn: string | null;
+  clientToken: string | null;
+  amiLaunchIndex: number;
+  tags: Readonly<Record<string, string>>;
+  describedAt: Instant;
+}
+
+/** When an agent was last heard of. `seq` rises with every request of the agent's. */
+export interface Lease extends InstanceKey {
+  lastSeenAt: Instant;
+  seq: number;
+}
+
+/** Which instance a key is bound to; a denied one stays denied though the record goes. */
+export interface Binding extends InstanceKey {
+  agentId: string;
+  publicKey: string;
+  status: 'bound' | 'denied';
+  boundAt: Instant;
+  description: Readonly<Record<string, string>>;
+  version: number;
+}
+
+export type Saved<T> = { saved: true } | { saved: false; current: T | undefined };
+
+/** One record's change in a transaction: on condition that the record is still `before` (by version), or still absent. */
+export type RecordChange =
+  | { kind: 'instance'; before: Instance | undefined; after: Instance }
+  | { kind: 'server'; before: Server | undefined; after: Server }
+  | { kind: 'launch'; before: Launch | undefined; after: Launch }
+  | { kind: 'key'; before: EnrollmentKey | undefined; after: EnrollmentKey }
+  | { kind: 'binding'; before: Binding | undefined; after: Binding };
+
+export interface Page<T> {
+  items: readonly T[];
+  /** Opaque; null at the end. An empty page need not be the last. */
+  next: string | null;
+}
+export interface PageRequest {
+  size: number;
+  after: string | null;
+}
+
+export interface DueRecord {
+  /** The record behind the index entry: an instance or a launch. */
+  kind: 'instance' | 'launch';
+  instance?: InstanceKey;
+  launchId?: string;
+  due: Instant;
+}
+
+/** The records. Every write is conditional; whoever loses learns what stands there and decides anew. Reads are strongly consistent. */
+export interface Store {
+  getInstance(key: InstanceKey): Promise<Instance | undefined>;
+  getInstances(keys: readonly InstanceKey[]): Promise<Instance[]>;
+  /** Every record of a pair, with when its agents were last heard of. */
+  readPair(account: string, region: string): Promise<{ instances: Instance[]; lastHeardAt: Map<string, Instant> }>;
+  listInstances(page: PageRequest): Promise<Page<Instance>>;
+  /** The blind update; what stood in its way comes back at no read's cost (ReturnValuesOnConditionCheckFailure). */
+  tryFirst(step: FirstTry): Promise<Saved<Instance>>;
+  /** The versioned write: `after.version` is ignored and becomes `before.version + 1`. */
+  saveInstance(before: Instance | undefined, after: Instance): Promise<Saved<Instance>>;
+  /** All or nothing. False if any record has moved, or another transaction is under way. */
+  commit(changes: readonly RecordChange[]): Promise<boolean>;
+
+  getFacts(key: InstanceKey): Promise<Facts | undefined>;
+  putFacts(facts: Facts): Promise<void>;
+  getLease(key: InstanceKey): Promise<Lease | undefined>;
+  /** False if the stored lease has this `seq` or a later one. */
+  renewLease(lease: Lease): Promise<boolean>;
+  getBinding(agentId: string): Promise<Binding | undefined>;
+
+  /** Makes the pair's item on first sight; nothing is written once it is there. */
+  ensurePair(account: string, region: string): Promise<void>;
+  listPairs(): Promise<Pair[]>;
+  getPair(account: string, region: string): Promise<Pair | undefined>;
+  savePair(pair: Pair): Promise<void>;
+
+  getServer(id: string): Promise<Server | undefined>;
+  listServers(page: PageRequest): Promise<Page<Server>>;
+  getLaunch(id: string): Promise<Launch | undefined>;
+  getKey(id: string): Promise<EnrollmentKey | undefined>;
+  listKeys(page: PageRequest): Promise<Page<EnrollmentKey>>;
+
+  /** What is due by `now`, by the index: a hint, the record itself decides. */
+  listDue(now: Instant, limit: number): Promise<DueRecord[]>;
+  /** Moves an index entry of a record that could not be handled. */
+  putOff(record: DueRecord, until: Instant): Promise<void>;
+}
+
+/** A launch's frozen user data, its grant's seed included: kept apart from everything that leaves the table. */
+export interface UserDataStore {
+  put(launchId: string, userData: string): Promise<void>;
+  get(launchId: string): Promise<string | undefined>;
+  delete(launchId: string): Promise<void>;
+}
+
+export interface HistoryEntry {
+  /** The record that the event tells of: `<account>/<region>/<instanceId>` or a server's id. */
+  record: string;
+  eventId: string;
+  detailType: string;
+  detail: Readonly<Record<string, unknown>>;
+  writtenAt: Instant;
+}
+
+export interface HistoryStore {
+  /** Writing the same entry again changes nothing. */
+  put(entries: readonly HistoryEntry[]): Promise<void>;
+  list(record: string, page: PageRequest): Promise<Page<HistoryEntry>>;
+}
+
+/** What DescribeInstances returns of one instance, narrowed to what Muster uses. */
+export interface Described {
+  sight: LaunchedSight;
+  facts: Facts;
+}
+
+export interface DescribeAnswer {
+  sentAt: Instant;
+  found: readonly Described[];
+}
+
+/** EC2, as far as verify and sweep ask it. */
+export interface Describer {
+  /** By the `instance-id` filter: a missing id is simply absent. At most 200 ids. */
+  describe(account: string, region: string, instanceIds: readonly string[]): Promise<DescribeAnswer>;
+  /** Every page, or an error: a listing that was cut short is no listing. */
+  describeAll(account: string, region: string): Promise<DescribeAnswer>;
+  describeByToken(account: string, region: string, clientToken: string): Promise<DescribeAnswer>;
+}
+
+/** A message to one of Muster's own queues. */
+export interface Outbox<Message> {
+  send(messages: readonly Message[], delaySeconds?: number): Promise<void>;
+}
+
+export interface VerifyMessage extends InstanceKey {
+  /** How often it was asked already. */
+  attempt: number;
+}

@@ -1,0 +1,94 @@
+import { type Instance, keyOf, readLedgerEntry } from './instance.ts';
+import { effectiveState } from './server.ts';
+import { formatTime } from './time.ts';
+
+export type DetailType =
+  | 'Instance State Changed'
+  | 'Instance Enrolled'
+  | 'Instance Discovered-Only'
+  | 'Instance Start Failed'
+  | 'Instance Surplus'
+  | 'Server State Changed';
+
+/** A domain event that follows from a change of a record. `entry` makes its id: same change, same id, however often. */
+export interface DomainEvent {
+  detailType: DetailType;
+  /** The record that changed. */
+  record: string;
+  /** What in the record the event tells of. */
+  entry: string;
+  data: Readonly<Record<string, string | boolean | null>>;
+}
+
+/**
+ * The events that a change of an instance's record owes to the world: one per ledger entry and per condition that the
+ * new image has and the old has not, so that merged writes lose none (DESIGN 4).
+ */
+export function eventsOf(before: Instance | undefined, after: Instance): DomainEvent[] {
+  return [...stateEvents(before, after), ...conditionEvents(before, after), ...serverEvents(before, after)];
+}
+
+const base = (instance: Instance) => ({
+  account: instance.account,
+  region: instance.region,
+  instanceId: instance.instanceId,
+  serverId: instance.serverId,
+});
+
+function stateEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
+  const told = new Set(before?.ledger);
+  return after.ledger
+    .filter((entry) => !told.has(entry))
+    .map((entry) => {
+      const { state, at } = readLedgerEntry(entry);
+      const inferred = after.inferred && state === 'terminated';
+      return {
+        detailType: 'Instance State Changed',
+        record: keyOf(after),
+        entry,
+        data: { ...base(after), state, at: formatTime(at), inferred },
+      };
+    });
+}
+
+function conditionEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
+  const events: DomainEvent[] = [];
+  const add = (detailType: DetailType, entry: string, data: DomainEvent['data']) =>
+    events.push({ detailType, record: keyOf(after), entry, data: { ...base(after), ...data } });
+  const since = formatTime(after.managementSince);
+  const told = before?.management === after.management && before.managementSince === after.managementSince;
+  if (after.management === 'enrolled' && before?.agent?.id !== after.agent?.id && after.agent) {
+    add('Instance Enrolled', `${after.agent.id}@${since}`, {
+      reason: after.managementReason,
+      agentId: after.agent.id,
+      at: since,
+    });
+  }
+  if (after.management === 'discovered-only' && !told) {
+    add('Instance Discovered-Only', `${after.managementReason}@${since}`, {
+      reason: after.managementReason,
+      at: since,
+    });
+  }
+  if (after.failedStart && before?.failedStart?.at !== after.failedStart.at) {
+    const at = formatTime(after.failedStart.at);
+    add('Instance Start Failed', at, { reason: after.failedStart.reason, at });
+  }
+  if (after.surplusSince !== null && (before?.surplusSince ?? null) === null) {
+    const at = formatTime(after.surplusSince);
+    add('Instance Surplus', at, { launchId: after.launchId, at });
+  }
+  return events;
+}
+
+/** A server's word follows from its instance's record, which a termination writes alone. */
+function serverEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
+  if (after.serverId === null) return [];
+  const was = before?.serverId === after.serverId ? effectiveState(before) : null;
+  const state = effectiveState(after);
+  if (was === state) return [];
+  const data = { ...base(after), state, previousState: was };
+  return [
+    { detailType: 'Server State Changed', record: after.serverId, entry: `${keyOf(after)}@${after.version}`, data },
+  ];
+}

@@ -1,0 +1,106 @@
+import type { Instance, InstanceKey } from './instance.ts';
+import type { Sight } from './merge-describe.ts';
+import type { LaunchState } from './server.ts';
+import { type Instant, seconds } from './time.ts';
+import type { Timing } from './timing.ts';
+
+/** The resolved request of a launch: a closed set of fields, frozen; nothing in it may move between two attempts. */
+export interface LaunchRequest {
+  imageId: string;
+  instanceType: string;
+  subnetId: string | null;
+  securityGroupIds: readonly string[];
+  instanceProfileArn: string | null;
+  keyName: string | null;
+  hopLimit: number;
+  tags: Readonly<Record<string, string>>;
+  /** Whether the user data carries a grant: a plain image cannot use one, and its instance stays discovered-only. */
+  grant: boolean;
+}
+
+/** One RunInstances request: frozen before it is sent, for an ordered list of servers. */
+export interface Launch {
+  id: string;
+  account: string;
+  region: string;
+  request: LaunchRequest;
+  servers: readonly { serverId: string; generation: number }[];
+  /** The public half of the grant, base64url of 32 bytes. */
+  grantPublicKey: string;
+  state: LaunchState;
+  /** In the order of AmiLaunchIndex; empty until EC2 has answered. */
+  instances: readonly InstanceKey[];
+  requestedAt: Instant;
+  answeredAt: Instant | null;
+  failure: string | null;
+  version: number;
+}
+
+/** 64 ASCII characters at most: ec2/latest/devguide/ec2-api-idempotency.html. */
+export const clientTokenOf = (launch: Pick<Launch, 'id'>): string => `mst-${launch.id}`;
+export const launchIdOfToken = (token: string | null): string | null =>
+  token?.startsWith('mst-') ? token.slice('mst-'.length) : null;
+
+/** After this nothing is sent for a launch; EC2 is asked what its token launched instead (DESIGN 8). */
+export const sendUntil = (launch: Launch, timing: Timing): Instant =>
+  launch.requestedAt + seconds(timing.launchToPendingSeconds);
+
+/** When time alone changes a launch: it is waiting for EC2's answer and its deadline passes. */
+export function launchDeadline(launch: Launch, timing: Timing): Instant | null {
+  return launch.state === 'requested' ? sendUntil(launch, timing) : null;
+}
+
+/** What the next attempt at a launch does. */
+export type LaunchStep = { do: 'nothing' } | { do: 'run' } | { do: 'ask' };
+
+export function nextLaunchStep(launch: Launch, now: Instant, timing: Timing): LaunchStep {
+  if (launch.state !== 'requested') return { do: 'nothing' };
+  return now <= sendUntil(launch, timing) ? { do: 'run' } : { do: 'ask' };
+}
+
+/** An instance as EC2 tells of it, with what ties it to a launch. */
+export interface LaunchedSight extends Sight {
+  clientToken: string | null;
+  amiLaunchIndex: number;
+  imageId: string;
+  instanceType: string;
+  subnetId: string | null;
+}
+
+/**
+ * Does this instance come from that launch? Asked only where RunInstances' own answer was lost: by ClientToken, image,
+ * type, subnet and a LaunchTime in the launch's window (DESIGN 5). Tags are no proof: whoever may tag can write them.
+ */
+export function fitsLaunch(launch: Launch, sight: LaunchedSight, timing: Timing): boolean {
+  const { request } = launch;
+  return (
+    sight.account === launch.account &&
+    sight.region === launch.region &&
+    sight.clientToken === clientTokenOf(launch) &&
+    sight.imageId === request.imageId &&
+    sight.instanceType === request.instanceType &&
+    (request.subnetId === null || sight.subnetId === request.subnetId) &&
+    sight.launchTime >= launch.requestedAt - seconds(timing.clockSkewSeconds) &&
+    sight.launchTime <= sendUntil(launch, timing) + seconds(timing.clockSkewSeconds)
+  );
+}
+
+/** Of the instances that fit a launch: the one per index, or none where two claim the same. */
+export function assignByIndex<S extends LaunchedSight>(
+  launch: Launch,
+  sights: readonly S[],
+): { bound: S[]; surplus: S[] } {
+  const byIndex = Map.groupBy(sights, (sight) => sight.amiLaunchIndex);
+  const bound: S[] = [];
+  const surplus: S[] = [];
+  for (const [index, claimants] of [...byIndex].sort(([a], [b]) => a - b)) {
+    if (claimants.length === 1 && index < launch.servers.length) bound.push(...claimants);
+    else surplus.push(...claimants);
+  }
+  return { bound, surplus };
+}
+
+/** An instance whose server has moved on to another generation is surplus: visible, never silently terminated. */
+export function markSurplus(instance: Instance, since: Instant): Instance {
+  return instance.surplusSince === null ? { ...instance, surplusSince: since, serverId: null } : instance;
+}

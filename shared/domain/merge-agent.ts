@@ -1,0 +1,61 @@
+import { type Instance, type ManagementReason, newInstance } from './instance.ts';
+import { type Instant, seconds } from './time.ts';
+import type { Timing } from './timing.ts';
+import { type Outcome, unchanged, withDoubt } from './transition.ts';
+
+/** Rule 7: word from an agent this long after the record's end contradicts it. */
+const aliveAfterMs = seconds(10);
+
+/** The agent of an accepted enrollment, and the server it enrolled as. */
+export interface EnrolledAgent {
+  agent: NonNullable<Instance['agent']>;
+  serverId: string | null;
+  reason: Extract<ManagementReason, 'launched' | 'enrollment_key' | 'adopted'>;
+}
+
+/** An accepted enrollment: it sets no cloud state, and always wins over discovered-only (DESIGN 4.7 and 5). */
+export function mergeEnrollment(current: Instance, enrolled: EnrolledAgent, receivedAt: Instant): Outcome {
+  const instance: Instance = {
+    ...current,
+    management: 'enrolled',
+    managementReason: enrolled.reason,
+    managementSince: receivedAt,
+    agent: enrolled.agent,
+    serverId: enrolled.serverId,
+    attempt: null,
+  };
+  return withSignOfLife(instance, receivedAt, true);
+}
+
+/** The enrollment of a recorded timeline: accepted elsewhere, by whom is not told. The same instance enrolls once. */
+export function replayEnrollment(
+  current: Instance | undefined,
+  key: Parameters<typeof newInstance>[0],
+  at: Instant,
+): Outcome {
+  const known = current ?? newInstance(key, at);
+  if (known.management === 'enrolled') return mergeCheckin(known, at);
+  return mergeEnrollment(known, { agent: unnamedAgent(at), serverId: null, reason: 'adopted' }, at);
+}
+
+const unnamedAgent = (at: Instant) => ({ id: 'replayed', version: '', bootId: '', enrolledAt: at, state: null });
+
+/** A check-in is evidence of life and nothing more: doubt about an ended record, and a veto against absence. */
+export function mergeCheckin(current: Instance, receivedAt: Instant): Outcome {
+  return withSignOfLife(current, receivedAt, false);
+}
+
+function withSignOfLife(current: Instance, receivedAt: Instant, changed: boolean): Outcome {
+  const ended = current.state === 'stopped' || current.state === 'terminated';
+  const contradicts = ended && current.at !== null && receivedAt > current.at + aliveAfterMs;
+  const doubted = withDoubt(current, contradicts ? 'alive_when_ended' : null, receivedAt);
+  const instance = doubted.absent ? { ...doubted, absent: null } : doubted;
+  if (!changed && instance === current) return unchanged(current);
+  return { instance, changed: true, ask: doubted !== current };
+}
+
+/** A refused agent of an allowed account leaves a note, at most once an hour. */
+export function noteAttempt(current: Instance, attempt: NonNullable<Instance['attempt']>, timing: Timing): Outcome {
+  const recent = current.attempt && attempt.at < current.attempt.at + seconds(timing.attemptNoteSeconds);
+  return recent ? unchanged(current) : { instance: { ...current, attempt }, changed: true, ask: false };
+}

@@ -1,0 +1,135 @@
+import { type Ec2State, type Instance, type InstanceKey, isEc2State, newInstance, rankOf } from './instance.ts';
+import { type Instant, parseTime, seconds } from './time.ts';
+import type { Timing } from './timing.ts';
+import { enter, epochToleranceMs, nameEpoch, type Outcome, reason, unchanged } from './transition.ts';
+
+/** What one DescribeInstances answer (or RunInstances') says of one instance, as far as the merge needs it. */
+export interface Sight extends InstanceKey {
+  state: Ec2State;
+  launchTime: Instant;
+  /** When the last transition was asked for, where StateTransitionReason tells. */
+  transitionAt: Instant | null;
+  stateReason: string | null;
+  /** When the request was sent: EC2 may answer with anything up to S older. */
+  sentAt: Instant;
+  source: 'describe' | 'launch';
+}
+
+/** `User initiated (2026-11-02 10:00:21 GMT)`: the only trace of time in StateTransitionReason. */
+export function transitionTime(text: string | undefined): Instant | null {
+  const match = /\((\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) GMT\)/.exec(text ?? '');
+  return match ? (parseTime(`${match[1]}T${match[2]}Z`) ?? null) : null;
+}
+
+/** The EC2 states by DescribeInstances' words; anything else is a shape Muster does not know. */
+export const readState = (name: unknown): Ec2State | undefined => (isEc2State(name) ? name : undefined);
+
+/** Rule 5 of DESIGN 4: an answer is worth what the time of its request, its LaunchTime and its transition time make it. */
+export function mergeSight(current: Instance | undefined, sight: Sight, timing: Timing): Outcome {
+  if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, sight);
+  const record = { ...current, at: current.at, state: current.state };
+  if (current.state === 'terminated' && sight.state !== 'terminated') return revived(record, sight, timing);
+  if (!isOver(record, sight) && sight.state === current.state && !isNewEpoch(record, sight))
+    return agrees(current, sight);
+  if (isAhead(record, sight, timing)) return applies(current, sight, stampOf(sight, record.at));
+  return behind(record, sight, timing);
+}
+
+type Known = Instance & { at: Instant; state: Ec2State };
+
+function firstSight(current: Instance | undefined, sight: Sight): Outcome {
+  return applies(current ?? newInstance(sight, sight.sentAt), sight, stampOf(sight, 0));
+}
+
+const stampOf = (sight: Sight, at: Instant): Instant => Math.max(at, sight.launchTime, sight.transitionAt ?? 0);
+
+/** Of an epoch that is over: before the named start, or before the stop that ended the previous one. */
+function isOver(record: Known, sight: Sight): boolean {
+  if (record.epochNamed && record.epoch !== null) return sight.launchTime < record.epoch - epochToleranceMs;
+  const stopBefore = record.stoppedAt !== null && record.epoch !== null && record.stoppedAt <= record.epoch;
+  return stopBefore && record.stoppedAt !== null && sight.launchTime < record.stoppedAt;
+}
+
+/** A LaunchTime that opens an epoch: more than 10 s after a named one; unnamed, after the stop on record or 10 s after `at`. */
+function isNewEpoch(record: Known, sight: Sight): boolean {
+  if (record.epochNamed && record.epoch !== null) return sight.launchTime > record.epoch + epochToleranceMs;
+  if (record.stoppedAt !== null && sight.launchTime > record.stoppedAt && record.stoppedAt >= (record.epoch ?? 0))
+    return true;
+  return sight.launchTime > record.at + epochToleranceMs;
+}
+
+function isAhead(record: Known, sight: Sight, timing: Timing): boolean {
+  const window = seconds(timing.orderingWindowSeconds);
+  const stale = sight.transitionAt !== null && sight.transitionAt < record.at - window;
+  if (stale || isOver(record, sight)) return false;
+  return isNewEpoch(record, sight) || rankOf(sight.state) > rankOf(record.state);
+}
+
+function agrees(current: Instance, sight: Sight): Outcome {
+  const next: Instance = {
+    ...current,
+    verify: null,
+    absent: null,
+    seenAt: Math.max(current.seenAt ?? 0, sight.sentAt),
+  };
+  nameEpoch(current, next, sight.launchTime);
+  if (sight.state === 'terminated') next.inferred = false;
+  const named = nameFailure(next, sight);
+  const worth =
+    current.verify || current.absent || named.epoch !== current.epoch || named.epochNamed !== current.epochNamed;
+  return {
+    instance: named,
+    changed: Boolean(worth) || named.failedStart !== next.failedStart || named.inferred !== current.inferred,
+    ask: false,
+  };
+}
+
+function applies(current: Instance, sight: Sight, at: Instant): Outcome {
+  const origin = `${sight.source}@${sight.sentAt}`;
+  const entered = enter(current, {
+    state: sight.state,
+    at,
+    origin,
+    source: sight.source,
+    launchTime: sight.launchTime,
+  });
+  const next = { ...entered, verify: null, seenAt: Math.max(current.seenAt ?? 0, sight.sentAt) };
+  return { instance: nameFailure(next, sight), changed: true, ask: false };
+}
+
+/** Behind: it applies once EC2 has had S to catch up, stamped with the time that it surely speaks of. */
+function behind(record: Known, sight: Sight, timing: Timing): Outcome {
+  const staleness = seconds(timing.stalenessSeconds);
+  if (sight.sentAt > record.at + staleness) return applies(record, sight, sight.sentAt - staleness);
+  return { ...unchanged(record), ask: record.verify !== null };
+}
+
+/** Rule 1: only a describe sent more than S later that shows the instance alive undoes EC2's own `terminated`. */
+function revived(record: Known, sight: Sight, timing: Timing): Outcome {
+  if (record.inferred && sight.sentAt > record.at) {
+    return { ...applies(record, sight, stampOf(sight, record.at)), alarm: 'termination_inferred_wrongly' };
+  }
+  const outcome = behind(record, sight, timing);
+  return outcome.changed ? { ...outcome, alarm: 'terminated_undone' } : outcome;
+}
+
+/** EC2's StateReason names why a start failed; some codes tell of a failed start that no event told of. */
+function nameFailure(next: Instance, sight: Sight): Instance {
+  const code = sight.stateReason;
+  if (!code || (sight.state !== 'stopped' && sight.state !== 'terminated' && sight.state !== 'shutting-down'))
+    return next;
+  if (next.failedStart)
+    return next.failedStart.reason === code ? next : { ...next, failedStart: { ...next.failedStart, reason: code } };
+  if (next.runningAt !== null || !launchFailures.has(code) || next.at === null) return next;
+  const failed = { ...next, failedStart: { at: next.at, reason: code } };
+  return failed.management === 'pending' ? reason(failed, 'start_failed', next.at) : failed;
+}
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html, as far as they end a start. */
+const launchFailures = new Set([
+  'Server.InsufficientInstanceCapacity',
+  'Server.InternalError',
+  'Client.InternalError',
+  'Client.InvalidSnapshot.NotFound',
+  'Client.VolumeLimitExceeded',
+]);

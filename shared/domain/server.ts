@@ -1,0 +1,103 @@
+import type { Instance, InstanceKey } from './instance.ts';
+import type { Instant } from './time.ts';
+
+/** Muster's record of a machine that ran, runs or will run. It outlives its instances. */
+export interface Server {
+  id: string;
+  name: string;
+  account: string;
+  region: string;
+  /** Rises with every launch; an answer for an older one cannot attach. */
+  generation: number;
+  /** The current instance: at most one. */
+  instance: InstanceKey | null;
+  /** The launch under way, or the last one. */
+  launchId: string | null;
+  launchState: LaunchState | null;
+  past: readonly InstanceKey[];
+  locked: boolean;
+  createdAt: Instant;
+  version: number;
+}
+
+export type LaunchState =
+  | 'requested'
+  | 'launched'
+  | 'expired'
+  | 'token_mismatch'
+  | 'token_terminated'
+  | 'ambiguous'
+  | 'refused_by_ec2';
+
+/** Past instances are a history for people; the audit trail keeps all. */
+export const pastKept = 10;
+
+export function newServer(fields: Pick<Server, 'id' | 'name' | 'account' | 'region'>, createdAt: Instant): Server {
+  return {
+    ...fields,
+    generation: 0,
+    instance: null,
+    launchId: null,
+    launchState: null,
+    past: [],
+    locked: false,
+    createdAt,
+    version: 0,
+  };
+}
+
+export const sameInstance = (a: InstanceKey, b: InstanceKey): boolean =>
+  a.account === b.account && a.region === b.region && a.instanceId === b.instanceId;
+
+/** Joins a server to an instance; the one before goes into its history. */
+export function attach(server: Server, key: InstanceKey): Server {
+  const { account, region, instanceId } = key;
+  if (server.instance && sameInstance(server.instance, key)) return server;
+  const past = server.instance ? [...server.past, server.instance].slice(-pastKept) : server.past;
+  return { ...server, instance: { account, region, instanceId }, past };
+}
+
+/**
+ * The one word a person sees for a server (DESIGN 3): the cloud's word unless the instance runs; stranded outranks the
+ * agent's word, which outranks `booting`; with no current instance, or an ended one, `inactive`.
+ */
+export function effectiveState(instance: Instance | null): string {
+  if (!instance || instance.state === 'terminated') return 'inactive';
+  if (instance.state !== 'running') return instance.state;
+  if (instance.management === 'discovered-only' && instance.managementReason === 'deadline_passed') {
+    return 'stranded in booting';
+  }
+  return instance.agent?.state ?? 'booting';
+}
+
+export interface Condition {
+  type: 'Launched' | 'Running' | 'Enrolled' | 'Certain';
+  status: 'true' | 'false' | 'unknown';
+  reason: string;
+  since: Instant | null;
+}
+
+/** What a server waits for, condition by condition: true, false or unknown, why, since when. */
+export function conditionsOf(server: Server, instance: Instance | null): Condition[] {
+  return [launchedCondition(server, instance), ...(instance ? instanceConditions(instance) : [])];
+}
+
+function launchedCondition(server: Server, instance: Instance | null): Condition {
+  if (instance) return { type: 'Launched', status: 'true', reason: 'instance_attached', since: instance.epoch };
+  if (server.launchState === 'requested')
+    return { type: 'Launched', status: 'unknown', reason: 'launch_requested', since: null };
+  return { type: 'Launched', status: 'false', reason: server.launchState ?? 'never_launched', since: null };
+}
+
+function instanceConditions(instance: Instance): Condition[] {
+  const running = instance.state === 'unknown' ? 'unknown' : instance.state === 'running' ? 'true' : 'false';
+  const enrolled =
+    instance.management === 'enrolled' ? 'true' : instance.management === 'pending' ? 'unknown' : 'false';
+  return [
+    { type: 'Running', status: running, reason: instance.failedStart?.reason ?? instance.state, since: instance.at },
+    { type: 'Enrolled', status: enrolled, reason: instance.managementReason, since: instance.managementSince },
+    instance.verify
+      ? { type: 'Certain', status: 'unknown', reason: instance.verify.reason, since: instance.verify.since }
+      : { type: 'Certain', status: 'true', reason: 'nothing_contradicts', since: null },
+  ];
+}
