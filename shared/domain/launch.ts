@@ -14,8 +14,6 @@ export interface LaunchRequest {
   keyName: string | null;
   hopLimit: number;
   tags: Readonly<Record<string, string>>;
-  /** Whether the user data carries a grant: a plain image cannot use one, and its instance stays discovered-only. */
-  grant: boolean;
 }
 
 /** One RunInstances request: frozen before it is sent, for an ordered list of servers. */

@@ -59,3 +59,9 @@ export function noteAttempt(current: Instance, attempt: NonNullable<Instance['at
   const recent = current.attempt && attempt.at < current.attempt.at + seconds(timing.attemptNoteSeconds);
   return recent ? unchanged(current) : { instance: { ...current, attempt }, changed: true, ask: false };
 }
+
+/** Rule 8 of DESIGN 4: a warning never sets a state. */
+export function mergePrediction(current: Instance, what: string, at: Instant): Outcome {
+  if (current.prediction && current.prediction.at >= at) return { instance: current, changed: false, ask: false };
+  return { instance: { ...current, prediction: { what, at } }, changed: true, ask: false };
+}

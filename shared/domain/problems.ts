@@ -141,6 +141,10 @@ export const problems = {
   not_managed: { title: 'The instance has no agent', todo: 'Enroll it first.' },
   not_running: { title: 'The instance does not run', todo: 'Start it first.' },
   not_implemented: { title: 'This Muster cannot do that yet', todo: 'See docs/api.md for what it can.' },
+  not_launchable: {
+    title: 'The server was adopted: Muster has no launch request for it',
+    todo: 'Create a server with a request and launch that.',
+  },
   server_busy: {
     title: 'The server has a launch under way or a current instance',
     todo: 'Wait for it, or terminate it first.',

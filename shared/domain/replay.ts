@@ -1,7 +1,7 @@
 import { mergeTime } from './deadline.ts';
 import { type DomainEvent, eventsOf } from './events.ts';
 import { type Instance, type InstanceKey, keyOf } from './instance.ts';
-import { mergeCheckin, replayEnrollment } from './merge-agent.ts';
+import { mergeCheckin, mergePrediction, replayEnrollment } from './merge-agent.ts';
 import { mergeSight, type Sight } from './merge-describe.ts';
 import { mergeEvent } from './merge-event.ts';
 import { readNotification } from './notification.ts';
@@ -84,12 +84,6 @@ function replayEvent(state: Case, event: unknown, receivedAt: Instant, timing: T
   const known = state.instances.get(keyOf(change));
   const outcome = mergeEvent(known, change, timing);
   if (outcome.changed) put(state, outcome);
-}
-
-/** Rule 8 of DESIGN 4: a warning never sets a state. */
-export function mergePrediction(current: Instance, what: string, at: Instant): Outcome {
-  if (current.prediction && current.prediction.at >= at) return { instance: current, changed: false, ask: false };
-  return { instance: { ...current, prediction: { what, at } }, changed: true, ask: false };
 }
 
 function replaySights(state: Case, sights: readonly Sight[], timing: Timing): void {

@@ -1,4 +1,5 @@
 import type { Instance, InstanceKey } from './instance.ts';
+import type { LaunchRequest } from './launch.ts';
 import type { Instant } from './time.ts';
 
 /** Muster's record of a machine that ran, runs or will run. It outlives its instances. */
@@ -15,7 +16,8 @@ export interface Server {
   launchId: string | null;
   launchState: LaunchState | null;
   past: readonly InstanceKey[];
-  locked: boolean;
+  /** What a launch of it asks EC2 for; null for a server that was adopted. */
+  request: LaunchRequest | null;
   createdAt: Instant;
   version: number;
 }
@@ -40,7 +42,7 @@ export function newServer(fields: Pick<Server, 'id' | 'name' | 'account' | 'regi
     launchId: null,
     launchState: null,
     past: [],
-    locked: false,
+    request: null,
     createdAt,
     version: 0,
   };

@@ -1,0 +1,123 @@
+import type { InstanceKey } from '#shared/domain/instance.ts';
+import { mergeSight } from '#shared/domain/merge-describe.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import { attachByToken } from './attach-launched.ts';
+import type { Described, Describer, Facts, Outbox, Store, VerifyMessage } from './ports.ts';
+import { readAndSaveMerged } from './save-merged.ts';
+
+export interface VerifyPorts {
+  store: Store;
+  ec2: Describer;
+  verify: Outbox<VerifyMessage>;
+  isRegistered: (account: string, region: string) => boolean;
+  alarm: (what: string, key: InstanceKey) => void;
+  timing: Timing;
+}
+
+/** DescribeInstances takes up to 200 values in one filter (API_DescribeInstances.html). */
+const filterLimit = 200;
+
+/**
+ * Asks EC2 about instances in doubt, in as few requests as their accounts and regions allow, and merges what it says.
+ * Returns the messages whose question is still open because EC2 failed; the queue gives those again.
+ */
+export async function verifyInstances(
+  messages: readonly VerifyMessage[],
+  ports: VerifyPorts,
+): Promise<VerifyMessage[]> {
+  const wanted = messages.filter(({ account, region }) => ports.isRegistered(account, region));
+  const failed: VerifyMessage[] = [];
+  for (const group of Map.groupBy(wanted, ({ account, region }) => `${account}/${region}`).values()) {
+    for (let start = 0; start < group.length; start += filterLimit) {
+      failed.push(...(await verifyBatch(group.slice(start, start + filterLimit), ports)));
+    }
+  }
+  return failed;
+}
+
+async function verifyBatch(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
+  const described = await describeTogether(batch, ports);
+  if (described) {
+    await mergeAnswer(batch, described, ports);
+    return [];
+  }
+  return verifyByZone(batch, ports);
+}
+
+async function describeTogether(
+  batch: readonly VerifyMessage[],
+  { ec2 }: VerifyPorts,
+): Promise<readonly Described[] | undefined> {
+  const [first] = batch;
+  if (!first) return [];
+  try {
+    const ids = [...new Set(batch.map(({ instanceId }) => instanceId))];
+    return (await ec2.describe(first.account, first.region, ids)).found;
+  } catch (error) {
+    if (isThrottle(error)) throw error;
+    return undefined;
+  }
+}
+
+const isThrottle = (error: unknown): boolean => error instanceof Error && error.name === 'RequestLimitExceeded';
+
+/** An impaired zone fails every request that names an instance in it: the other zones are asked for themselves. */
+async function verifyByZone(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
+  const facts = await Promise.all(batch.map((message) => ports.store.getFacts(message)));
+  const zones = Map.groupBy(batch.keys(), (index) => facts[index]?.availabilityZone ?? 'unknown');
+  const failed: VerifyMessage[] = [];
+  for (const indexes of zones.values()) {
+    const part = [...indexes].flatMap((index) => batch[index] ?? []);
+    const described = await describeTogether(part, ports);
+    if (described) await mergeAnswer(part, described, ports);
+    else failed.push(...part);
+  }
+  return failed;
+}
+
+async function mergeAnswer(
+  batch: readonly VerifyMessage[],
+  found: readonly Described[],
+  ports: VerifyPorts,
+): Promise<void> {
+  const byId = new Map(found.map((described) => [described.sight.instanceId, described]));
+  const open: VerifyMessage[] = [];
+  for (const message of batch) {
+    const described = byId.get(message.instanceId);
+    // Absent is no answer: EC2 may not show a new instance yet. The sweep decides about the old ones.
+    if (!described || (await mergeDescribed(described, ports))) open.push(message);
+  }
+  await attachByToken(found, ports);
+  await askAgain(open, ports);
+}
+
+/** True if the record's doubt outlived the answer. */
+export async function mergeDescribed(
+  { sight, facts }: Described,
+  ports: Omit<VerifyPorts, 'ec2' | 'verify' | 'isRegistered'>,
+): Promise<boolean> {
+  const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeSight(current, sight, ports.timing));
+  if (!merged) return false;
+  if (!merged.before) await ports.store.ensurePair(sight.account, sight.region);
+  if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
+  await keepFacts(facts, ports.store);
+  return merged.outcome.ask;
+}
+
+async function keepFacts(facts: Facts, store: Store): Promise<void> {
+  const known = await store.getFacts(facts);
+  const same = known && JSON.stringify({ ...known, describedAt: 0 }) === JSON.stringify({ ...facts, describedAt: 0 });
+  if (!same) await store.putFacts(facts);
+}
+
+/** Asked again after 2, 8 and 32 s; then it is the sweep's. */
+async function askAgain(open: readonly VerifyMessage[], { verify, timing }: VerifyPorts): Promise<void> {
+  for (const [attempt, messages] of Map.groupBy(open, (message) => message.attempt)) {
+    const delaySeconds = timing.verifyRetrySeconds[attempt];
+    if (delaySeconds === undefined) continue;
+    await verify.send(
+      messages.map((message) => ({ ...message, attempt: attempt + 1 })),
+      delaySeconds,
+    );
+  }
+}
