@@ -67,8 +67,8 @@ async function verifyToken(
   ports: CheckinPorts,
 ): Promise<{ seq: number }> {
   const { clockSkewSeconds } = ports.timing;
-  const htu = ports.audiences.map((audience) => `${audience}/v1/checkin`);
-  const expected = { htm: 'POST', htu, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
+  const htus = ports.audiences.map((audience) => `${audience}/v1/checkin`);
+  const expected = { htm: "POST", htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
   return verifyAgentToken(request.token, binding.publicKey, expected);
 }
 

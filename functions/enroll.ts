@@ -1,0 +1,48 @@
+import { openStore } from '#shared/adapters/dynamo/open.ts';
+import { newId } from '#shared/adapters/ids.ts';
+import { openQueue } from '#shared/adapters/queue.ts';
+import { enrollInstance } from '#shared/app/enroll-instance.ts';
+import type { VerifyMessage } from '#shared/app/ports.ts';
+import { readConfig } from '#shared/config.ts';
+import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { jsonAnswer } from '#shared/http/problem.ts';
+import { readBody } from '#shared/http/request.ts';
+import { loadAnchors } from '#shared/identity/anchors.ts';
+import { log } from '#shared/observe/log.ts';
+import { count } from '#shared/observe/metrics.ts';
+import { makeApiHandler, once } from './make-handler.ts';
+
+const ports = once(() => {
+  const { timing, stage, ...config } = readConfig(
+    ...(['TABLE_NAME', 'AUDIENCES', 'ACCOUNTS', 'POLICY', 'EXTRA_ANCHORS'] as const),
+    ...(['TEST_ANCHORS', 'AWS_ENDPOINT_URL_EC2', 'VERIFY_QUEUE_URL'] as const),
+  );
+  const anchors = loadAnchors({
+    extra: config.EXTRA_ANCHORS,
+    test: config.TEST_ANCHORS,
+    ec2Endpoint: config.AWS_ENDPOINT_URL_EC2,
+  });
+  const decided = (line: Readonly<Record<string, unknown>>) => {
+    log.info('enrollment decided', { ...line });
+    count(line.decision === 'enrolled' ? 'EnrollmentAccepted' : 'EnrollmentRefused', stage);
+  };
+  const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
+  const [store, isRegistered] = [openStore(config.TABLE_NAME, timing), isRegisteredIn(config.ACCOUNTS)];
+  return {
+    store,
+    verify,
+    anchors,
+    audiences: config.AUDIENCES,
+    isRegistered,
+    allowedProofs: config.POLICY.proofKinds,
+    decided,
+    newId,
+    timing,
+  };
+});
+
+/** POST /v1/enroll: an agent proves which instance it runs on. */
+export const handler = makeApiHandler(async (event) => {
+  const body = readBody(event, 'application/jose').toString('latin1');
+  return jsonAnswer(200, await enrollInstance(body, Date.now(), ports()));
+});

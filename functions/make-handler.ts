@@ -1,0 +1,129 @@
+import middy, { type MiddlewareObj } from '@middy/core';
+import type {
+  APIGatewayProxyEventV2,
+  Context,
+  DynamoDBRecord,
+  DynamoDBStreamEvent,
+  SQSBatchResponse,
+  SQSEvent,
+  SQSRecord,
+} from 'aws-lambda';
+import { newId } from '#shared/adapters/ids.ts';
+import { Problem } from '#shared/domain/problems.ts';
+import { asProblem, type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
+import { errorFields, type Fields, log } from '#shared/observe/log.ts';
+
+/** Handlers are composed here and nowhere else; what they export is the wrapped function. */
+
+/** A failure leaves a line with all that is known; the caller learns a stable code and a reference, never a stack. */
+const problemsToAnswers = (): MiddlewareObj<APIGatewayProxyEventV2, HttpAnswer> => ({
+  onError: (request) => {
+    const reference = newId('ref');
+    const error = isNoRoute(request.error) ? new Problem('not_found', 'there is no such route', {}) : request.error;
+    const problem = asProblem(error, reference);
+    if (problem.code === 'internal') log.error('request failed', { reference, ...errorFields(error) });
+    else log.info('request refused', { code: problem.code, ...problem.facts });
+    request.response = problemAnswer(problem);
+  },
+});
+
+/** @middy/http-router says so when no route fits. */
+const isNoRoute = (error: unknown): boolean =>
+  !(error instanceof Problem) && (error as { statusCode?: number } | null)?.statusCode === 404;
+
+type Api = (event: APIGatewayProxyEventV2, context: Context) => Promise<HttpAnswer>;
+
+/** A handler behind the HTTP API (payload format 2.0). */
+export const makeApiHandler = (run: Api) =>
+  middy<APIGatewayProxyEventV2, HttpAnswer>().use(problemsToAnswers()).handler(run);
+
+/** One line for each invocation that Lambda itself will retry or drop. */
+const failuresToLog = (unit: string): MiddlewareObj => ({
+  onError: (request) => {
+    log.error(`${unit} failed`, errorFields(request.error));
+  },
+});
+
+/** A handler on a schedule. The next run does what this one did not. */
+export const makeScheduleHandler = (unit: string, run: () => Promise<Fields>) =>
+  middy()
+    .use(failuresToLog(unit))
+    .handler(async () => {
+      const fields = await run();
+      log.info(`${unit} done`, fields);
+      return fields;
+    });
+
+/** What one message came to: facts for its log line. */
+type Each = (body: unknown, record: SQSRecord) => Promise<Fields>;
+
+/**
+ * A handler of a queue, message by message. What throws is given again (ReportBatchItemFailures) and holds up no other;
+ * a body that is not JSON can never succeed: it is acknowledged and logged.
+ */
+export const makeQueueHandler = (unit: string, each: Each) =>
+  middy<SQSEvent, SQSBatchResponse>()
+    .use(failuresToLog(unit))
+    .handler(async ({ Records }) => {
+      const failed = await Promise.all(Records.map((record) => handleRecord(unit, each, record)));
+      return { batchItemFailures: failed.flatMap((itemIdentifier) => (itemIdentifier ? [{ itemIdentifier }] : [])) };
+    });
+
+async function handleRecord(unit: string, each: Each, record: SQSRecord): Promise<string | undefined> {
+  const { messageId } = record;
+  try {
+    log.info(`${unit} handled`, { messageId, ...(await each(parseBody(record), record)) });
+    return undefined;
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'malformed_request') {
+      log.warn(`${unit} ignored a message`, { messageId, code: error.code, ...error.facts });
+      return undefined;
+    }
+    log.error(`${unit} failed`, { messageId, ...errorFields(error) });
+    return messageId;
+  }
+}
+
+export function parseBody({ body }: SQSRecord): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new Problem('malformed_request', 'the message is not JSON', {});
+  }
+}
+
+/** A handler of a queue that works on the batch as a whole. `run` returns the ids of the messages to give again. */
+export const makeBatchHandler = (unit: string, run: (records: readonly SQSRecord[]) => Promise<string[]>) =>
+  middy<SQSEvent, SQSBatchResponse>()
+    .use(failuresToLog(unit))
+    .handler(async ({ Records }) => {
+      const failed = await run(Records);
+      log.info(`${unit} handled`, { messages: Records.length, failed: failed.length });
+      return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+    });
+
+/** A handler of a stream, record by record in order: the first that fails is where Lambda starts again. */
+export const makeStreamHandler = (unit: string, each: (record: DynamoDBRecord) => Promise<Fields>) =>
+  middy<DynamoDBStreamEvent, SQSBatchResponse>()
+    .use(failuresToLog(unit))
+    .handler(async ({ Records }) => {
+      for (const record of Records) {
+        const itemIdentifier = record.dynamodb?.SequenceNumber ?? '';
+        try {
+          log.info(`${unit} handled`, { ...(await each(record)) });
+        } catch (error) {
+          log.error(`${unit} failed`, { itemIdentifier, ...errorFields(error) });
+          return { batchItemFailures: [{ itemIdentifier }] };
+        }
+      }
+      return { batchItemFailures: [] };
+    });
+
+/** Made at the first invocation, kept for the life of the process. */
+export function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

@@ -1,0 +1,29 @@
+import { openStore } from '#shared/adapters/dynamo/open.ts';
+import { openQueue } from '#shared/adapters/queue.ts';
+import { recordNotification } from '#shared/app/record-notification.ts';
+import { readConfig } from '#shared/config.ts';
+import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { count } from '#shared/observe/metrics.ts';
+import { makeQueueHandler, once } from './make-handler.ts';
+
+const ports = once(() => {
+  const config = readConfig('TABLE_NAME', 'EVENT_SOURCE', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
+  const { stage, timing } = config;
+  const isRegistered = isRegisteredIn(config.ACCOUNTS);
+  const store = openStore(config.TABLE_NAME, timing);
+  return {
+    store,
+    verify: openQueue(config.VERIFY_QUEUE_URL),
+    eventSource: config.EVENT_SOURCE,
+    isRegistered,
+    stage,
+    timing,
+  };
+});
+
+/** EC2 says that an instance changed its state: one write, and no call to EC2. */
+export const handler = makeQueueHandler('instance change', async (body) => {
+  const recorded = await recordNotification(body, Date.now(), ports());
+  if (recorded.what === 'ignored') count('NotificationIgnored', ports().stage);
+  return { what: recorded.what, why: recorded.why, ...recorded.key };
+});

@@ -1,0 +1,28 @@
+import { openStore } from '#shared/adapters/dynamo/open.ts';
+import { openEc2 } from '#shared/adapters/ec2.ts';
+import { openQueue } from '#shared/adapters/queue.ts';
+import { readSweepMessage } from '#shared/app/messages.ts';
+import type { VerifyMessage } from '#shared/app/ports.ts';
+import { sweepRegion } from '#shared/app/sweep-region.ts';
+import { readConfig } from '#shared/config.ts';
+import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { alarmOn } from '#shared/observe/alarms.ts';
+import { count } from '#shared/observe/metrics.ts';
+import { makeQueueHandler, once } from './make-handler.ts';
+
+const ports = once(() => {
+  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
+  const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
+  const isRegistered = isRegisteredIn(config.ACCOUNTS);
+  const store = openStore(config.TABLE_NAME, timing);
+  return { store, ec2: openEc2(Date.now), verify, alarm: alarmOn(stage), isRegistered, stage, timing };
+});
+
+/** One account and region against EC2: complete, or not at all. */
+export const handler = makeQueueHandler('sweep of a region', async (body) => {
+  const { account, region } = readSweepMessage(body);
+  if (!ports().isRegistered(account, region)) return { account, region, ignored: 'not_registered' };
+  const report = await sweepRegion(account, region, ports());
+  if (report.repaired > 0) count('SweepRepaired', ports().stage, report.repaired);
+  return { account, region, ...report };
+});

@@ -1,0 +1,21 @@
+import { openStore } from '#shared/adapters/dynamo/open.ts';
+import { openQueue } from '#shared/adapters/queue.ts';
+import { type SweepMessage, sweepPairs } from '#shared/app/sweep-pairs.ts';
+import { readConfig } from '#shared/config.ts';
+import { registeredPairs } from '#shared/domain/accounts.ts';
+import { makeScheduleHandler, once } from './make-handler.ts';
+
+const ports = once(() => {
+  const { timing, ...config } = readConfig('TABLE_NAME', 'ACCOUNTS', 'SWEEP_QUEUE_URL', 'SWEEP_PERIOD_SECONDS');
+  const outbox = openQueue<SweepMessage>(config.SWEEP_QUEUE_URL);
+  const registered = registeredPairs(config.ACCOUNTS);
+  return {
+    store: openStore(config.TABLE_NAME, timing),
+    outbox,
+    registered,
+    periodSeconds: config.SWEEP_PERIOD_SECONDS,
+  };
+});
+
+/** Every five minutes: asks for a sweep of each account and region. */
+export const handler = makeScheduleHandler('sweep', () => sweepPairs(Date.now(), ports()));

@@ -1,0 +1,47 @@
+import type { SQSRecord } from 'aws-lambda';
+import { openStore } from '#shared/adapters/dynamo/open.ts';
+import { openEc2 } from '#shared/adapters/ec2.ts';
+import { openQueue } from '#shared/adapters/queue.ts';
+import { readVerifyMessage } from '#shared/app/messages.ts';
+import type { VerifyMessage } from '#shared/app/ports.ts';
+import { verifyInstances } from '#shared/app/verify-instances.ts';
+import { readConfig } from '#shared/config.ts';
+import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { alarmOn } from '#shared/observe/alarms.ts';
+import { log } from '#shared/observe/log.ts';
+import { makeBatchHandler, once, parseBody } from './make-handler.ts';
+
+const ports = once(() => {
+  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
+  const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
+  const isRegistered = isRegisteredIn(config.ACCOUNTS);
+  return {
+    store: openStore(config.TABLE_NAME, timing),
+    ec2: openEc2(Date.now),
+    verify,
+    isRegistered,
+    alarm: alarmOn(stage),
+    timing,
+  };
+});
+
+/** Instances in doubt: EC2 is asked about all of a batch at once. */
+export const handler = makeBatchHandler('verify', async (records) => {
+  const asked = records.flatMap((record) => readOrDrop(record));
+  const open = new Set(
+    await verifyInstances(
+      asked.map(({ message }) => message),
+      ports(),
+    ),
+  );
+  return asked.flatMap(({ message, messageId }) => (open.has(message) ? [messageId] : []));
+});
+
+function readOrDrop(record: SQSRecord): { message: VerifyMessage; messageId: string }[] {
+  try {
+    return [{ message: readVerifyMessage(parseBody(record)), messageId: record.messageId }];
+  } catch {
+    log.warn('verify ignored a message', { messageId: record.messageId, code: 'malformed_request' });
+    return [];
+  }
+}

@@ -1,0 +1,74 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { dispatch, errorXml } from './dispatch.ts';
+import { Ec2Error, LostAnswer } from './ec2-error.ts';
+import { type LoopbackServer, serveOnLoopback } from './loopback.ts';
+import { Query } from './query.ts';
+import type { Ec2Region } from './region.ts';
+import type { Place } from './simulated-instance.ts';
+
+/** A thousand ids or the largest user data, several times over. */
+const bodyLimitBytes = 1_048_576;
+
+export interface Ec2ServerOptions {
+  region: Ec2Region;
+  /** Whose calls those are whose access key id is not twelve digits. */
+  defaultAccount: string;
+  newRequestId: () => string;
+  /** 0, the default, takes any free port. */
+  port?: number;
+}
+
+/**
+ * The region as an endpoint for any EC2 client: `endpoint: url`, any secret. The access key id, if it is twelve
+ * digits, is the account; the region is that of the signature's scope. Signatures are not verified.
+ */
+export function startEc2Server(options: Ec2ServerOptions): Promise<LoopbackServer> {
+  return serveOnLoopback((request, response) => void answer(options, request, response), options.port ?? 0);
+}
+
+async function answer(options: Ec2ServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const requestId = options.newRequestId();
+  const send = (status: number, xml: string) => {
+    response.writeHead(status, { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': requestId });
+    response.end(`<?xml version="1.0" encoding="UTF-8"?>\n${xml}`);
+  };
+  try {
+    const query = Query.parse(await readBody(request));
+    const place = readPlace(request.headers.authorization, options.defaultAccount);
+    send(200, dispatch(options.region, place, query, requestId));
+  } catch (error) {
+    if (error instanceof LostAnswer) {
+      request.socket.destroy();
+      return;
+    }
+    const refusal = error instanceof Ec2Error ? error : new Ec2Error('InternalError', String(error));
+    send(refusal.status, errorXml(refusal, requestId));
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const type = request.headers['content-type'] ?? '';
+  if (request.method !== 'POST' || !type.startsWith('application/x-www-form-urlencoded')) {
+    throw new Ec2Error('InvalidAction', 'Calls are POSTed as application/x-www-form-urlencoded.');
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > bodyLimitBytes) throw new Ec2Error('MalformedQueryString', `A query is at most ${bodyLimitBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+/** `Credential=<access key id>/<date>/<region>/ec2/aws4_request`: IAM/latest/UserGuide/create-signed-request.html */
+function readPlace(authorization: string | undefined, defaultAccount: string): Place {
+  const scope = /^AWS4-HMAC-SHA256 .*?Credential=([\w]+)\/\d{8}\/([a-z0-9-]+)\/ec2\/aws4_request\b/.exec(
+    authorization ?? '',
+  );
+  const [, accessKeyId, region] = scope ?? [];
+  if (accessKeyId === undefined || region === undefined) {
+    throw new Ec2Error('AuthFailure', 'AWS was not able to validate the provided access credentials');
+  }
+  return { account: /^\d{12}$/.test(accessKeyId) ? accessKeyId : defaultAccount, region };
+}

@@ -1,0 +1,146 @@
+import {
+  DescribeInstancesCommand,
+  type DescribeInstancesCommandInput,
+  EC2Client,
+  type Instance as Ec2Instance,
+  RunInstancesCommand,
+  type RunInstancesCommandInput,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2';
+import type { DescribeAnswer, Described } from '#shared/app/ports.ts';
+import type { LaunchAnswer, Launcher } from '#shared/app/run-launch.ts';
+import { isEc2State } from '#shared/domain/instance.ts';
+import { clientTokenOf, type Launch } from '#shared/domain/launch.ts';
+import { transitionTime } from '#shared/domain/merge-describe.ts';
+
+/** DescribeInstances lists up to 1,000 a page (API_DescribeInstances.html). */
+const pageSize = 1000;
+
+export interface Ec2 extends Launcher {
+  terminate(region: string, instanceId: string): Promise<void>;
+}
+
+/** EC2 by the functions' own credentials; one client per region, kept for the life of the process. */
+export function openEc2(now: () => number): Ec2 {
+  const clients = new Map<string, EC2Client>();
+  const clientOf = (region: string) => {
+    const client = clients.get(region) ?? new EC2Client({ region });
+    clients.set(region, client);
+    return client;
+  };
+
+  async function list(account: string, region: string, input: DescribeInstancesCommandInput): Promise<DescribeAnswer> {
+    const sentAt = now();
+    const found: Described[] = [];
+    const tokens = new Set<string>();
+    let NextToken: string | undefined;
+    do {
+      const page = await clientOf(region).send(new DescribeInstancesCommand({ ...input, MaxResults: pageSize, NextToken }));
+      for (const reservation of page.Reservations ?? []) {
+        // A region's listing is of one account; anything else is not ours to believe.
+        if (reservation.OwnerId !== undefined && reservation.OwnerId !== account) throw new Error('EC2 answered for another account');
+        for (const instance of reservation.Instances ?? []) found.push(describedOf(account, region, instance, sentAt));
+      }
+      NextToken = page.NextToken;
+      if (NextToken !== undefined && tokens.has(NextToken)) throw new Error('EC2 repeated a page token: the listing is not whole');
+      if (NextToken !== undefined) tokens.add(NextToken);
+    } while (NextToken !== undefined);
+    return { sentAt, found };
+  }
+
+  return {
+    describe: (account, region, ids) => list(account, region, { Filters: [{ Name: 'instance-id', Values: [...ids] }] }),
+    describeAll: (account, region) => list(account, region, {}),
+    describeByToken: (account, region, token) => list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
+    runInstances: (launch, userData) => runInstances(clientOf(launch.region), launch, userData, now()),
+    async terminate(region, instanceId) {
+      await clientOf(region).send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
+    },
+  };
+}
+
+async function runInstances(client: EC2Client, launch: Launch, userData: string, sentAt: number): Promise<LaunchAnswer> {
+  try {
+    const answer = await client.send(new RunInstancesCommand(requestOf(launch, userData)));
+    const described = (answer.Instances ?? []).map((instance) => describedOf(launch.account, launch.region, instance, sentAt, 'launch'));
+    return { outcome: 'launched', described };
+  } catch (error) {
+    return nameFailure(error);
+  }
+}
+
+/** The same bytes at every attempt: all of it comes from the frozen launch. */
+function requestOf(launch: Launch, userData: string): RunInstancesCommandInput {
+  const { request } = launch;
+  const count = launch.servers.length;
+  const tags = Object.entries(request.tags).map(([Key, Value]) => ({ Key, Value }));
+  return {
+    ClientToken: clientTokenOf(launch),
+    ImageId: request.imageId,
+    InstanceType: request.instanceType as NonNullable<RunInstancesCommandInput['InstanceType']>,
+    MinCount: count,
+    MaxCount: count,
+    UserData: Buffer.from(userData).toString('base64'),
+    MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: request.hopLimit, HttpEndpoint: 'enabled' },
+    ...(request.subnetId !== null && { SubnetId: request.subnetId }),
+    ...(request.securityGroupIds.length > 0 && { SecurityGroupIds: [...request.securityGroupIds] }),
+    ...(request.instanceProfileArn !== null && { IamInstanceProfile: { Arn: request.instanceProfileArn } }),
+    ...(request.keyName !== null && { KeyName: request.keyName }),
+    ...(tags.length > 0 && { TagSpecifications: [{ ResourceType: 'instance', Tags: tags }] }),
+  };
+}
+
+/**
+ * The outcomes that are final (ec2/latest/devguide/ec2-api-idempotency.html); throttles, missing capacity and faults of
+ * the service or the network throw, and the queue tries again until the launch's deadline.
+ */
+function nameFailure(error: unknown): LaunchAnswer {
+  const name = error instanceof Error ? error.name : '';
+  if (name === 'IdempotentParameterMismatch') return { outcome: 'token_mismatch' };
+  if (name === 'IdempotentInstanceTerminated') return { outcome: 'token_terminated' };
+  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
+  const final = status !== undefined && status >= 400 && status < 500 && name !== 'RequestLimitExceeded' && status !== 429;
+  if (final) return { outcome: 'refused', code: name };
+  throw error;
+}
+
+function describedOf(
+  account: string,
+  region: string,
+  instance: Ec2Instance,
+  sentAt: number,
+  source: 'describe' | 'launch' = 'describe',
+): Described {
+  const { InstanceId: instanceId, LaunchTime: launchTime } = instance;
+  const state = instance.State?.Name;
+  if (!instanceId || !launchTime || !isEc2State(state)) throw new Error('EC2 described an instance without id, state or LaunchTime');
+  const key = { account, region, instanceId };
+  const imageId = instance.ImageId ?? '';
+  const instanceType = instance.InstanceType ?? '';
+  const subnetId = instance.SubnetId ?? null;
+  const clientToken = instance.ClientToken || null;
+  const amiLaunchIndex = instance.AmiLaunchIndex ?? 0;
+  const sight = {
+    ...key,
+    state,
+    launchTime: launchTime.getTime(),
+    transitionAt: transitionTime(instance.StateTransitionReason),
+    stateReason: instance.StateReason?.Code ?? null,
+    sentAt,
+    source,
+    ...{ clientToken, amiLaunchIndex, imageId, instanceType, subnetId },
+  };
+  const facts = {
+    ...key,
+    ...{ imageId, instanceType, subnetId, clientToken, amiLaunchIndex },
+    architecture: instance.Architecture ?? null,
+    availabilityZone: instance.Placement?.AvailabilityZone ?? null,
+    vpcId: instance.VpcId ?? null,
+    privateIp: instance.PrivateIpAddress ?? null,
+    publicIp: instance.PublicIpAddress ?? null,
+    instanceProfileArn: instance.IamInstanceProfile?.Arn ?? null,
+    tags: Object.fromEntries((instance.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value])),
+    describedAt: sentAt,
+  };
+  return { sight, facts };
+}

@@ -1,0 +1,31 @@
+import * as z from 'zod/mini';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/notification.ts';
+import { Problem } from '#shared/domain/problems.ts';
+import type { LaunchMessage } from './handle-due.ts';
+import type { VerifyMessage } from './ports.ts';
+import type { SweepMessage } from './sweep-pairs.ts';
+
+const account = z.string().check(z.refine(isAccount));
+const region = z.string().check(z.refine(isRegion));
+
+const Sweep = z.strictObject({ account, region });
+const Verify = z.strictObject({
+  account,
+  region,
+  instanceId: z.string().check(z.refine(isInstanceId)),
+  attempt: z.int().check(z.minimum(0), z.maximum(10)),
+});
+const Launch = z.strictObject({ launchId: z.string().check(z.regex(/^lch_[0-9a-f]{32}$/)) });
+
+function read<T extends z.ZodMiniType>(schema: T, body: unknown): z.output<T> {
+  const result = z.safeParse(schema, body);
+  if (result.success) return result.data;
+  throw new Problem('malformed_request', 'the message is not of its form', {
+    member: result.error.issues[0]?.path.map(String).join('.') ?? '',
+  });
+}
+
+/** Messages of Muster's own queues are checked like any other input: a queue's policy can be got wrong. */
+export const readVerifyMessage = (body: unknown): VerifyMessage => read(Verify, body);
+export const readSweepMessage = (body: unknown): SweepMessage => read(Sweep, body);
+export const readLaunchMessage = (body: unknown): LaunchMessage => read(Launch, body);

@@ -1,0 +1,89 @@
+import { instanceActions, serverActions } from '#shared/domain/actions.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import type { Instance } from '#shared/domain/instance.ts';
+import { conditionsOf, effectiveState, type Server } from '#shared/domain/server.ts';
+import { formatTime, formatTimeOrNull as time, type Instant, seconds } from '#shared/domain/time.ts';
+import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
+import type { Facts, HistoryEntry, Lease } from './ports.ts';
+
+export interface Clock {
+  now: Instant;
+  timing: Timing;
+}
+
+/** An instance as the API shows it (DESIGN 10). */
+export function instanceView(instance: Instance, lease: Lease | undefined, clock: Clock) {
+  const { account, region, instanceId, state, verify, failedStart, attempt, prediction } = instance;
+  return {
+    account,
+    region,
+    instanceId,
+    state,
+    epoch: time(instance.epoch),
+    at: time(instance.at),
+    management: instance.management,
+    managementSince: time(instance.managementSince),
+    managementReason: instance.managementReason,
+    serverId: instance.serverId,
+    agent: agentView(instance, lease, clock),
+    verify: verify && { reason: verify.reason, since: formatTime(verify.since) },
+    inferred: instance.inferred,
+    failedStart: failedStart && { reason: failedStart.reason, at: formatTime(failedStart.at) },
+    surplusSince: time(instance.surplusSince),
+    prediction: prediction && { what: prediction.what, at: formatTime(prediction.at) },
+    refusedAttempt: attempt && { code: attempt.code, reference: attempt.reference, at: formatTime(attempt.at) },
+    actions: instanceActions(instance),
+  };
+}
+
+function agentView(instance: Instance, lease: Lease | undefined, { now, timing }: Clock) {
+  const { agent } = instance;
+  if (!agent) return null;
+  const lastSeenAt = Math.max(agent.enrolledAt, lease?.lastSeenAt ?? 0);
+  const spokenFor = Math.max(lastSeenAt, instance.runningAt ?? 0);
+  const silent = instance.state === 'running' && now > spokenFor + seconds(silentAfterSeconds(timing));
+  return { id: agent.id, version: agent.version, state: agent.state, lastSeenAt: formatTime(lastSeenAt), silent };
+}
+
+export function factsView(facts: Facts | undefined) {
+  if (!facts) return null;
+  const { account: _account, region: _region, instanceId: _id, describedAt, ...rest } = facts;
+  return { ...rest, describedAt: formatTime(describedAt) };
+}
+
+/** A server as the API shows it. `instance` is its current one's record. */
+export function serverView(server: Server, instance: Instance | null) {
+  return {
+    id: server.id,
+    name: server.name,
+    account: server.account,
+    region: server.region,
+    state: effectiveState(instance),
+    instance: server.instance,
+    generation: server.generation,
+    launch: server.launchId === null ? null : { id: server.launchId, state: server.launchState },
+    pastInstances: server.past,
+    createdAt: formatTime(server.createdAt),
+    conditions: conditionsOf(server, instance).map((condition) => ({ ...condition, since: time(condition.since) })),
+    actions: serverActions(server, instance),
+  };
+}
+
+export function keyView(key: EnrollmentKey) {
+  return {
+    id: key.id,
+    publicKey: key.publicKey,
+    scope: key.scope,
+    expiresAt: time(key.expiresAt),
+    usesLeft: key.usesLeft,
+    revokedAt: time(key.revokedAt),
+    createdAt: formatTime(key.createdAt),
+    createdBy: key.createdBy,
+    lastUsedAt: time(key.lastUsedAt),
+    lastUsedBy: key.lastUsedBy,
+  };
+}
+
+export function historyView(entry: HistoryEntry) {
+  return { id: entry.eventId, detailType: entry.detailType, detail: entry.detail };
+}

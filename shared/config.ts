@@ -1,0 +1,79 @@
+import * as z from 'zod/mini';
+import { type Timing, defaultTiming } from './domain/timing.ts';
+
+const texts = z.array(z.string());
+const Account = z.strictObject({
+  regions: texts,
+  launch: z._default(
+    z.strictObject({
+      instanceProfileArns: z._default(texts, []),
+      subnetIds: z._default(texts, []),
+      securityGroupIds: z._default(texts, []),
+    }),
+    { instanceProfileArns: [], subnetIds: [], securityGroupIds: [] },
+  ),
+});
+
+const durations = Object.fromEntries(
+  Object.entries(defaultTiming).map(([name, value]) => [
+    name,
+    z.optional(Array.isArray(value) ? z.array(z.number()) : z.number().check(z.nonnegative())),
+  ]),
+);
+
+const json = <T extends z.ZodMiniType>(schema: T, fallback: string) =>
+  z.pipe(
+    z.pipe(z._default(z.string(), fallback), z.transform((text, context) => {
+      try {
+        return JSON.parse(text === '' ? fallback : text) as unknown;
+      } catch {
+        context.issues.push({ code: 'custom', message: 'is not JSON', input: text });
+        return z.NEVER;
+      }
+    })),
+    schema,
+  );
+
+const text = z.string().check(z.minLength(1));
+
+/** Every variable that a function may need. Each function is given only its own (serverless.yml). */
+const variables = {
+  STAGE: z._default(text, 'dev'),
+  TIMING: json(z.strictObject(durations), '{}'),
+  TABLE_NAME: text,
+  PRIVATE_TABLE_NAME: text,
+  BUS_NAME: text,
+  EVENT_SOURCE: text,
+  AUDIENCES: z.pipe(text, z.transform((list) => list.split(',').map((url) => url.trim()))),
+  ACCOUNTS: json(z.record(z.string().check(z.regex(/^\d{12}$/)), Account), '{}'),
+  POLICY: json(z.strictObject({ proofKinds: z.array(z.enum(['iid-rsa2048', 'iid-rsa'])) }), '{"proofKinds":["iid-rsa2048"]}'),
+  EXTRA_ANCHORS: json(z.unknown(), '[]'),
+  TEST_ANCHORS: json(z.unknown(), '[]'),
+  AWS_ENDPOINT_URL_EC2: z.optional(z.string()),
+  VERIFY_QUEUE_URL: text,
+  SWEEP_QUEUE_URL: text,
+  LAUNCH_QUEUE_URL: text,
+  SWEEP_PERIOD_SECONDS: z._default(z.coerce.number().check(z.positive()), 300),
+} as const;
+
+type Variables = typeof variables;
+type Name = keyof Variables;
+
+/** Only the named variables, read and checked; a missing one fails at the first invocation, with all that is wrong at once. */
+function readEnvironment<N extends Name>(names: readonly N[], env: NodeJS.ProcessEnv): { [K in N]: z.output<Variables[K]> } {
+  const wrong: string[] = [];
+  const read = names.map((name) => {
+    const result = z.safeParse(variables[name], env[name]);
+    if (!result.success) wrong.push(`${name}: ${result.error.issues.map(({ message }) => message).join(', ')}`);
+    return [name, result.success ? result.data : undefined];
+  });
+  if (wrong.length > 0) throw new Error(`the environment is not usable: ${wrong.join('; ')}`);
+  return Object.freeze(Object.fromEntries(read));
+}
+
+/** The only reader of `process.env`. Values are never logged: the environment of a Lambda function holds its role's keys. */
+export function readConfig<N extends Name>(...names: N[]): { [K in N]: z.output<Variables[K]> } & { stage: string; timing: Timing } {
+  const { STAGE, TIMING, ...rest } = readEnvironment([...names, 'STAGE', 'TIMING'], process.env);
+  const timing = Object.freeze({ ...defaultTiming, ...TIMING }) as Timing;
+  return { ...(rest as { [K in N]: z.output<Variables[K]> }), STAGE, TIMING, stage: STAGE, timing };
+}

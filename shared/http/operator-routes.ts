@@ -1,0 +1,137 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import type * as z from 'zod/mini';
+import * as operate from '#shared/app/operate.ts';
+import type { Instant } from '#shared/domain/time.ts';
+import { IdPath, InstancePath, KeyBody, PairPath, ServerBody } from './operator-schemas.ts';
+import { type HttpAnswer, jsonAnswer } from './problem.ts';
+import { callerOf, checked, readJson, readPage } from './request.ts';
+
+export interface Route {
+  method: 'GET' | 'POST' | 'DELETE';
+  path: string;
+  summary: string;
+  body?: z.ZodMiniType;
+  /** What the answer holds, by the name of its schema in the OpenAPI document. */
+  answers: string;
+  run: (event: APIGatewayProxyEventV2, now: Instant, ports: operate.OperatePorts) => Promise<HttpAnswer>;
+}
+
+const ok = async (answer: Promise<unknown>): Promise<HttpAnswer> => jsonAnswer(200, await answer);
+const path = <T extends z.ZodMiniType>(schema: T, event: APIGatewayProxyEventV2) =>
+  checked(schema, event.pathParameters ?? {});
+const instanceKey = (event: APIGatewayProxyEventV2) => {
+  const { account, region, id } = path(InstancePath, event);
+  return { account, region, instanceId: id };
+};
+
+/** Everything an operator can ask. The OpenAPI document and docs/api.md are made from this table. */
+export const operatorRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/v1/instances',
+    summary: 'List instances of all registered accounts and regions',
+    answers: 'InstancePage',
+    run: (event, now, ports) => ok(operate.listInstances(readPage(event), now, ports)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/instances/{account}/{region}/{id}',
+    summary: 'Show one instance',
+    answers: 'Instance',
+    run: (event, now, ports) => ok(operate.showInstance(instanceKey(event), now, ports)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/instances/{account}/{region}/{id}/history',
+    summary: 'List what happened to an instance, oldest first',
+    answers: 'HistoryPage',
+    run: (event, _now, ports) => {
+      const { account, region, instanceId } = instanceKey(event);
+      return ok(operate.listHistory(`${account}/${region}/${instanceId}`, readPage(event), ports));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/servers',
+    summary: 'List servers',
+    answers: 'ServerPage',
+    run: (event, _now, ports) => ok(operate.listServers(readPage(event), ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/servers',
+    summary: 'Create a server from a resolved launch request',
+    body: ServerBody,
+    answers: 'Server',
+    run: async (event, now, ports) =>
+      jsonAnswer(201, await operate.createServer(readJson(event, ServerBody), now, ports)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/servers/{id}',
+    summary: 'Show one server',
+    answers: 'Server',
+    run: (event, _now, ports) => ok(operate.showServer(path(IdPath, event).id, ports)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/servers/{id}/history',
+    summary: 'List what happened to a server, oldest first',
+    answers: 'HistoryPage',
+    run: (event, _now, ports) => ok(operate.listHistory(path(IdPath, event).id, readPage(event), ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/servers/{id}/launch',
+    summary: 'Launch a server',
+    answers: 'Server',
+    run: async (event, now, ports) => jsonAnswer(202, await operate.launchServer(path(IdPath, event).id, now, ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/servers/{id}/terminate',
+    summary: 'Terminate a server’s current instance',
+    answers: 'Server',
+    run: async (event, _now, ports) => jsonAnswer(202, await operate.terminateServer(path(IdPath, event).id, ports)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/enrollment-keys',
+    summary: 'List enrollment keys',
+    answers: 'EnrollmentKeyPage',
+    run: (event, _now, ports) => ok(operate.listKeys(readPage(event), ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/enrollment-keys',
+    summary: 'Register an enrollment key’s public half',
+    body: KeyBody,
+    answers: 'EnrollmentKey',
+    run: async (event, now, ports) =>
+      jsonAnswer(201, await operate.registerKey(readJson(event, KeyBody), callerOf(event), now, ports)),
+  },
+  {
+    method: 'GET',
+    path: '/v1/enrollment-keys/{id}',
+    summary: 'Show one enrollment key',
+    answers: 'EnrollmentKey',
+    run: (event, _now, ports) => ok(operate.showKey(path(IdPath, event).id, ports)),
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/enrollment-keys/{id}',
+    summary: 'Revoke an enrollment key; what it enrolled stays enrolled',
+    answers: 'EnrollmentKey',
+    run: (event, now, ports) => ok(operate.revokeKey(path(IdPath, event).id, now, ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/pairs/{account}/{region}/release-removal',
+    summary: 'Let the next sweep end the instances that a mass removal withheld',
+    answers: 'ReleasedRemoval',
+    run: (event, _now, ports) => {
+      const { account, region } = path(PairPath, event);
+      return ok(operate.releaseRemoval(account, region, ports));
+    },
+  },
+];

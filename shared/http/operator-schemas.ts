@@ -1,0 +1,58 @@
+import * as z from 'zod/mini';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/notification.ts';
+import { type Instant, parseTime } from '#shared/domain/time.ts';
+
+const account = z.string().check(z.regex(/^\d{12}$/));
+const region = z.string().check(z.regex(/^[a-z]{2,4}(?:-[a-z]+)+-\d$/));
+const time = z.pipe(
+  z.string().check(z.refine((text) => parseTime(text) !== undefined, 'is no RFC 3339 time')),
+  z.transform((text): Instant => parseTime(text) ?? 0),
+);
+const few = <T extends z.ZodMiniType>(item: T) => z._default(z.array(item).check(z.maxLength(50)), []);
+
+/** The closed set of fields that a launch may ask EC2 for (DESIGN 8). */
+export const LaunchRequestBody = z.strictObject({
+  imageId: z.string().check(z.regex(/^ami-(?:[0-9a-f]{8}|[0-9a-f]{17})$/)),
+  instanceType: z.string().check(z.regex(/^[a-z0-9-]{1,20}\.[a-z0-9-]{1,20}$/)),
+  subnetId: z._default(z.nullable(z.string().check(z.regex(/^subnet-[0-9a-f]{8,17}$/))), null),
+  securityGroupIds: few(z.string().check(z.regex(/^sg-[0-9a-f]{8,17}$/))),
+  instanceProfileArn: z._default(
+    z.nullable(z.string().check(z.regex(/^arn:aws[a-z-]*:iam::\d{12}:instance-profile\/[\w+=,.@/-]{1,512}$/))),
+    null,
+  ),
+  keyName: z._default(z.nullable(z.string().check(z.minLength(1), z.maxLength(255))), null),
+  hopLimit: z._default(z.int().check(z.minimum(1), z.maximum(64)), 1),
+  tags: z._default(z.record(z.string().check(z.regex(/^(?!aws:).{1,128}$/)), z.string().check(z.maxLength(256))), {}),
+});
+
+export const ServerBody = z.strictObject({
+  name: z.string().check(z.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,62}$/u)),
+  account,
+  region,
+  request: LaunchRequestBody,
+});
+
+/** An enrollment key's public half; the seed stays where the operator sits. */
+export const KeyBody = z.strictObject({
+  publicKey: z.string().check(z.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/)),
+  scope: z._default(
+    z.strictObject({
+      accounts: few(account),
+      regions: few(region),
+      images: few(z.string().check(z.regex(/^ami-[0-9a-f]{8,17}$/))),
+      vpcs: few(z.string().check(z.regex(/^vpc-[0-9a-f]{8,17}$/))),
+      instanceIds: few(z.string().check(z.refine(isInstanceId, 'is no instance id'))),
+    }),
+    { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] },
+  ),
+  expiresAt: z._default(z.nullable(time), null),
+  uses: z._default(z.nullable(z.int().check(z.minimum(1), z.maximum(1_000_000))), null),
+});
+
+export const InstancePath = z.object({
+  account: z.string().check(z.refine(isAccount, 'is not twelve digits')),
+  region: z.string().check(z.refine(isRegion, 'is no region')),
+  id: z.string().check(z.refine(isInstanceId, 'is no instance id')),
+});
+export const PairPath = z.pick(InstancePath, { account: true, region: true });
+export const IdPath = z.object({ id: z.string().check(z.regex(/^[a-z]{3}_[0-9a-z]{1,64}$/)) });

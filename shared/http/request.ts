@@ -1,0 +1,73 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import * as z from 'zod/mini';
+import { Problem } from '#shared/domain/problems.ts';
+
+/** Requests of operators and agents; an enrollment is held to its own, lower limit. */
+const maxBodyBytes = 65_536;
+
+/**
+ * The body's bytes. API Gateway hands over as base64 whatever it takes for binary, application/jose included; nothing
+ * is ever inflated. Throws `body_too_large` or `unsupported_media_type`.
+ */
+export function readBody(event: APIGatewayProxyEventV2, mediaType: string): Buffer {
+  const given = (event.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
+  if (given !== mediaType || event.headers['content-encoding'] !== undefined) {
+    throw new Problem('unsupported_media_type', `this route takes ${mediaType}`, { contentType: given ?? '' });
+  }
+  const body = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
+  if (body.length > maxBodyBytes) {
+    throw new Problem('body_too_large', 'the body is over the limit', {
+      sizeBytes: body.length,
+      limitBytes: maxBodyBytes,
+    });
+  }
+  return body;
+}
+
+/** The body as JSON of the given shape; `malformed_request` names the first member that is not. */
+export function readJson<T extends z.ZodMiniType>(event: APIGatewayProxyEventV2, schema: T): z.output<T> {
+  const body = readBody(event, 'application/json');
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+  } catch {
+    throw new Problem('malformed_request', 'the body is not JSON', {});
+  }
+  return checked(schema, json);
+}
+
+export function checked<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
+  const result = z.safeParse(schema, value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const member = issue?.path.map(String).join('.') ?? '';
+  throw new Problem('malformed_request', `a member is missing, too many, or not of its form: ${issue?.message ?? ''}`, {
+    member,
+  });
+}
+
+const Page = z.object({
+  pageSize: z._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(100)), 100),
+  pageToken: z.optional(z.string().check(z.maxLength(1024))),
+});
+
+/** `pageSize` is a maximum; `pageToken` is opaque (google.aip.dev/158). */
+export function readPage(event: APIGatewayProxyEventV2): { size: number; after: string | null } {
+  const { pageSize, pageToken } = checked(Page, event.queryStringParameters ?? {});
+  return { size: pageSize, after: pageToken ?? null };
+}
+
+/** Who asks, by IAM; API Gateway has checked the signature. On a laptop nobody signs. */
+export function callerOf(event: APIGatewayProxyEventV2): string {
+  const { authorizer } = event.requestContext as { authorizer?: { iam?: { userArn?: string } } };
+  return authorizer?.iam?.userArn ?? 'local';
+}
+
+/** The token of an `Authorization: Bearer` header (RFC 6750, section 2.1). */
+export function readBearer(event: APIGatewayProxyEventV2): string {
+  const [scheme, token, ...rest] = (event.headers.authorization ?? '').split(' ');
+  if (scheme?.toLowerCase() !== 'bearer' || !token || rest.length > 0) {
+    throw new Problem('malformed_jws', 'the request carries no bearer token', {});
+  }
+  return token;
+}
