@@ -38,7 +38,8 @@ export async function replayLines(lines: AsyncIterable<string> | Iterable<string
   return [...cases.values()].map((state) => JSON.stringify(summarize(state)));
 }
 
-function readLine(line: string, number: number): Recorded {
+/** One line of a timeline. Throws Problem `bad_line` with its number. */
+export function readLine(line: string, number: number): Recorded {
   try {
     return readRecorded(JSON.parse(line));
   } catch (error) {

@@ -16,7 +16,8 @@ export function openBus(busName: string): PublishPorts['bus'] {
         Detail: JSON.stringify(detail),
       }));
       const { FailedEntryCount, Entries } = await client.send(new PutEventsCommand({ Entries: entries }));
-      if (FailedEntryCount) throw new Error(`the bus refused ${FailedEntryCount} events: ${Entries?.find((e) => e.ErrorCode)?.ErrorCode}`);
+      if (FailedEntryCount)
+        throw new Error(`the bus refused ${FailedEntryCount} events: ${Entries?.find((e) => e.ErrorCode)?.ErrorCode}`);
     }
   };
   return { publish };

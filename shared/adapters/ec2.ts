@@ -29,20 +29,38 @@ export function openEc2(now: () => number): Ec2 {
     return client;
   };
 
+  /** One missing id fails the whole request: halved until the ids that EC2 knows have been asked for. */
+  async function listNamed(account: string, region: string, ids: readonly string[]): Promise<DescribeAnswer> {
+    try {
+      return await list(account, region, { InstanceIds: [...ids] });
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'InvalidInstanceID.NotFound') throw error;
+      if (ids.length <= 1) return { sentAt: now(), found: [] };
+      const middle = ids.length >> 1;
+      const first = await listNamed(account, region, ids.slice(0, middle));
+      const second = await listNamed(account, region, ids.slice(middle));
+      return { sentAt: first.sentAt, found: [...first.found, ...second.found] };
+    }
+  }
+
   async function list(account: string, region: string, input: DescribeInstancesCommandInput): Promise<DescribeAnswer> {
     const sentAt = now();
     const found: Described[] = [];
     const tokens = new Set<string>();
     let NextToken: string | undefined;
     do {
-      const page = await clientOf(region).send(new DescribeInstancesCommand({ ...input, MaxResults: pageSize, NextToken }));
+      const page = await clientOf(region).send(
+        new DescribeInstancesCommand({ ...input, ...(input.InstanceIds ? {} : { MaxResults: pageSize, NextToken }) }),
+      );
       for (const reservation of page.Reservations ?? []) {
         // A region's listing is of one account; anything else is not ours to believe.
-        if (reservation.OwnerId !== undefined && reservation.OwnerId !== account) throw new Error('EC2 answered for another account');
+        if (reservation.OwnerId !== undefined && reservation.OwnerId !== account)
+          throw new Error('EC2 answered for another account');
         for (const instance of reservation.Instances ?? []) found.push(describedOf(account, region, instance, sentAt));
       }
       NextToken = page.NextToken;
-      if (NextToken !== undefined && tokens.has(NextToken)) throw new Error('EC2 repeated a page token: the listing is not whole');
+      if (NextToken !== undefined && tokens.has(NextToken))
+        throw new Error('EC2 repeated a page token: the listing is not whole');
       if (NextToken !== undefined) tokens.add(NextToken);
     } while (NextToken !== undefined);
     return { sentAt, found };
@@ -50,8 +68,10 @@ export function openEc2(now: () => number): Ec2 {
 
   return {
     describe: (account, region, ids) => list(account, region, { Filters: [{ Name: 'instance-id', Values: [...ids] }] }),
+    describeNamed: listNamed,
     describeAll: (account, region) => list(account, region, {}),
-    describeByToken: (account, region, token) => list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
+    describeByToken: (account, region, token) =>
+      list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
     runInstances: (launch, userData) => runInstances(clientOf(launch.region), launch, userData, now()),
     async terminate(region, instanceId) {
       await clientOf(region).send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
@@ -59,10 +79,17 @@ export function openEc2(now: () => number): Ec2 {
   };
 }
 
-async function runInstances(client: EC2Client, launch: Launch, userData: string, sentAt: number): Promise<LaunchAnswer> {
+async function runInstances(
+  client: EC2Client,
+  launch: Launch,
+  userData: string,
+  sentAt: number,
+): Promise<LaunchAnswer> {
   try {
     const answer = await client.send(new RunInstancesCommand(requestOf(launch, userData)));
-    const described = (answer.Instances ?? []).map((instance) => describedOf(launch.account, launch.region, instance, sentAt, 'launch'));
+    const described = (answer.Instances ?? []).map((instance) =>
+      describedOf(launch.account, launch.region, instance, sentAt, 'launch'),
+    );
     return { outcome: 'launched', described };
   } catch (error) {
     return nameFailure(error);
@@ -99,7 +126,8 @@ function nameFailure(error: unknown): LaunchAnswer {
   if (name === 'IdempotentParameterMismatch') return { outcome: 'token_mismatch' };
   if (name === 'IdempotentInstanceTerminated') return { outcome: 'token_terminated' };
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-  const final = status !== undefined && status >= 400 && status < 500 && name !== 'RequestLimitExceeded' && status !== 429;
+  const final =
+    status !== undefined && status >= 400 && status < 500 && name !== 'RequestLimitExceeded' && status !== 429;
   if (final) return { outcome: 'refused', code: name };
   throw error;
 }
@@ -113,7 +141,8 @@ function describedOf(
 ): Described {
   const { InstanceId: instanceId, LaunchTime: launchTime } = instance;
   const state = instance.State?.Name;
-  if (!instanceId || !launchTime || !isEc2State(state)) throw new Error('EC2 described an instance without id, state or LaunchTime');
+  if (!instanceId || !launchTime || !isEc2State(state))
+    throw new Error('EC2 described an instance without id, state or LaunchTime');
   const key = { account, region, instanceId };
   const imageId = instance.ImageId ?? '';
   const instanceType = instance.InstanceType ?? '';

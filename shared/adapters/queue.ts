@@ -18,7 +18,8 @@ export function openQueue<Message>(queueUrl: string): Outbox<Message> {
           DelaySeconds: delaySeconds,
         }));
         const { Failed } = await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
-        if (Failed?.length) throw new Error(`SQS did not take ${Failed.length} of ${entries.length} messages: ${Failed[0]?.Code}`);
+        if (Failed?.length)
+          throw new Error(`SQS did not take ${Failed.length} of ${entries.length} messages: ${Failed[0]?.Code}`);
       }
     },
   };

@@ -68,7 +68,7 @@ async function verifyToken(
 ): Promise<{ seq: number }> {
   const { clockSkewSeconds } = ports.timing;
   const htus = ports.audiences.map((audience) => `${audience}/v1/checkin`);
-  const expected = { htm: "POST", htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
+  const expected = { htm: 'POST', htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
   return verifyAgentToken(request.token, binding.publicKey, expected);
 }
 

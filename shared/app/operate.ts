@@ -30,11 +30,18 @@ export interface OperatePorts {
 export async function listInstances(page: PageRequest, now: Instant, { store, timing }: OperatePorts) {
   const { items, next } = await store.listInstances(page);
   const leases = await Promise.all(items.map((instance) => (instance.agent ? store.getLease(instance) : undefined)));
-  return { items: items.map((instance, index) => instanceView(instance, leases[index], { now, timing })), nextPageToken: next };
+  return {
+    items: items.map((instance, index) => instanceView(instance, leases[index], { now, timing })),
+    nextPageToken: next,
+  };
 }
 
 export async function showInstance(key: InstanceKey, now: Instant, { store, timing }: OperatePorts) {
-  const [instance, lease, facts] = await Promise.all([store.getInstance(key), store.getLease(key), store.getFacts(key)]);
+  const [instance, lease, facts] = await Promise.all([
+    store.getInstance(key),
+    store.getLease(key),
+    store.getFacts(key),
+  ]);
   if (!instance) throw new Problem('not_found', 'no such instance is on record', { ...key });
   return { ...instanceView(instance, lease, { now, timing }), facts: factsView(facts) };
 }
@@ -83,7 +90,10 @@ export async function createServer(
 function requireAllowed(request: LaunchRequest, account: string, region: string, { accounts }: OperatePorts): void {
   const registered = Object.hasOwn(accounts, account) ? accounts[account] : undefined;
   if (!registered?.regions.includes(region)) {
-    throw new Problem('account_not_registered', 'launches go to registered accounts and regions only', { account, region });
+    throw new Problem('account_not_registered', 'launches go to registered accounts and regions only', {
+      account,
+      region,
+    });
   }
   const { launch } = registered;
   const named = [
@@ -93,7 +103,11 @@ function requireAllowed(request: LaunchRequest, account: string, region: string,
   ];
   for (const { field, values, allowed } of named) {
     const foreign = values.find((value) => value !== null && !allowed.includes(value));
-    if (foreign) throw new Problem('launch_not_allowed', `the account does not let launches name this ${field}`, { field, value: foreign });
+    if (foreign)
+      throw new Problem('launch_not_allowed', `the account does not let launches name this ${field}`, {
+        field,
+        value: foreign,
+      });
   }
 }
 
@@ -123,7 +137,13 @@ export async function launchServer(id: string, now: Instant, ports: OperatePorts
   return serverView({ ...after, version: after.version + 1 }, instance);
 }
 
-function newLaunch(server: Server, request: LaunchRequest, grantPublicKey: string, now: Instant, ports: OperatePorts): Launch {
+function newLaunch(
+  server: Server,
+  request: LaunchRequest,
+  grantPublicKey: string,
+  now: Instant,
+  ports: OperatePorts,
+): Launch {
   return {
     id: ports.newId('lch'),
     account: server.account,
@@ -166,7 +186,8 @@ export async function registerKey(
   ports: OperatePorts,
 ) {
   const { publicKey, scope, expiresAt, uses } = wanted;
-  if (isWeakKey(Buffer.from(publicKey, 'base64url'))) throw new Problem('weak_key', 'this public key proves nothing', {});
+  if (isWeakKey(Buffer.from(publicKey, 'base64url')))
+    throw new Problem('weak_key', 'this public key proves nothing', {});
   const key: EnrollmentKey = {
     ...{ id: ports.newId('key'), publicKey, scope, expiresAt, usesLeft: uses, createdBy, createdAt: now },
     ...{ revokedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
@@ -199,11 +220,16 @@ export async function revokeKey(id: string, now: Instant, { store }: OperatePort
 /** Lets the next complete sweep end what a mass removal withheld (DESIGN 4.6). */
 export async function releaseRemoval(account: string, region: string, { store }: OperatePorts) {
   const pair = await store.getPair(account, region);
-  if (!pair?.withheld) throw new Problem('not_found', 'no removal is withheld in this account and region', { account, region });
+  if (!pair?.withheld)
+    throw new Problem('not_found', 'no removal is withheld in this account and region', { account, region });
   await store.savePair({ ...pair, withheld: { ...pair.withheld, released: true } });
   return { account, region, withheldSince: formatTime(pair.withheld.since), released: true };
 }
 
-async function commitOrConflict(store: Store, changes: Parameters<Store['commit']>[0], facts: Record<string, string>): Promise<void> {
+async function commitOrConflict(
+  store: Store,
+  changes: Parameters<Store['commit']>[0],
+  facts: Record<string, string>,
+): Promise<void> {
   if (!(await store.commit(changes))) throw new Problem('conflict', 'another request changed the record first', facts);
 }

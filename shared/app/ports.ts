@@ -143,6 +143,8 @@ export interface DescribeAnswer {
 export interface Describer {
   /** By the `instance-id` filter: a missing id is simply absent. At most 200 ids. */
   describe(account: string, region: string, instanceIds: readonly string[]): Promise<DescribeAnswer>;
+  /** By the `InstanceIds` parameter: EC2 answers it though another zone is impaired. A missing id is simply absent. */
+  describeNamed(account: string, region: string, instanceIds: readonly string[]): Promise<DescribeAnswer>;
   /** Every page, or an error: a listing that was cut short is no listing. */
   describeAll(account: string, region: string): Promise<DescribeAnswer>;
   describeByToken(account: string, region: string, clientToken: string): Promise<DescribeAnswer>;

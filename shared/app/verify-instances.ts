@@ -36,15 +36,15 @@ export async function verifyInstances(
 }
 
 async function verifyBatch(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
-  const described = await describeTogether(batch, ports);
-  if (described) {
-    await mergeAnswer(batch, described, ports);
-    return [];
-  }
-  return verifyByZone(batch, ports);
+  const described = await describeAs('describe', batch, ports);
+  if (!described) return verifyByZone(batch, ports);
+  await mergeAnswer(batch, described, ports);
+  return [];
 }
 
-async function describeTogether(
+/** What EC2 says of a batch of one account and region; undefined where it failed as a service or a zone does. */
+async function describeAs(
+  how: 'describe' | 'describeNamed',
   batch: readonly VerifyMessage[],
   { ec2 }: VerifyPorts,
 ): Promise<readonly Described[] | undefined> {
@@ -52,7 +52,7 @@ async function describeTogether(
   if (!first) return [];
   try {
     const ids = [...new Set(batch.map(({ instanceId }) => instanceId))];
-    return (await ec2.describe(first.account, first.region, ids)).found;
+    return (await ec2[how](first.account, first.region, ids)).found;
   } catch (error) {
     if (isThrottle(error)) throw error;
     return undefined;
@@ -61,14 +61,14 @@ async function describeTogether(
 
 const isThrottle = (error: unknown): boolean => error instanceof Error && error.name === 'RequestLimitExceeded';
 
-/** An impaired zone fails every request that names an instance in it: the other zones are asked for themselves. */
+/** With a zone impaired only a request that names none but instances of healthy zones is answered (API_DescribeInstances.html). */
 async function verifyByZone(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
   const facts = await Promise.all(batch.map((message) => ports.store.getFacts(message)));
   const zones = Map.groupBy(batch.keys(), (index) => facts[index]?.availabilityZone ?? 'unknown');
   const failed: VerifyMessage[] = [];
   for (const indexes of zones.values()) {
     const part = [...indexes].flatMap((index) => batch[index] ?? []);
-    const described = await describeTogether(part, ports);
+    const described = await describeAs('describeNamed', part, ports);
     if (described) await mergeAnswer(part, described, ports);
     else failed.push(...part);
   }

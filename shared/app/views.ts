@@ -2,7 +2,7 @@ import { instanceActions, serverActions } from '#shared/domain/actions.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import { conditionsOf, effectiveState, type Server } from '#shared/domain/server.ts';
-import { formatTime, formatTimeOrNull as time, type Instant, seconds } from '#shared/domain/time.ts';
+import { formatTime, type Instant, seconds, formatTimeOrNull as time } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
 import type { Facts, HistoryEntry, Lease } from './ports.ts';
 

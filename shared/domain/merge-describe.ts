@@ -1,4 +1,4 @@
-import { type Ec2State, type Instance, type InstanceKey, isEc2State, newInstance, rankOf } from './instance.ts';
+import { type Ec2State, type Instance, type InstanceKey, isEc2State, newInstance, rankOf, readLedgerEntry } from './instance.ts';
 import { type Instant, parseTime, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
 import { enter, epochToleranceMs, nameEpoch, type Outcome, reason, unchanged } from './transition.ts';
@@ -43,11 +43,21 @@ function firstSight(current: Instance | undefined, sight: Sight): Outcome {
 
 const stampOf = (sight: Sight, at: Instant): Instant => Math.max(at, sight.launchTime, sight.transitionAt ?? 0);
 
-/** Of an epoch that is over: before the named start, or before the stop that ended the previous one. */
+/** Of an epoch that is over: more than 10 s before the named start, or, unnamed, before the stop that ended the previous one. */
 function isOver(record: Known, sight: Sight): boolean {
-  if (record.epochNamed && record.epoch !== null) return sight.launchTime < record.epoch - epochToleranceMs;
-  const stopBefore = record.stoppedAt !== null && record.epoch !== null && record.stoppedAt <= record.epoch;
-  return stopBefore && record.stoppedAt !== null && sight.launchTime < record.stoppedAt;
+  if (record.epoch === null) return false;
+  if (record.epochNamed) return sight.launchTime < record.epoch - epochToleranceMs;
+  const ended = endOfPrevious(record, record.epoch);
+  if (ended === null) return false;
+  // A start that `pending` opened has a LaunchTime close to that stamp, though the last stop before it may be lost.
+  const byPending = record.runningAt !== record.epoch;
+  return sight.launchTime < (byPending ? Math.max(ended, record.epoch - epochToleranceMs) : ended);
+}
+
+/** The last that the record knows of the epoch before: `stoppedAt` may be of the present one already. */
+function endOfPrevious(record: Known, epoch: Instant): Instant | null {
+  if (record.stoppedAt !== null && record.stoppedAt <= epoch) return record.stoppedAt;
+  return record.ledger.map(readLedgerEntry).findLast((entry) => entry.at < epoch)?.at ?? null;
 }
 
 /** A LaunchTime that opens an epoch: more than 10 s after a named one; unnamed, after the stop on record or 10 s after `at`. */
@@ -66,9 +76,11 @@ function isAhead(record: Known, sight: Sight, timing: Timing): boolean {
 }
 
 function agrees(current: Instance, sight: Sight): Outcome {
+  // An answer to a request that went out before the doubt arose knows nothing of it.
+  const settles = current.verify !== null && sight.sentAt >= current.verify.since;
   const next: Instance = {
     ...current,
-    verify: null,
+    verify: settles ? null : current.verify,
     absent: null,
     seenAt: Math.max(current.seenAt ?? 0, sight.sentAt),
   };
@@ -76,7 +88,7 @@ function agrees(current: Instance, sight: Sight): Outcome {
   if (sight.state === 'terminated') next.inferred = false;
   const named = nameFailure(next, sight);
   const worth =
-    current.verify || current.absent || named.epoch !== current.epoch || named.epochNamed !== current.epochNamed;
+    settles || current.absent || named.epoch !== current.epoch || named.epochNamed !== current.epochNamed;
   return {
     instance: named,
     changed: Boolean(worth) || named.failedStart !== next.failedStart || named.inferred !== current.inferred,
@@ -100,7 +112,9 @@ function applies(current: Instance, sight: Sight, at: Instant): Outcome {
 /** Behind: it applies once EC2 has had S to catch up, stamped with the time that it surely speaks of. */
 function behind(record: Known, sight: Sight, timing: Timing): Outcome {
   const staleness = seconds(timing.stalenessSeconds);
-  if (sight.sentAt > record.at + staleness) return applies(record, sight, sight.sentAt - staleness);
+  // EC2 tells when a transition was asked for: what a describe wrote may have come true as late as it was seen.
+  const trueSince = record.source === 'describe' ? Math.max(record.at, record.seenAt ?? 0) : record.at;
+  if (sight.sentAt > trueSince + staleness) return applies(record, sight, sight.sentAt - staleness);
   return { ...unchanged(record), ask: record.verify !== null };
 }
 

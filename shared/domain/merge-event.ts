@@ -2,11 +2,13 @@ import {
   type Ec2State,
   type Instance,
   type InstanceKey,
+  isLegalStep,
   ledgerEntry,
   newInstance,
   rankOf,
   readLedgerEntry,
   shortHash,
+  type VerifyReason,
 } from './instance.ts';
 import { type Instant, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
@@ -82,11 +84,20 @@ function afterTermination(current: Instance, at: Instant, event: StateChange, ti
 /** An event older than the record: it may raise doubt (4a) or withdraw a failed start (9), never set the state. */
 function late(current: Instance, state: Ec2State, at: Instant, event: StateChange, timing: Timing): Outcome {
   const window = seconds(timing.orderingWindowSeconds);
-  const doubtful = at - event.at <= window ? doubtOf(event.state, state, at - event.at, window) : null;
+  const near = at - event.at <= window;
+  const doubtful = near ? (doubtOf(event.state, state, at - event.at, window) ?? doubtOfPlace(current, event)) : null;
   const outcome = doubt(current, doubtful, event.receivedAt);
   return ranInThisEpoch(current, event)
     ? { ...outcome, instance: withdrawFailedStart(outcome.instance, event), changed: true }
     : outcome;
+}
+
+/** A late event takes its place in the ledger: a step to it that is not legal means that more happened in between. */
+function doubtOfPlace(current: Instance, event: StateChange): VerifyReason | null {
+  const before = current.ledger
+    .map(readLedgerEntry)
+    .findLast((entry) => (entry.at - event.at || rankOf(entry.state) - rankOf(event.state)) < 0);
+  return before && !isLegalStep(before.state, event.state) ? 'illegal_step' : null;
 }
 
 function ranInThisEpoch(current: Instance, event: StateChange): boolean {
@@ -119,7 +130,7 @@ function advance(current: Instance, state: Ec2State, at: Instant, event: StateCh
   return { instance, changed: true, ask: instance.verify !== null && current.verify === null };
 }
 
-function doubt(current: Instance, reason: Parameters<typeof withDoubt>[1], since: Instant): Outcome {
+function doubt(current: Instance, reason: VerifyReason | null, since: Instant): Outcome {
   const instance = withDoubt(current, reason, since);
   const changed = instance !== current;
   return { instance, changed, ask: changed };

@@ -58,7 +58,7 @@ export function enter(
     ledger: appendEntry(instance.ledger, ledgerEntry(state, at, step.origin)),
   };
   if (step.launchTime !== undefined) nameEpoch(instance, next, step.launchTime);
-  else if (opensEpoch(instance, state, at)) openProvisionally(instance, next, state, at);
+  else if (opensEpoch(instance, state, at)) Object.assign(next, { epoch: at, epochNamed: false, runningAt: null });
   if (state === 'pending' || state === 'running') return started(next, state, at);
   if (state === 'stopping' || state === 'stopped') next.stoppedAt = at;
   return ended(instance, next, state, at);
@@ -80,13 +80,6 @@ function opensEpoch(instance: Instance, state: Ec2State, at: Instant): boolean {
   if (instance.epoch === null) return true;
   if (instance.state !== 'pending' && instance.state !== 'running') return true;
   return state === 'pending' && at - instance.epoch > epochToleranceMs;
-}
-
-function openProvisionally(before: Instance, next: Instance, state: Ec2State, at: Instant): void {
-  Object.assign(next, { epoch: at, epochNamed: false, runningAt: null });
-  // The stop in between was never seen; whatever was launched before this start belongs to an epoch that is over.
-  const stopLost = state === 'pending' && before.epoch !== null && (before.stoppedAt ?? 0) < before.epoch;
-  if (stopLost) next.stoppedAt = at - epochToleranceMs;
 }
 
 function started(next: Instance, state: Ec2State, at: Instant): Instance {

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { Problem } from '#shared/domain/problems.ts';
+import { identityCommand } from './identity.ts';
+
+const program = new Command('muster').description('EC2 instances become managed servers.').exitOverride();
+program.addCommand(identityCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Says in one sentence what went wrong and answers the exit code: 2 for the command line, 1 for anything else. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed its message
+  process.stderr.write(`muster: ${error instanceof Error ? error.message : String(error)}\n`);
+  return error instanceof Problem && error.code === 'usage' ? 2 : 1;
+}

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import { EC2Client } from '@aws-sdk/client-ec2';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { presentOf } from '../ec2/simulated-instance.ts';
+import { feedTag } from '../event-feed.ts';
+import type { LocalRegion } from '../local-region.ts';
+import * as settings from '../settings.ts';
+import type { Stage } from './stage.ts';
+
+/** The longest that anything in the scenario takes; then it is wrong. */
+const longestWaitMs = 45_000;
+const lookEveryMs = 250;
+
+/** The scenario's view of the local region: the simulated EC2's own truth, the agents' own files, and the API. */
+export function localStage(region: LocalRegion): Stage {
+  const clients = new Map<string, EC2Client>();
+  return {
+    url: region.url,
+    settings: { ...settings, feedTag },
+    newGrantKey: () => newGrantKey(randomBytes),
+    ec2(account, name) {
+      const at = {
+        // RunInstances refills at two requests a second: whoever waits gets their turn
+        maxAttempts: 10,
+        endpoint: region.ec2Url,
+        region: name,
+        credentials: { accessKeyId: account, secretAccessKey: 'local' },
+      };
+      const client = clients.get(account + name) ?? new EC2Client(at);
+      clients.set(account + name, client);
+      return client;
+    },
+    api: (method, path, body) => callApi(`${region.url}${path}`, method, body),
+    truth(key) {
+      const instance = region.ec2.instance(key);
+      if (!instance) return undefined;
+      const starts = instance.history.filter(({ state }) => state === 'pending').length;
+      return { state: presentOf(instance).state, starts, reboots: instance.reboots.length };
+    },
+    launchedByMuster: (key) => region.ec2.instance(key)?.clientToken.startsWith('mst-') ?? false,
+    agentFile: (key) => region.machines.agentFile(key),
+    install: (key, agentSettings) => region.machines.install(key, agentSettings),
+    failNextLaunch(account, name) {
+      const fault = {
+        on: 'launch' as const,
+        code: 'Server.InsufficientInstanceCapacity' as const,
+        account,
+        region: name,
+        times: 1,
+      };
+      region.ec2.faults = { ...region.ec2.faults, starts: [...region.ec2.faults.starts, fault] };
+    },
+    until,
+  };
+}
+
+async function callApi<Answer>(url: string, method: string, body: object | undefined): Promise<Answer> {
+  const init = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  const answer = await fetch(url, { method, ...init });
+  const json = (await answer.json()) as Answer & { code?: string };
+  if (!answer.ok) throw new Error(`${method} ${new URL(url).pathname}: ${answer.status} ${json.code ?? ''}`);
+  return json;
+}
+
+async function until<T>(what: string, check: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const end = Date.now() + longestWaitMs;
+  let trouble = '';
+  while (Date.now() < end) {
+    try {
+      const value = await check();
+      if (value !== undefined) return value;
+    } catch (error) {
+      trouble = error instanceof Error ? `: ${error.message}` : '';
+    }
+    await wait(lookEveryMs);
+  }
+  throw new Error(`after ${longestWaitMs / 1000} s it is still not so that ${what}${trouble}`);
+}

@@ -1,0 +1,32 @@
+import type { Condition, FirstTry } from '#shared/domain/first-try.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import type { Test, Update } from './expressions.ts';
+import { attributeOf, dueOf, expiryAfter, instanceAttributes, packEntry } from './instance-item.ts';
+
+/** A first try as one UpdateItem: what to change, and what must hold. */
+export function firstTryUpdate(
+  { set, entry, deadline, guard }: FirstTry,
+  timing: Timing,
+): { update: Update; tests: Test[] } {
+  const ends = set.state === 'terminated' && typeof set.at === 'number';
+  const update: Update = {
+    set: {
+      ...instanceAttributes(set),
+      due: deadline === null ? null : dueOf(deadline),
+      ...(ends && { expiresAt: expiryAfter(set.at ?? 0, timing.keepTerminatedSeconds) }),
+    },
+    append: { attribute: attributeOf('ledger'), entry: packEntry(entry) },
+    increment: attributeOf('version'),
+  };
+  return { update, tests: guard.map(testOf) };
+}
+
+function testOf(condition: Condition): Test {
+  const attribute = attributeOf(condition.field);
+  if ('oneOf' in condition) return { attribute, oneOf: condition.oneOf };
+  if ('noneOf' in condition) return { attribute, noneOf: condition.noneOf };
+  if ('is' in condition) return { attribute, is: condition.is === 'null' ? 'absent' : 'present' };
+  if ('shorterThan' in condition) return { attribute, shorterThan: condition.shorterThan };
+  if ('atMost' in condition) return { attribute, atMost: condition.atMost };
+  return { attribute, notBelow: { attribute: attributeOf(condition.notBefore) } };
+}

@@ -1,0 +1,57 @@
+import type { Page, PageRequest } from '#shared/app/ports.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import type { Instance } from '#shared/domain/instance.ts';
+import type { Server } from '#shared/domain/server.ts';
+import type { Pair } from '#shared/domain/sweep.ts';
+import { fromInstanceItem } from './instance-item.ts';
+import { unwrap } from './items.ts';
+import { endOfInstance, keysPartition, pairName, pairPartition, pairsPartition, serversPartition } from './keys.ts';
+import { readPageToken, takePage } from './page-token.ts';
+import { query } from './read.ts';
+import type { Table } from './table.ts';
+
+/** Beside each instance lie its facts and its lease. */
+const itemsPerInstance = 3;
+
+export async function listPairs(table: Table): Promise<Pair[]> {
+  const pairs: Pair[] = [];
+  for await (const item of query(table, { pk: pairsPartition })) pairs.push(unwrap<Pair>(item));
+  return pairs;
+}
+
+/** Every instance, pair by pair. One page looks for the one record more that tells whether it is the last. */
+export async function listInstances(table: Table, { size, after }: PageRequest): Promise<Page<Instance>> {
+  const start = after === null ? undefined : readPageToken(after, true);
+  const limit = (size + 1) * itemsPerInstance;
+  async function* instances(): AsyncGenerator<Instance> {
+    for (const { account, region } of await listPairs(table)) {
+      const pair = pairName(account, region);
+      if (start?.pair !== undefined && pair < start.pair) continue;
+      const afterSortKey = pair === start?.pair ? endOfInstance(start.sk) : undefined;
+      const items = query(table, { pk: pairPartition(pair), kinds: ['instance'], afterSortKey, limit });
+      for await (const item of items) yield fromInstanceItem(item);
+    }
+  }
+  return takePage(instances(), size, (last) => ({
+    pair: pairName(last.account, last.region),
+    sk: last.instanceId,
+  }));
+}
+
+export const listServers = (table: Table, page: PageRequest): Promise<Page<Server>> =>
+  listById<Server>(table, serversPartition, page);
+
+export const listKeys = (table: Table, page: PageRequest): Promise<Page<EnrollmentKey>> =>
+  listById<EnrollmentKey>(table, keysPartition, page);
+
+async function listById<R extends { id: string }>(
+  table: Table,
+  pk: string,
+  { size, after }: PageRequest,
+): Promise<Page<R>> {
+  const afterSortKey = after === null ? undefined : readPageToken(after, false).sk;
+  async function* records(): AsyncGenerator<R> {
+    for await (const item of query(table, { pk, afterSortKey, limit: size + 1 })) yield unwrap<R>(item);
+  }
+  return takePage(records(), size, ({ id }) => ({ sk: id }));
+}

@@ -1,0 +1,96 @@
+import { BatchGetItemCommand, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { conditionOf, Placeholders } from './expressions.ts';
+import type { ItemKey } from './keys.ts';
+import { type Item, marshalledKey, type Table } from './table.ts';
+
+/** DynamoDB takes no longer keys (amazondynamodb/latest/developerguide/Constraints.html); what cannot be a key is not there. */
+const canBeKey = ({ pk, sk }: ItemKey): boolean =>
+  sk !== '' && Buffer.byteLength(sk) <= 1024 && Buffer.byteLength(pk) <= 2048;
+
+/** A strongly consistent read. */
+export async function getItem(table: Table, key: ItemKey): Promise<Item | undefined> {
+  if (!canBeKey(key)) return undefined;
+  const { client, tableName: TableName } = table;
+  const { Item } = await client.send(new GetItemCommand({ TableName, Key: marshalledKey(key), ConsistentRead: true }));
+  return Item;
+}
+
+/** BatchGetItem takes a hundred keys (API_BatchGetItem.html). */
+const keysAtOnce = 100;
+const readAttempts = 8;
+
+/** Strongly consistent reads of many items, in no order; what DynamoDB leaves unread is asked again. */
+export async function getItems(table: Table, keys: readonly ItemKey[]): Promise<Item[]> {
+  const items: Item[] = [];
+  for (let start = 0; start < keys.length; start += keysAtOnce) {
+    items.push(
+      ...(await getBatch(
+        table,
+        keys
+          .slice(start, start + keysAtOnce)
+          .filter(canBeKey)
+          .map(marshalledKey),
+      )),
+    );
+  }
+  return items;
+}
+
+async function getBatch({ client, tableName }: Table, keys: readonly Item[]): Promise<Item[]> {
+  const items: Item[] = [];
+  let left = [...keys];
+  for (let attempt = 0; left.length > 0; attempt++) {
+    if (attempt === readAttempts) throw new Error(`DynamoDB left ${left.length} of ${keys.length} keys unread`);
+    const request = { RequestItems: { [tableName]: { Keys: left, ConsistentRead: true } } };
+    const { Responses, UnprocessedKeys } = await client.send(new BatchGetItemCommand(request));
+    items.push(...(Responses?.[tableName] ?? []));
+    left = UnprocessedKeys?.[tableName]?.Keys ?? [];
+  }
+  return items;
+}
+
+export interface Query {
+  pk: string;
+  /** Only items of these kinds; the others are read and billed all the same. */
+  kinds?: readonly string[];
+  sortKeyPrefix?: string;
+  /** Exclusive; need not exist. */
+  afterSortKey?: string | undefined;
+  /** How many items one request looks at. */
+  limit?: number;
+}
+
+/** The items of a partition in the order of their sort keys, read page by page as far as the caller goes. Strongly consistent. */
+export async function* query({ client, tableName }: Table, asked: Query): AsyncGenerator<Item, void> {
+  const to = new Placeholders();
+  const isOfPartition = `${to.name('pk')} = ${to.value(asked.pk)}`;
+  const hasPrefix = asked.sortKeyPrefix && ` AND begins_with(${to.name('sk')}, ${to.value(asked.sortKeyPrefix)})`;
+  const request = {
+    TableName: tableName,
+    KeyConditionExpression: isOfPartition + (hasPrefix ?? ''),
+    ...(asked.kinds && { FilterExpression: conditionOf([{ attribute: 'kind', oneOf: asked.kinds }], to) }),
+    ...to.members(),
+    ...(asked.limit !== undefined && { Limit: asked.limit }),
+    ConsistentRead: true,
+  };
+  let from = asked.afterSortKey ? marshalledKey({ pk: asked.pk, sk: asked.afterSortKey }) : undefined;
+  do {
+    const { Items, LastEvaluatedKey } = await client.send(new QueryCommand({ ...request, ExclusiveStartKey: from }));
+    yield* Items ?? [];
+    from = LastEvaluatedKey;
+  } while (from);
+}
+
+/** The entries of one partition of an index whose range is at most `upTo`, lowest first. Indexes are eventually consistent. */
+export async function queryIndex(
+  { client, tableName: TableName }: Table,
+  index: { name: string; hash: readonly [string, string]; range: readonly [string, string]; limit: number },
+): Promise<Item[]> {
+  const to = new Placeholders();
+  const [hash, is] = index.hash;
+  const [range, upTo] = index.range;
+  const KeyConditionExpression = `${to.name(hash)} = ${to.value(is)} AND ${to.name(range)} <= ${to.value(upTo)}`;
+  const command = { TableName, IndexName: index.name, KeyConditionExpression, ...to.members(), Limit: index.limit };
+  const { Items } = await client.send(new QueryCommand(command));
+  return Items ?? [];
+}

@@ -1,0 +1,142 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { Binding, Facts, Lease, Saved, Store } from '#shared/app/ports.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import type { Launch } from '#shared/domain/launch.ts';
+import type { Server } from '#shared/domain/server.ts';
+import { newPair, type Pair } from '#shared/domain/sweep.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import { listDue, putOff } from './due.ts';
+import { firstTryUpdate } from './first-try-update.ts';
+import { fromInstanceItem } from './instance-item.ts';
+import { factsItem, leaseItem, pairItem, putOf, unwrap } from './items.ts';
+import {
+  bindingItemKey,
+  factsItemKey,
+  type ItemKey,
+  instanceItemKey,
+  keyItemKey,
+  launchItemKey,
+  leaseItemKey,
+  pairItemKey,
+  pairName,
+  pairPartition,
+  serverItemKey,
+} from './keys.ts';
+import { listInstances, listKeys, listPairs, listServers } from './listings.ts';
+import { getItem, getItems, query } from './read.ts';
+import type { Item, Table } from './table.ts';
+import { putAll, putItem, updateItem, type Written } from './write.ts';
+
+/** The records in DynamoDB, in the table of infra/tables.yml. Whatever is no answer of the port, such as throttling, throws as the SDK's error. */
+export function createDynamoStore(options: { client: DynamoDBClient; tableName: string; timing: Timing }): Store {
+  const { timing, ...table } = options;
+  return {
+    ...instanceStore(table, timing),
+    ...pairStore(table),
+    ...recordReads(table),
+
+    getFacts: (key) => read<Facts>(table, factsItemKey(key)),
+    async putFacts(facts) {
+      await putItem(table, { item: factsItem(facts), tests: [] });
+    },
+    getLease: (key) => read<Lease>(table, leaseItemKey(key)),
+    async renewLease(lease) {
+      const isLater = { attribute: 'seq', absentOrBelow: lease.seq };
+      return (await putItem(table, { item: leaseItem(lease), tests: [isLater] })).done;
+    },
+
+    async commit(changes) {
+      const puts = changes.map((change) => putOf(change, timing));
+      const [only] = puts;
+      if (!only) return true;
+      // Alone, a change needs no transaction, which would cost twice as much.
+      return puts.length === 1 ? (await putItem(table, only)).done : putAll(table, puts);
+    },
+
+    listDue: (now, limit) => listDue(table, now, limit),
+    putOff: (record, until) => putOff(table, record, until),
+  };
+}
+
+async function read<R>(table: Table, key: ItemKey): Promise<R | undefined> {
+  const item = await getItem(table, key);
+  return item && unwrap<R>(item);
+}
+
+const savedOf = (written: Written): Saved<Instance> =>
+  written.done ? { saved: true } : { saved: false, current: written.standing && fromInstanceItem(written.standing) };
+
+type InstanceStore = Pick<
+  Store,
+  'getInstance' | 'getInstances' | 'readPair' | 'listInstances' | 'tryFirst' | 'saveInstance'
+>;
+
+function instanceStore(table: Table, timing: Timing): InstanceStore {
+  return {
+    async getInstance(key) {
+      const item = await getItem(table, instanceItemKey(key));
+      return item && fromInstanceItem(item);
+    },
+    getInstances: (keys) => getInstances(table, keys),
+    readPair: (account, region) => readPair(table, pairName(account, region)),
+    listInstances: (page) => listInstances(table, page),
+    async tryFirst(step) {
+      const { update, tests } = firstTryUpdate(step, timing);
+      return savedOf(await updateItem(table, instanceItemKey(step.key), update, tests));
+    },
+    async saveInstance(before, after) {
+      return savedOf(await putItem(table, putOf({ kind: 'instance', before, after }, timing)));
+    },
+  };
+}
+
+/** In the order asked for, each once; BatchGetItem refuses a key that is named twice. */
+async function getInstances(table: Table, keys: readonly InstanceKey[]): Promise<Instance[]> {
+  const unique = new Map(keys.map((key) => [keyOf(key), key]));
+  const items = await getItems(table, [...unique.values()].map(instanceItemKey));
+  const found = new Map(items.map(fromInstanceItem).map((instance) => [keyOf(instance), instance]));
+  return [...unique.keys()].flatMap((name) => found.get(name) ?? []);
+}
+
+async function readPair(table: Table, pair: string): ReturnType<Store['readPair']> {
+  const instances: Instance[] = [];
+  const lastHeardAt = new Map<string, number>();
+  const add = (item: Item) => {
+    if (item.kind?.S === 'instance') return instances.push(fromInstanceItem(item));
+    const { instanceId, lastSeenAt } = unwrap<Lease>(item);
+    return lastHeardAt.set(instanceId, lastSeenAt);
+  };
+  for await (const item of query(table, { pk: pairPartition(pair), kinds: ['instance', 'lease'] })) add(item);
+  return { instances, lastHeardAt };
+}
+
+function pairStore(table: Table): Pick<Store, 'ensurePair' | 'listPairs' | 'getPair' | 'savePair'> {
+  const known = new Set<string>();
+  return {
+    async ensurePair(account, region) {
+      const pair = pairName(account, region);
+      if (known.has(pair)) return;
+      await putItem(table, { item: pairItem(newPair(account, region)), tests: [{ attribute: 'pk', is: 'absent' }] });
+      known.add(pair);
+    },
+    listPairs: () => listPairs(table),
+    getPair: (account, region) => read<Pair>(table, pairItemKey(account, region)),
+    async savePair(pair) {
+      await putItem(table, { item: pairItem(pair), tests: [] });
+    },
+  };
+}
+
+function recordReads(
+  table: Table,
+): Pick<Store, 'getBinding' | 'getServer' | 'listServers' | 'getLaunch' | 'getKey' | 'listKeys'> {
+  return {
+    getBinding: (agentId) => read<Binding>(table, bindingItemKey(agentId)),
+    getServer: (id) => read<Server>(table, serverItemKey(id)),
+    listServers: (page) => listServers(table, page),
+    getLaunch: (id) => read<Launch>(table, launchItemKey(id)),
+    getKey: (id) => read<EnrollmentKey>(table, keyItemKey(id)),
+    listKeys: (page) => listKeys(table, page),
+  };
+}

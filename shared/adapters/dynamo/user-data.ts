@@ -1,0 +1,26 @@
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import type { UserDataStore } from '#shared/app/ports.ts';
+import type { Instant } from '#shared/domain/time.ts';
+import { expiryAfter } from './instance-item.ts';
+import { userDataItemKey } from './keys.ts';
+import { getItem } from './read.ts';
+import type { Table } from './table.ts';
+import { deleteItem, putItem } from './write.ts';
+
+/** No launch waits this long; what a crash left behind goes by itself. */
+const keptSeconds = 86_400;
+
+/** Frozen user data in the private table, which has no stream: the seed of a launch's grant leaves with RunInstances alone. */
+export function createDynamoUserData(table: Table, now: () => Instant): UserDataStore {
+  return {
+    async put(launchId, userData) {
+      const item = marshall({ ...userDataItemKey(launchId), userData, expiresAt: expiryAfter(now(), keptSeconds) });
+      await putItem(table, { item, tests: [] });
+    },
+    async get(launchId) {
+      const item = await getItem(table, userDataItemKey(launchId));
+      return item && (unmarshall(item).userData as string);
+    },
+    delete: (launchId) => deleteItem(table, userDataItemKey(launchId)),
+  };
+}

@@ -1,0 +1,79 @@
+import {
+  ConditionalCheckFailedException,
+  DeleteItemCommand,
+  PutItemCommand,
+  TransactionCanceledException,
+  TransactionConflictException,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { conditionOf, Placeholders, type Test, type Update, updateOf } from './expressions.ts';
+import type { ItemKey } from './keys.ts';
+import { getItem } from './read.ts';
+import { type Item, keyOfItem, marshalledKey, type Table } from './table.ts';
+
+export interface Put {
+  item: Item;
+  /** Without any, the item replaces whatever is there. */
+  tests: readonly Test[];
+}
+
+/** What became of a conditional write: if refused, the item that stands there, at no read's cost. */
+export type Written = { done: true } | { done: false; standing: Item | undefined };
+
+export async function putItem(table: Table, { item, tests }: Put): Promise<Written> {
+  const { client, tableName: TableName } = table;
+  const command = new PutItemCommand({ TableName, Item: item, ...refusable(tests, new Placeholders()) });
+  return unlessRefused(table, keyOfItem(item), () => client.send(command));
+}
+
+/** Changes an item that is there; it never makes one. */
+export async function updateItem(table: Table, key: ItemKey, update: Update, tests: readonly Test[]): Promise<Written> {
+  const { client, tableName: TableName } = table;
+  const to = new Placeholders();
+  const UpdateExpression = updateOf(update, to);
+  const refusal = refusable([{ attribute: 'pk', is: 'present' }, ...tests], to);
+  const command = new UpdateItemCommand({ TableName, Key: marshalledKey(key), UpdateExpression, ...refusal });
+  return unlessRefused(table, key, () => client.send(command));
+}
+
+function refusable(tests: readonly Test[], to: Placeholders) {
+  if (tests.length === 0) return {};
+  const ConditionExpression = conditionOf(tests, to);
+  return { ConditionExpression, ...to.members(), ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const };
+}
+
+async function unlessRefused(table: Table, key: ItemKey, write: () => Promise<unknown>): Promise<Written> {
+  try {
+    await write();
+    return { done: true };
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return { done: false, standing: error.Item };
+    // A transaction on the item was under way: whoever decides anew needs what stands there now.
+    if (error instanceof TransactionConflictException) return { done: false, standing: await getItem(table, key) };
+    throw error;
+  }
+}
+
+/** All puts or none. False where a condition fails or another transaction is under way; SDKs retry neither (transaction-apis.html). */
+export async function putAll({ client, tableName: TableName }: Table, puts: readonly Put[]): Promise<boolean> {
+  const TransactItems = puts.map(({ item, tests }) => {
+    const to = new Placeholders();
+    return { Put: { TableName, Item: item, ConditionExpression: conditionOf(tests, to), ...to.members() } };
+  });
+  try {
+    await client.send(new TransactWriteItemsCommand({ TransactItems }));
+    return true;
+  } catch (error) {
+    if (error instanceof TransactionCanceledException && isLost(error)) return false;
+    throw error;
+  }
+}
+
+const losses: readonly (string | undefined)[] = ['None', 'ConditionalCheckFailed', 'TransactionConflict'];
+const isLost = ({ CancellationReasons }: TransactionCanceledException): boolean =>
+  CancellationReasons?.every(({ Code }) => losses.includes(Code)) ?? false;
+
+export async function deleteItem({ client, tableName: TableName }: Table, key: ItemKey): Promise<void> {
+  await client.send(new DeleteItemCommand({ TableName, Key: marshalledKey(key) }));
+}

@@ -1,0 +1,134 @@
+import { pairName } from '#shared/adapters/dynamo/keys.ts';
+import { readPageToken, takePage } from '#shared/adapters/dynamo/page-token.ts';
+import type { Facts, Lease, PageRequest, RecordChange, Store } from '#shared/app/ports.ts';
+import { applyFirstTry, guardHolds } from '#shared/domain/first-try.ts';
+import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import { newPair, type Pair } from '#shared/domain/sweep.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import { change, dueBy, noRecords, putOff, type Records } from './records.ts';
+
+export interface MemoryStoreOptions {
+  timing: Timing;
+  /** Told of every write of a record, in the place of the table's stream; of facts, leases and pairs it has none. */
+  onChange?: (change: RecordChange) => void;
+}
+
+/** The store without a table, for tests and simulations: test/contracts holds it and DynamoDB to one behaviour. Nothing expires. */
+export function createMemoryStore({ timing, onChange = () => {} }: MemoryStoreOptions): Store {
+  const records = noRecords();
+  const leases = new Map<string, Lease>();
+  const pairs = new Map<string, Pair>();
+  const commit: Store['commit'] = async (changes) => {
+    const made = change(records, changes, timing);
+    made?.forEach(onChange);
+    return made !== undefined;
+  };
+  return {
+    ...instanceReads(records, leases, pairs),
+    ...besideInstances(leases),
+    ...pairStore(pairs),
+    ...recordReads(records),
+    commit,
+    async saveInstance(before, after) {
+      if (await commit([{ kind: 'instance', before, after }])) return { saved: true };
+      return { saved: false, current: records.instance.get(keyOf(after))?.record };
+    },
+    async tryFirst(step) {
+      const before = records.instance.get(keyOf(step.key))?.record;
+      if (!before || !guardHolds(step.guard, before)) return { saved: false, current: before };
+      const after = applyFirstTry(before, step);
+      records.instance.set(keyOf(step.key), { record: after, due: step.deadline });
+      onChange({ kind: 'instance', before, after });
+      return { saved: true };
+    },
+    listDue: async (now, limit) => dueBy(records, now).slice(0, limit),
+    putOff: async (record, until) => putOff(records, record, until),
+  };
+}
+
+const inOrder = <T>(named: ReadonlyMap<string, T>): T[] =>
+  [...named].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+
+const pairOf = ({ account, region }: { account: string; region: string }): string => pairName(account, region);
+
+type InstanceReads = Pick<Store, 'getInstance' | 'getInstances' | 'readPair' | 'listInstances'>;
+
+function instanceReads(records: Records, leases: Map<string, Lease>, pairs: Map<string, Pair>): InstanceReads {
+  const find = (key: InstanceKey): Instance | undefined => records.instance.get(keyOf(key))?.record;
+  const inPair = (pair: string): Instance[] =>
+    inOrder(records.instance)
+      .map(({ record }) => record)
+      .filter((record) => pairOf(record) === pair);
+  return {
+    getInstance: async (key) => find(key),
+    async getInstances(keys) {
+      const unique = new Map(keys.map((key) => [keyOf(key), key]));
+      return [...unique.values()].flatMap((key) => find(key) ?? []);
+    },
+    async readPair(account, region) {
+      const pair = pairName(account, region);
+      const heard = [...leases.values()].filter((lease) => pairOf(lease) === pair);
+      const lastHeardAt = new Map(heard.map(({ instanceId, lastSeenAt }) => [instanceId, lastSeenAt]));
+      return { instances: inPair(pair), lastHeardAt };
+    },
+    async listInstances({ size, after }) {
+      const start = after === null ? undefined : readPageToken(after, true);
+      const isLater = ({ pair, sk }: { pair: string; sk: string }) =>
+        start?.pair === undefined || pair > start.pair || (pair === start.pair && sk > start.sk);
+      const listed = inOrder(pairs)
+        .flatMap((pair) => inPair(pairOf(pair)))
+        .filter((instance) => isLater({ pair: pairOf(instance), sk: instance.instanceId }));
+      return takePage(listed, size, (last) => ({ pair: pairOf(last), sk: last.instanceId }));
+    },
+  };
+}
+
+function besideInstances(leases: Map<string, Lease>): Pick<Store, 'getFacts' | 'putFacts' | 'getLease' | 'renewLease'> {
+  const facts = new Map<string, Facts>();
+  return {
+    getFacts: async (key) => facts.get(keyOf(key)),
+    putFacts: async (described) => void facts.set(keyOf(described), described),
+    getLease: async (key) => leases.get(keyOf(key)),
+    async renewLease(lease) {
+      const stored = leases.get(keyOf(lease));
+      if (stored && stored.seq >= lease.seq) return false;
+      leases.set(keyOf(lease), lease);
+      return true;
+    },
+  };
+}
+
+function pairStore(pairs: Map<string, Pair>): Pick<Store, 'ensurePair' | 'listPairs' | 'getPair' | 'savePair'> {
+  return {
+    async ensurePair(account, region) {
+      const pair = pairName(account, region);
+      if (!pairs.has(pair)) pairs.set(pair, newPair(account, region));
+    },
+    listPairs: async () => inOrder(pairs),
+    getPair: async (account, region) => pairs.get(pairName(account, region)),
+    savePair: async (pair) => void pairs.set(pairOf(pair), pair),
+  };
+}
+
+type RecordReads = Pick<Store, 'getBinding' | 'getServer' | 'listServers' | 'getLaunch' | 'getKey' | 'listKeys'>;
+
+function recordReads(records: Records): RecordReads {
+  return {
+    getBinding: async (agentId) => records.binding.get(agentId)?.record,
+    getServer: async (id) => records.server.get(id)?.record,
+    listServers: (page) => pageById(records.server, page),
+    getLaunch: async (id) => records.launch.get(id)?.record,
+    getKey: async (id) => records.key.get(id)?.record,
+    listKeys: (page) => pageById(records.key, page),
+  };
+}
+
+async function pageById<R extends { id: string }>(
+  held: ReadonlyMap<string, { record: R }>,
+  { size, after }: PageRequest,
+) {
+  const start = after === null ? '' : readPageToken(after, false).sk;
+  const listed = inOrder(held).map(({ record }) => record);
+  const later = listed.filter(({ id }) => id > start);
+  return takePage(later, size, ({ id }) => ({ sk: id }));
+}

@@ -1,0 +1,115 @@
+import * as z from 'zod/mini';
+import { Problem } from '../domain/problems.ts';
+import { decodeBase64Url } from './base64.ts';
+import { lastSecond, requireFresh } from './clock.ts';
+import { readCompactJws, requireHeader, requireMembers, verifyCompactJws } from './compact-jws.ts';
+import { thumbprint } from './ed25519.ts';
+import { isJsonObject, parseStrictJson } from './strict-json.ts';
+import type { DocumentProof } from './verify-document.ts';
+import { isWeakKey } from './weak-key.ts';
+
+export interface EnrollmentRequest {
+  /** The thumbprint of the key that signed, and that an enrollment binds. */
+  agentId: string;
+  publicKeyX: string;
+  aud: string;
+  /** Seconds since 1970. */
+  iat: number;
+  jti: string;
+  proof: DocumentProof;
+  grant?: { id: string; signature: string } | undefined;
+  agent: AgentFacts;
+}
+
+/** What the agent says of its machine. Signed by the agent, believed by nobody. */
+type AgentFacts = z.infer<typeof agentFacts>;
+
+export interface RequestRules {
+  /** The base URLs that this deployment answers to. */
+  audiences: readonly string[];
+  now: Date;
+  clockSkewSeconds: number;
+}
+
+const maxBodyBytes = 16_384;
+
+/** Text that is safe in a log line and on a screen: no control, format or separator characters. */
+const plainText = (maxLength: number) =>
+  z.string().check(z.maxLength(maxLength), z.regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u));
+
+const agentFacts = z.strictObject({
+  version: plainText(64),
+  os: plainText(64),
+  osVersion: plainText(64), // empty where the release has no number, as in Debian's unstable
+  arch: plainText(32),
+  hostname: plainText(253), // RFC 1035 section 2.3.4
+  bootId: plainText(64),
+});
+
+const grant = z.strictObject({
+  id: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,128}$/)),
+  signature: z.string().check(z.refine((text) => decodeBase64Url(text)?.length === 64)),
+});
+
+const documentProof = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('iid-rsa2048'), rsa2048: z.string(), document: z.optional(z.string()) }),
+  z.strictObject({ kind: z.literal('iid-rsa'), document: z.string(), signature: z.string() }),
+]);
+
+const payloadShape = z.strictObject({
+  aud: z.string().check(z.maxLength(2048)),
+  iat: z.int().check(z.minimum(0), z.maximum(lastSecond)),
+  jti: z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/)), // a line of the grant's message: no newline may be in it
+  proof: documentProof,
+  grant: z.optional(grant),
+  agent: agentFacts,
+});
+
+/**
+ * Reads the body of `POST /v1/enroll` (DESIGN section 5): shape, key, signature, audience, clock; the proof and the grant are
+ * parsed, not judged. Throws a Problem: body_too_large, malformed_jws, unsupported_algorithm, private_key_exposed, weak_key,
+ * bad_signature, malformed_request, proof_not_allowed (`sts`), wrong_audience or clock_skew.
+ */
+export function readEnrollmentRequest(body: string, rules: RequestRules): EnrollmentRequest {
+  if (Buffer.byteLength(body) > maxBodyBytes) throw new Problem('body_too_large', 'An enrollment has at most 16 KiB.');
+  const jws = readCompactJws(body);
+  requireHeader(jws.header, 'muster-enroll+jws', 'jwk');
+  const publicKeyX = readPublicKey(jws.header.jwk);
+  verifyCompactJws(jws, publicKeyX);
+  const payload = readPayload(jws.payload);
+  if (!rules.audiences.includes(payload.aud)) {
+    throw new Problem('wrong_audience', 'The request names another deployment.', { aud: payload.aud.slice(0, 256) });
+  }
+  requireFresh(payload.iat, rules.now, rules.clockSkewSeconds);
+  return { agentId: thumbprint(publicKeyX), publicKeyX, ...payload };
+}
+
+/** The `x` of an Ed25519 JWK with nothing else in it: one spelling per key, so that "the same key" means one thing. */
+function readPublicKey(jwk: unknown): string {
+  if (!isJsonObject(jwk)) throw new Problem('malformed_jws', 'The header’s jwk is no JSON object.', { member: 'jwk' });
+  if (Object.hasOwn(jwk, 'd')) throw new Problem('private_key_exposed', 'The header’s jwk holds the private key.');
+  if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519') {
+    throw new Problem('unsupported_algorithm', 'The header’s jwk is no Ed25519 key.', { member: 'jwk' });
+  }
+  requireMembers(jwk, ['kty', 'crv', 'x']);
+  const x = jwk.x;
+  const bytes = typeof x === 'string' ? decodeBase64Url(x) : null;
+  if (bytes?.length !== 32 || typeof x !== 'string') {
+    throw new Problem('malformed_jws', 'The jwk’s x is no canonical base64url of 32 bytes.', { member: 'x' });
+  }
+  if (isWeakKey(bytes)) throw new Problem('weak_key', 'The key is of low order, or a second spelling of another.');
+  return x;
+}
+
+function readPayload(bytes: Uint8Array): z.infer<typeof payloadShape> {
+  const json = parseStrictJson(bytes, 'malformed_request');
+  if (isJsonObject(json) && isJsonObject(json.proof) && json.proof.kind === 'sts') {
+    throw new Problem('proof_not_allowed', 'This Muster does not take sts proofs yet.', { kind: 'sts' });
+  }
+  const payload = payloadShape.safeParse(json);
+  if (payload.success) return payload.data;
+  const member = payload.error.issues[0]?.path.join('.') ?? '';
+  throw new Problem('malformed_request', 'A member of the payload is missing, too many, or not of its form.', {
+    member,
+  });
+}

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import {
+  ec2States,
+  type Instance,
+  ledgerEntry,
+  ledgerLimit,
+  type Management,
+  type ManagementReason,
+} from '#shared/domain/instance.ts';
+import type { StateChange } from '#shared/domain/merge-event.ts';
+import { instanceNamed, keyNamed, start } from './records.ts';
+
+/** Half seconds of a few minutes: few enough for stamps to meet. */
+const instant = fc.integer({ min: 0, max: 400 }).map((halves) => start + halves * 500);
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null });
+const ec2State = fc.constantFrom(...ec2States);
+
+const managements = {
+  pending: ['awaiting_enrollment', 'start_failed', 'ended_unenrolled'],
+  enrolled: ['launched', 'enrollment_key', 'adopted'],
+  'discovered-only': ['deadline_passed', 'released', 'blocked'],
+} as const satisfies Record<Management, readonly ManagementReason[]>;
+
+const management = fc
+  .constantFrom(...(Object.keys(managements) as Management[]))
+  .chain((word) => fc.constantFrom(...managements[word]).map((reason) => ({ management: word, managementReason: reason })));
+
+/** Transitions of the past: none is later than what was last applied, and none is of the event to come. */
+const ledger = (until: number) =>
+  fc.array(
+    fc
+      .tuple(ec2State, instant, fc.nat(99))
+      .map(([state, at, n]) => ledgerEntry(state, Math.min(at, until), `past ${n}`)),
+    { maxLength: ledgerLimit },
+  );
+
+const agent = fc.record({
+  id: fc.constantFrom('agent-1', 'agent-2'),
+  version: fc.constant('1.0.0'),
+  bootId: fc.constantFrom('boot-1', ''),
+  enrolledAt: instant,
+  state: maybe(fc.constant('operational')),
+});
+
+/** Records of all kinds, also such as no sequence of observations leads to; of their fields' own agreements only the plainest are kept. */
+export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
+  fc
+    .record({
+      base: fc.record({
+        source: fc.constantFrom('event' as const, 'describe' as const, 'launch' as const),
+        epoch: maybe(instant),
+        named: fc.boolean(),
+        stoppedAt: maybe(instant),
+        runningAt: maybe(instant),
+        seenAt: maybe(instant),
+        verify: maybe(fc.record({ reason: fc.constant('illegal_step' as const), since: instant })),
+        absent: maybe(fc.record({ seenAt: instant, since: maybe(instant) })),
+        failedStart: maybe(fc.record({ at: instant, reason: fc.constant('unknown') })),
+        prediction: maybe(fc.record({ what: fc.constant('spot_interruption'), at: instant })),
+        managementSince: instant,
+        notBefore: instant,
+        serverId: maybe(fc.constant('srv_1')),
+        launchId: maybe(fc.constant('lch_1')),
+        surplusSince: maybe(instant),
+        agent: maybe(agent),
+        attempt: maybe(fc.record({ at: instant, code: fc.constant('grant_missing'), reference: fc.constant('ref_1') })),
+      }),
+      management,
+      state: ec2State,
+      inferred: fc.boolean(),
+      stamped: instant.chain((at) => ledger(at).map((entries) => ({ at, ledger: entries }))),
+    })
+    .map(({ base: { named, ...base }, management: words, state, inferred, stamped }) =>
+      instanceNamed(instanceId, {
+        ...base,
+        ...words,
+        ...stamped,
+        state,
+        epochNamed: named && base.epoch !== null,
+        inferred: inferred && state === 'terminated',
+      }),
+    );
+
+/** Events that come on time. */
+export const anyEvent = (instanceId: string): fc.Arbitrary<StateChange> =>
+  fc.tuple(ec2State, instant, fc.nat(99)).map(([state, at, n]) => ({
+    ...keyNamed(instanceId),
+    id: `event ${n}`,
+    state,
+    at,
+    receivedAt: at + 700,
+  }));
+
+/** A record that in-order events leave, and the event that follows: what a first try is for, or nearly. */
+export const anyStep = (instanceId: string): fc.Arbitrary<{ record: Instance; event: StateChange }> =>
+  fc
+    .tuple(anyInstance(instanceId), anyEvent(instanceId), fc.constantFrom(0, 1, 2, 3), fc.integer({ min: 1500, max: 9000 }))
+    .map(([record, event, tidied, later]) => {
+      const tidy = [{}, { verify: null }, { verify: null, failedStart: null }][tidied] ?? plain(record);
+      const at = (record.at ?? start) + later;
+      return { record: { ...record, ...tidy }, event: { ...event, at, receivedAt: at + 700 } };
+    });
+
+function plain({ state, at, managementReason }: Instance): Partial<Instance> {
+  const ended = state === 'stopping' || state === 'stopped' || state === 'shutting-down';
+  const waits = managementReason === 'start_failed' || managementReason === 'ended_unenrolled';
+  return {
+    verify: null,
+    failedStart: null,
+    epoch: start - 60_000,
+    runningAt: state === 'pending' ? null : start - 30_000,
+    stoppedAt: ended ? at : null,
+    notBefore: start - 60_000,
+    ...(waits && { managementReason: 'awaiting_enrollment' as const }),
+  };
+}

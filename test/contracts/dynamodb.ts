@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { startDynamoDbLocal } from '#local/dynamodb-local.ts';
+import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
+
+export interface Dynamo {
+  client: DynamoDBClient;
+  /** Makes a table of the kind, and returns its name. */
+  makeTable(kind: 'main' | 'private'): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** DynamoDB Local in memory, one process for a test file. */
+export async function startDynamo(): Promise<Dynamo> {
+  const { endpoint, stop } = await startDynamoDbLocal({ folder: null });
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
+  return {
+    client,
+    async makeTable(kind) {
+      const tableName = `${kind}-${randomUUID()}`;
+      await client.send(new CreateTableCommand(kind === 'main' ? mainTable(tableName) : privateTable(tableName)));
+      return tableName;
+    },
+    async stop() {
+      client.destroy();
+      await stop();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import type { Binding, Facts } from '#shared/app/ports.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance.ts';
+import type { Launch, LaunchRequest } from '#shared/domain/launch.ts';
+import { newServer, type Server } from '#shared/domain/server.ts';
+
+/** Records for the store's tests: whole and plain, overridden where a test says so. */
+
+export const start = Date.parse('2026-11-02T10:00:00Z');
+export const second = 1000;
+
+export const keyNamed = (instanceId: string, region = 'us-east-1'): InstanceKey => ({
+  account: '111122223333',
+  region,
+  instanceId,
+});
+
+export const instanceNamed = (instanceId: string, fields: Partial<Instance> = {}): Instance => ({
+  ...newInstance(keyNamed(instanceId), start),
+  ...fields,
+});
+
+const request: LaunchRequest = {
+  imageId: 'ami-0abc',
+  instanceType: 't4g.nano',
+  subnetId: null,
+  securityGroupIds: ['sg-1', 'sg-2'],
+  instanceProfileArn: null,
+  keyName: null,
+  hopLimit: 1,
+  tags: { role: 'web', empty: '' },
+};
+
+export const serverNamed = (id: string, fields: Partial<Server> = {}): Server => ({
+  ...newServer({ id, name: `server ${id}`, account: '111122223333', region: 'us-east-1' }, start),
+  request,
+  ...fields,
+});
+
+export const launchNamed = (id: string, fields: Partial<Launch> = {}): Launch => ({
+  id,
+  account: '111122223333',
+  region: 'us-east-1',
+  request,
+  servers: [{ serverId: 'srv_1', generation: 1 }],
+  grantPublicKey: 'A'.repeat(43),
+  state: 'requested',
+  instances: [],
+  requestedAt: start,
+  answeredAt: null,
+  failure: null,
+  version: 0,
+  ...fields,
+});
+
+/** Its own `expiresAt` must not be taken for the table's time to live. */
+export const enrollmentKeyNamed = (id: string, fields: Partial<EnrollmentKey> = {}): EnrollmentKey => ({
+  id,
+  publicKey: 'B'.repeat(43),
+  scope: { accounts: ['111122223333'], regions: [], images: [], vpcs: [], instanceIds: [] },
+  expiresAt: start + 3600 * second,
+  usesLeft: null,
+  revokedAt: null,
+  createdAt: start,
+  createdBy: 'arn:aws:iam::111122223333:user/ann',
+  lastUsedAt: null,
+  lastUsedBy: null,
+  version: 0,
+  ...fields,
+});
+
+export const bindingNamed = (agentId: string, fields: Partial<Binding> = {}): Binding => ({
+  ...keyNamed('i-1'),
+  agentId,
+  publicKey: 'C'.repeat(43),
+  status: 'bound',
+  boundAt: start,
+  description: { os: 'debian', hostname: '' },
+  version: 0,
+  ...fields,
+});
+
+export const factsOf = (instanceId: string, fields: Partial<Facts> = {}): Facts => ({
+  ...keyNamed(instanceId),
+  imageId: 'ami-0abc',
+  instanceType: 't4g.nano',
+  architecture: 'arm64',
+  availabilityZone: null,
+  subnetId: null,
+  vpcId: 'vpc-1',
+  privateIp: '10.0.0.7',
+  publicIp: null,
+  instanceProfileArn: null,
+  clientToken: null,
+  amiLaunchIndex: 0,
+  tags: { Name: 'web 1', 'aws:autoscaling:groupName': 'web', '': '' },
+  describedAt: start,
+  ...fields,
+});

@@ -1,0 +1,90 @@
+/** Just enough CloudFormation to read a template as it would deploy, and to ask a policy who may do what. */
+
+// biome-ignore lint/suspicious/noExplicitAny: a template is JSON of many shapes
+export type Node = any;
+
+/** The template with every `Condition` and `Fn::If` decided by its parameters' defaults or the given values. */
+export function resolveConditions(template: Node, values: Record<string, string>): Node {
+  const textOf = (node: Node): string =>
+    typeof node === 'string' ? node : (values[node.Ref] ?? template.Parameters[node.Ref].Default);
+  const holds = (condition: Node): boolean => {
+    if (condition['Fn::Not']) return !holds(condition['Fn::Not'][0]);
+    if (condition['Fn::Equals']) return textOf(condition['Fn::Equals'][0]) === textOf(condition['Fn::Equals'][1]);
+    throw new Error(`a condition that this reader does not know: ${JSON.stringify(condition)}`);
+  };
+  const named = (name: string) => holds(template.Conditions[name]);
+  const present = (node: Node) => node?.Ref !== 'AWS::NoValue';
+  const decide = (node: Node): Node => {
+    if (Array.isArray(node)) return node.map(decide).filter(present);
+    if (typeof node !== 'object' || node === null) return node;
+    if (node['Fn::If']) return decide(node['Fn::If'][named(node['Fn::If'][0]) ? 1 : 2]);
+    const entries = Object.entries(node).map(([key, value]) => [key, decide(value)] as const);
+    return Object.fromEntries(entries.filter(([, value]) => present(value)));
+  };
+  const kept = Object.entries(template.Resources as Record<string, Node>).filter(
+    ([, { Condition }]) => Condition === undefined || named(Condition),
+  );
+  return { ...template, Resources: Object.fromEntries(kept.map(([id, resource]) => [id, decide(resource)])) };
+}
+
+/** A short name for a value: the logical id of what it refers to, a `Fn::Sub` with <names> for placeholders, or the text itself. */
+export function nameOf(node: Node): string {
+  if (typeof node === 'string') return node;
+  if (node.Ref) return node.Ref;
+  if (node['Fn::GetAtt']) return node['Fn::GetAtt'][1] === 'Arn' ? node['Fn::GetAtt'][0] : node['Fn::GetAtt'].join('.');
+  if (node['Fn::Sub']) return node['Fn::Sub'].replace(/\$\{([^}]+)\}/g, '<$1>');
+  if (node['Fn::Split']) return nameOf(node['Fn::Split'][1]);
+  throw new Error(`a value that this reader does not know: ${JSON.stringify(node)}`);
+}
+
+export const listOf = (node: Node): Node[] => (Array.isArray(node) ? node : [node]);
+
+/** What a request tells a policy about itself; a key that it lacks is undefined. */
+export type RequestContext = Record<string, string | undefined>;
+
+/**
+ * Whether a policy's statements deny the action, by IAM's rules (IAM/latest/UserGuide/reference_policies_elements_condition_operators.html):
+ * all operators and keys must hold; a negated operator holds for an absent key.
+ */
+export function denies(policy: Node, action: string, context: RequestContext): boolean {
+  return policy.Statement.some(
+    (statement: Node) =>
+      statement.Effect === 'Deny' &&
+      listOf(statement.Action).some((pattern) => pattern === action || pattern === `${action.split(':')[0]}:*`) &&
+      conditionsHold(statement.Condition, context),
+  );
+}
+
+/** Whether a statement allows a service's principal to do the action. */
+export function allowsService(policy: Node, service: string, action: string, context: RequestContext): boolean {
+  return policy.Statement.some(
+    (statement: Node) =>
+      statement.Effect === 'Allow' &&
+      statement.Principal.Service === service &&
+      statement.Action === action &&
+      conditionsHold(statement.Condition, context),
+  );
+}
+
+function conditionsHold(condition: Node, context: RequestContext): boolean {
+  return Object.entries(condition as Record<string, Record<string, Node>>).every(([operator, keys]) =>
+    Object.entries(keys).every(([key, expected]) =>
+      operatorHolds(operator, context[key], listOf(expected).map(nameOf)),
+    ),
+  );
+}
+
+function operatorHolds(operator: string, actual: string | undefined, expected: string[]): boolean {
+  const matches = actual !== undefined && expected.includes(actual);
+  switch (operator) {
+    case 'ArnEquals':
+    case 'ArnLike':
+    case 'Bool':
+      return matches;
+    case 'ArnNotLike':
+    case 'StringNotEqualsIfExists':
+      return !matches;
+    default:
+      throw new Error(`an operator that this reader does not know: ${operator}`);
+  }
+}

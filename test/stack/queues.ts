@@ -1,0 +1,139 @@
+import { expect, it } from 'vitest';
+import { allowsService, denies, nameOf, type RequestContext } from './cloudformation.ts';
+import { functionNames, logicalId, type PackagedStack } from './packaged-stack.ts';
+
+/** Each queue's dead letters, its consumer and its senders; the senders of the first are EventBridge's rule alone. */
+const table = [
+  {
+    queue: 'InstanceEventsQueue',
+    deadLetters: 'InstanceEventsDeadLetters',
+    consumer: 'OnInstanceChanged',
+    senders: [],
+  },
+  {
+    queue: 'VerifyQueue',
+    deadLetters: 'VerifyDeadLetters',
+    consumer: 'Verify',
+    senders: ['OnInstanceChanged', 'Verify', 'SweepRegion', 'Enroll', 'Checkin'],
+  },
+  { queue: 'SweepQueue', deadLetters: 'SweepDeadLetters', consumer: 'SweepRegion', senders: ['Sweep'] },
+  { queue: 'LaunchQueue', deadLetters: 'LaunchDeadLetters', consumer: 'Launch', senders: ['Tick', 'OperatorApi'] },
+];
+
+const fourteenDays = 1_209_600;
+const overTls = { 'aws:SecureTransport': 'true', 'aws:PrincipalIsAWSService': 'false' };
+const role = (id: string): RequestContext => ({ ...overTls, 'aws:PrincipalArn': `${id}Role` });
+const administrator = { ...overTls, 'aws:PrincipalArn': 'arn:aws:iam::111122223333:role/Administrator' };
+const rule = {
+  'aws:SecureTransport': 'true',
+  'aws:PrincipalIsAWSService': 'true',
+  'aws:SourceArn': 'InstanceEventsRule',
+};
+const redriven = { 'aws:CalledViaLast': 'sqs.amazonaws.com' };
+
+export function queues(stack: () => PackagedStack): void {
+  const properties = (id: string) => stack().resources[id]!.Properties;
+  const policyOf = (queue: string) => {
+    const policies = Object.values(stack().resources).filter(({ Type }) => Type === 'AWS::SQS::QueuePolicy');
+    return policies.find(({ Properties }) => Properties.Queues.some((url: object) => nameOf(url) === queue))!.Properties
+      .PolicyDocument;
+  };
+  const refuses = (queue: string, context: RequestContext) => denies(policyOf(queue), 'sqs:SendMessage', context);
+
+  it('there are these queues and no others', () => {
+    const ids = Object.keys(stack().resources).filter((id) => stack().resources[id]?.Type === 'AWS::SQS::Queue');
+    expect(ids.sort()).toEqual(table.flatMap(({ queue, deadLetters }) => [queue, deadLetters]).sort());
+  });
+
+  it.each(table)(
+    '$queue has dead letters of its own, which only it may use, kept for a fortnight',
+    ({ queue, deadLetters }) => {
+      const { RedrivePolicy, QueueName } = properties(queue);
+      expect(nameOf(RedrivePolicy.deadLetterTargetArn)).toBe(deadLetters);
+      expect(RedrivePolicy.maxReceiveCount).toBeGreaterThanOrEqual(5);
+      expect(properties(deadLetters).MessageRetentionPeriod).toBe(fourteenDays);
+      const { redrivePermission, sourceQueueArns } = properties(deadLetters).RedriveAllowPolicy;
+      expect(redrivePermission).toBe('byQueue');
+      expect(sourceQueueArns.map(nameOf)).toEqual([
+        `arn:<AWS::Partition>:sqs:<AWS::Region>:<AWS::AccountId>:${QueueName}`,
+      ]);
+    },
+  );
+
+  it.each(table)(
+    '$queue stays invisible for six timeouts of its consumer and the batching window',
+    ({ queue, consumer }) => {
+      const mapping = mappingsOf(stack()).find(({ EventSourceArn }) => nameOf(EventSourceArn) === queue);
+      expect(nameOf(mapping.FunctionName)).toBe(`${consumer}LambdaFunction`);
+      expect(mapping.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
+      const window = mapping.MaximumBatchingWindowInSeconds ?? 0;
+      const timeout = properties(`${consumer}LambdaFunction`).Timeout;
+      expect(properties(queue).VisibilityTimeout).toBeGreaterThanOrEqual(6 * timeout + window);
+    },
+  );
+
+  it.each(table)(
+    '$queue and its dead letters are encrypted and take nothing that is not TLS',
+    ({ queue, deadLetters }) => {
+      for (const id of [queue, deadLetters]) {
+        expect(properties(id).SqsManagedSseEnabled).toBe(true);
+        expect(denies(policyOf(id), 'sqs:ReceiveMessage', { 'aws:SecureTransport': 'false' })).toBe(true);
+        expect(denies(policyOf(id), 'sqs:ReceiveMessage', { 'aws:SecureTransport': 'true' })).toBe(false);
+      }
+    },
+  );
+
+  it.each(table)('$queue takes messages from its senders’ roles and from nobody else', ({ queue, senders }) => {
+    const admitted = functionNames.map(logicalId).filter((id) => !refuses(queue, role(id)));
+    expect(admitted.sort()).toEqual([...senders].sort());
+    expect(refuses(queue, administrator)).toBe(true);
+  });
+
+  it.each(table)('$queue knows an emulator’s sessions by the same roles', ({ queue, senders }) => {
+    const session = (id: string) => `arn:<AWS::Partition>:sts::<AWS::AccountId>:assumed-role/<${id}Role>/*`;
+    const admitted = functionNames
+      .map(logicalId)
+      .filter((id) => !refuses(queue, { ...overTls, 'aws:PrincipalArn': session(id) }));
+    expect(admitted.sort()).toEqual([...senders].sort());
+  });
+
+  it.each(table)('$queue takes a redrive by the role for it, which cannot send by itself', ({ queue }) => {
+    expect(refuses(queue, { ...role('Redrive'), ...redriven })).toBe(false);
+    expect(refuses(queue, role('Redrive'))).toBe(true);
+    expect(refuses(queue, { ...administrator, ...redriven })).toBe(true);
+  });
+
+  it('EventBridge’s rule alone fills the queue of instance events, and its dead letters when it cannot', () => {
+    for (const id of ['InstanceEventsQueue', 'InstanceEventsDeadLetters']) {
+      expect(allowsService(policyOf(id), 'events.amazonaws.com', 'sqs:SendMessage', rule)).toBe(true);
+      expect(
+        allowsService(policyOf(id), 'events.amazonaws.com', 'sqs:SendMessage', { 'aws:SourceArn': 'Another' }),
+      ).toBe(false);
+      expect(refuses(id, rule)).toBe(false);
+    }
+    expect(refuses('InstanceEventsQueue', { ...rule, 'aws:SourceArn': 'AnotherRule' })).toBe(true);
+    for (const { queue } of table.slice(1)) expect(refuses(queue, rule)).toBe(true);
+  });
+
+  it.each(table)('nobody but a service puts anything into $deadLetters', ({ deadLetters }) => {
+    expect(refuses(deadLetters, administrator)).toBe(true);
+    expect(refuses(deadLetters, role('Redrive'))).toBe(true);
+  });
+
+  it('verify reads batches of up to a hundred, the queues towards EC2 have a maximum concurrency', () => {
+    const limits = mappingsOf(stack()).flatMap(({ EventSourceArn, BatchSize, ScalingConfig }) =>
+      ScalingConfig ? [[nameOf(EventSourceArn), BatchSize, ScalingConfig.MaximumConcurrency]] : [],
+    );
+    expect(limits.sort()).toEqual([
+      ['InstanceEventsQueue', 10, 50],
+      ['LaunchQueue', 1, 2],
+      ['SweepQueue', 1, 5],
+      ['VerifyQueue', 100, 5],
+    ]);
+  });
+}
+
+const mappingsOf = ({ resources }: PackagedStack) =>
+  Object.values(resources)
+    .filter(({ Type }) => Type === 'AWS::Lambda::EventSourceMapping')
+    .map(({ Properties }) => Properties);

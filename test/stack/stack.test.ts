@@ -1,0 +1,25 @@
+import { beforeAll, describe } from 'vitest';
+import { alarms } from './alarms.ts';
+import { api } from './api.ts';
+import { bundles } from './bundles.ts';
+import { functions } from './functions.ts';
+import { type PackagedStack, packageStack } from './packaged-stack.ts';
+import { permissions } from './permissions.ts';
+import { queues } from './queues.ts';
+import { storage } from './storage.ts';
+
+// One packaging serves every file of this folder: it takes longer than all that is asked of it.
+let packaged: PackagedStack;
+const stack = () => packaged;
+
+beforeAll(async () => {
+  packaged = await packageStack();
+});
+
+describe('permissions', () => permissions(stack));
+describe('queues', () => queues(stack));
+describe('functions', () => functions(stack));
+describe('bundles', () => bundles(stack));
+describe('tables, stream and bus', () => storage(stack));
+describe('the HTTP API', () => api(stack));
+describe('alarms', () => alarms(stack));

@@ -1,0 +1,88 @@
+import { expect, it } from 'vitest';
+import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
+import { nameOf } from './cloudformation.ts';
+import type { PackagedStack } from './packaged-stack.ts';
+
+const tables = ['MainTable', 'PrivateTable'];
+
+export function storage(stack: () => PackagedStack): void {
+  const resource = (id: string) => stack().resources[id]!;
+
+  it.each(tables)('%s outlives the stack, is encrypted and can be restored to any second', (id) => {
+    const { DeletionPolicy, Properties } = resource(id);
+    expect(DeletionPolicy).toBe('Retain');
+    expect(Properties).toMatchObject({
+      BillingMode: 'PAY_PER_REQUEST',
+      DeletionProtectionEnabled: 'true',
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      SSESpecification: { SSEEnabled: true },
+      TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+    });
+  });
+
+  it.each([
+    ['MainTable', mainTable('any')],
+    ['PrivateTable', privateTable('any')],
+  ])('%s has the keys and indexes that the local region and the tests use', (id, local) => {
+    const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = resource(id).Properties;
+    expect({ AttributeDefinitions, KeySchema, GlobalSecondaryIndexes }).toEqual({
+      AttributeDefinitions: local.AttributeDefinitions,
+      KeySchema: local.KeySchema,
+      GlobalSecondaryIndexes: local.GlobalSecondaryIndexes,
+    });
+  });
+
+  it('the main table alone has a stream', () => {
+    expect(resource('MainTable').Properties.StreamSpecification).toEqual({ StreamViewType: 'NEW_AND_OLD_IMAGES' });
+    expect(resource('PrivateTable').Properties).not.toHaveProperty('StreamSpecification');
+  });
+
+  it('a stream record that cannot be told is retried a finite number of times and then kept whole', () => {
+    const { FilterCriteria, EventSourceArn, FunctionName, ...mapping } = resource(
+      'OnRecordChangedEventSourceMappingDynamodbMainTable',
+    ).Properties;
+    expect(nameOf(FunctionName)).toBe('OnRecordChangedLambdaFunction');
+    expect(nameOf(EventSourceArn)).toBe('MainTable.StreamArn');
+    expect(mapping).toMatchObject({
+      BatchSize: 100,
+      ParallelizationFactor: 1,
+      StartingPosition: 'TRIM_HORIZON',
+      BisectBatchOnFunctionError: true,
+      MaximumRetryAttempts: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+    });
+    expect(nameOf(mapping.DestinationConfig.OnFailure.Destination)).toBe('FailedRecordsBucket');
+  });
+
+  it('the stream leaves out leases, facts, pairs and what DynamoDB expired', () => {
+    const { Filters } = resource('OnRecordChangedEventSourceMappingDynamodbMainTable').Properties.FilterCriteria;
+    const told = { kind: { S: ['instance', 'server', 'launch', 'key'] } };
+    expect(Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern))).toEqual([
+      { eventName: ['INSERT', 'MODIFY'], dynamodb: { NewImage: told } },
+      { eventName: ['REMOVE'], userIdentity: { principalId: [{ exists: false }] }, dynamodb: { OldImage: told } },
+    ]);
+  });
+
+  it('the bucket of failed records is private and outlives the stack', () => {
+    const { DeletionPolicy, Properties } = resource('FailedRecordsBucket');
+    expect(DeletionPolicy).toBe('Retain');
+    expect(Object.values(Properties.PublicAccessBlockConfiguration)).toEqual([true, true, true, true]);
+    expect(
+      Properties.BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.SSEAlgorithm,
+    ).toBe('AES256');
+  });
+
+  it('EC2’s state changes go to the queue, for a day if need be, and then to its dead letters', () => {
+    const { EventPattern, EventBusName, Targets } = resource('InstanceEventsRule').Properties;
+    expect(EventPattern).toEqual({ source: ['aws.ec2'], 'detail-type': ['EC2 Instance State-change Notification'] });
+    expect(EventBusName).toBeUndefined();
+    const [{ Arn, DeadLetterConfig, RetryPolicy }, ...others] = Targets;
+    expect(others).toEqual([]);
+    expect([Arn, DeadLetterConfig.Arn].map(nameOf)).toEqual(['InstanceEventsQueue', 'InstanceEventsDeadLetters']);
+    expect(RetryPolicy).toEqual({ MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86_400 });
+  });
+
+  it('what Muster tells goes to a bus of its own', () => {
+    expect(resource('Bus').Properties.Name).toBe('muster-prod');
+  });
+}
