@@ -66,11 +66,17 @@ export function countCost(client: DynamoDBClient): Cost {
         if (uncounted.includes(command)) throw new Error(`${command} is not counted yet`);
         if (reading.includes(command)) {
           const answer = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } });
-          requests.push({ command, items: [], writes: 0, reads: readUnits(answer.output), refused: false });
+          requests.push({
+            command,
+            items: [],
+            writes: 0,
+            reads: readUnits(answer.output as ReadOutput),
+            refused: false,
+          });
           return answer;
         }
         return writing.includes(command)
-          ? countWrites({ command, targets: targetsOf(args.input), look, requests }, () => next(args))
+          ? countWrites({ command, targets: targetsOf(args.input as WriteInput), look, requests }, () => next(args))
           : next(args);
       },
     { step: 'initialize', name: 'countCost' },
@@ -117,16 +123,21 @@ async function countWrites<Answer>(counting: Counting, send: () => Promise<Answe
   }
 }
 
-type WriteInput = { TableName?: string; Key?: Item; Item?: Item; TransactItems?: TransactWriteItem[] };
+interface ItemWrite {
+  TableName?: string | undefined;
+  Key?: Item | undefined;
+  Item?: Item | undefined;
+}
+type WriteInput = ItemWrite & { TransactItems?: TransactWriteItem[] };
 
 function targetsOf({ TransactItems, ...single }: WriteInput): Target[] {
-  const written = TransactItems?.flatMap(
-    ({ Put, Update, Delete, ConditionCheck }) => Put ?? Update ?? Delete ?? ConditionCheck ?? [],
+  const inTransaction = TransactItems?.flatMap(({ Put, Update, Delete, ConditionCheck }): ItemWrite[] =>
+    [Put, Update, Delete, ConditionCheck].filter((write) => write !== undefined),
   );
-  return (written ?? [single]).map((write: WriteInput) => {
-    const { pk, sk } = write.Item ?? write.Key ?? {};
+  return (inTransaction ?? [single]).map(({ TableName, Item, Key }) => {
+    const { pk, sk } = Item ?? Key ?? {};
     if (!pk || !sk) throw new Error('a write without a key');
-    return { TableName: write.TableName, Key: { pk, sk } };
+    return { TableName, Key: { pk, sk } };
   });
 }
 

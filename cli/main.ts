@@ -2,9 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
 import { identityCommand } from './identity.ts';
+import { replayCommand } from './replay.ts';
 
 const program = new Command('muster').description('EC2 instances become managed servers.').exitOverride();
 program.addCommand(identityCommand());
+program.addCommand(replayCommand());
 
 try {
   await program.parseAsync();
@@ -16,5 +18,5 @@ try {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed its message
   process.stderr.write(`muster: ${error instanceof Error ? error.message : String(error)}\n`);
-  return error instanceof Problem && error.code === 'usage' ? 2 : 1;
+  return error instanceof Problem && (error.code === 'usage' || error.code === 'bad_line') ? 2 : 1;
 }

@@ -90,7 +90,8 @@ function callerAccount(request: IncomingMessage): string | undefined {
 async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Kept open, so that whoever sent too much can still be told so.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > longestRequestBytes) throw new AwsError('RequestEntityTooLarge', 'The request is too large.', 413);
     chunks.push(chunk);

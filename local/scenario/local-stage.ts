@@ -49,7 +49,7 @@ export function localStage(region: LocalRegion): Stage {
         region: name,
         times: 1,
       };
-      region.ec2.faults = { ...region.ec2.faults, starts: [...region.ec2.faults.starts, fault] };
+      region.ec2.faults.starts.push(fault);
     },
     until,
   };

@@ -13,4 +13,3 @@ export const isRegisteredIn =
 
 export const registeredPairs = (accounts: Accounts): { account: string; region: string }[] =>
   Object.entries(accounts).flatMap(([account, { regions }]) => regions.map((region) => ({ account, region })));
-

@@ -1,4 +1,12 @@
-import { type Ec2State, type Instance, type InstanceKey, isEc2State, newInstance, rankOf, readLedgerEntry } from './instance.ts';
+import {
+  type Ec2State,
+  type Instance,
+  type InstanceKey,
+  isEc2State,
+  newInstance,
+  rankOf,
+  readLedgerEntry,
+} from './instance.ts';
 import { type Instant, parseTime, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
 import { enter, epochToleranceMs, nameEpoch, type Outcome, reason, unchanged } from './transition.ts';
@@ -69,8 +77,9 @@ function isNewEpoch(record: Known, sight: Sight): boolean {
 }
 
 function isAhead(record: Known, sight: Sight, timing: Timing): boolean {
-  const window = seconds(timing.orderingWindowSeconds);
-  const stale = sight.transitionAt !== null && sight.transitionAt < record.at - window;
+  const before = record.at - seconds(timing.orderingWindowSeconds);
+  // Nor does an answer know of anything that came after its request.
+  const stale = (sight.transitionAt !== null && sight.transitionAt < before) || sight.sentAt < before;
   if (stale || isOver(record, sight)) return false;
   return isNewEpoch(record, sight) || rankOf(sight.state) > rankOf(record.state);
 }
@@ -85,15 +94,25 @@ function agrees(current: Instance, sight: Sight): Outcome {
     seenAt: Math.max(current.seenAt ?? 0, sight.sentAt),
   };
   nameEpoch(current, next, sight.launchTime);
+  // A start that no event told of: it runs, so its enrollment deadline counts from the stamp of that.
+  if (sight.state === 'running') next.runningAt ??= current.at;
   if (sight.state === 'terminated') next.inferred = false;
   const named = nameFailure(next, sight);
-  const worth =
-    settles || current.absent || named.epoch !== current.epoch || named.epochNamed !== current.epochNamed;
-  return {
-    instance: named,
-    changed: Boolean(worth) || named.failedStart !== next.failedStart || named.inferred !== current.inferred,
-    ask: false,
-  };
+  return { instance: named, changed: !sameButSeenAt(current, named), ask: next.verify !== null };
+}
+
+/** `seenAt` alone is not worth a write. */
+function sameButSeenAt(before: Instance, after: Instance): boolean {
+  const { verify, absent, epoch, epochNamed, runningAt, inferred, failedStart } = after;
+  return (
+    before.verify === verify &&
+    before.absent === absent &&
+    before.epoch === epoch &&
+    before.epochNamed === epochNamed &&
+    before.runningAt === runningAt &&
+    before.inferred === inferred &&
+    before.failedStart === failedStart
+  );
 }
 
 function applies(current: Instance, sight: Sight, at: Instant): Outcome {
@@ -115,7 +134,11 @@ function behind(record: Known, sight: Sight, timing: Timing): Outcome {
   // EC2 tells when a transition was asked for: what a describe wrote may have come true as late as it was seen.
   const trueSince = record.source === 'describe' ? Math.max(record.at, record.seenAt ?? 0) : record.at;
   if (sight.sentAt > trueSince + staleness) return applies(record, sight, sight.sentAt - staleness);
-  return { ...unchanged(record), ask: record.verify !== null };
+  const ask = record.verify !== null;
+  // Whatever the answer shows, the instance was there: two sweeps have to miss it from now on.
+  const missed = record.absent !== null && sight.sentAt > record.absent.seenAt && record.state !== 'terminated';
+  if (!missed) return { ...unchanged(record), ask };
+  return { instance: { ...record, absent: { seenAt: sight.sentAt, since: null } }, changed: true, ask };
 }
 
 /** Rule 1: only a describe sent more than S later that shows the instance alive undoes EC2's own `terminated`. */

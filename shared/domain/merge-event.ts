@@ -123,11 +123,17 @@ function belongsToEpoch(current: Instance, event: StateChange): boolean {
 }
 
 function advance(current: Instance, state: Ec2State, at: Instant, event: StateChange, timing: Timing): Outcome {
-  // A describe stamped the record with what EC2 could tell; the event that it overtook carries the exact stamp.
-  const overtaken = state === event.state && current.seenAt !== null && event.at <= current.seenAt;
-  const reason = overtaken ? null : doubtOf(state, event.state, event.at - at, seconds(timing.orderingWindowSeconds));
+  if (state === event.state && current.seenAt !== null && event.at <= current.seenAt) return overtaken(current, event);
+  const reason = doubtOf(state, event.state, event.at - at, seconds(timing.orderingWindowSeconds));
   const instance = withDoubt(enter(current, fromEvent(event)), reason, event.receivedAt);
   return { instance, changed: true, ask: instance.verify !== null && current.verify === null };
+}
+
+/** A describe stamped the record with what EC2 could tell; the event that it overtook carries the exact stamp. */
+function overtaken(current: Instance, event: StateChange): Outcome {
+  const instance = enter(current, fromEvent(event));
+  if (event.state === 'running' && current.runningAt === current.at) instance.runningAt = event.at;
+  return { instance, changed: true, ask: false };
 }
 
 function doubt(current: Instance, reason: VerifyReason | null, since: Instant): Outcome {

@@ -51,8 +51,11 @@ export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
   if (!sweep.complete) return finish(sweep, sweep.pair, seen, []);
   const sighted = new Set(sweep.sights.map((sight) => sight.instanceId));
   const missed = sweep.records
-    .filter((record) => !sighted.has(record.instanceId) && record.state !== 'terminated')
-    .map((before) => ({ before, outcome: miss(before, sweep, timing) }));
+    .filter((record) => !sighted.has(record.instanceId))
+    .map((before) => ({
+      before,
+      outcome: before.state === 'terminated' ? forgotten(before, sweep, timing) : miss(before, sweep, timing),
+    }));
   return guarded(sweep, seen, missed, timing);
 }
 
@@ -72,25 +75,36 @@ function miss(record: Instance, sweep: Sweep, timing: Timing): Outcome {
     record.absent ? record.absent.seenAt : (sweep.pair.lastSweepAt ?? 0),
     sweep.lastHeardAt.get(record.instanceId) ?? 0,
   );
-  const counts = sweep.sentAt > seenAt + seconds(timing.stalenessSeconds);
+  const countsFrom = seenAt + seconds(timing.stalenessSeconds);
+  const counts = sweep.sentAt > countsFrom;
   const since = record.absent?.since ?? null;
-  const stillMissing = since !== null && since > seenAt;
+  const stillMissing = since !== null && since > countsFrom;
   if (counts && stillMissing && sweep.sentAt > since) return gone(record, since, sweep.sentAt);
   const mark = { seenAt, since: stillMissing ? since : counts ? sweep.sentAt : null };
   if (record.absent?.seenAt === mark.seenAt && record.absent.since === mark.since) return unchanged(record);
   return { instance: { ...record, absent: mark }, changed: true, ask: false };
 }
 
+/** EC2 forgets what has ended: a doubt about the end that outlasts S is settled by its absence. */
+function forgotten(record: Instance, sweep: Sweep, timing: Timing): Outcome {
+  const doubtedAt = Math.max(record.verify?.since ?? 0, sweep.lastHeardAt.get(record.instanceId) ?? 0);
+  if (!record.verify || sweep.sentAt <= doubtedAt + seconds(timing.stalenessSeconds)) return unchanged(record);
+  return { instance: { ...record, verify: null }, changed: true, ask: false };
+}
+
 function gone(record: Instance, since: Instant, sentAt: Instant): Outcome {
   const at = Math.max(since, record.at ?? 0);
   const ended = enter(record, { state: 'terminated', at, origin: `absence@${sentAt}`, source: 'absence' });
-  return { instance: { ...ended, inferred: true, absent: record.absent }, changed: true, ask: false };
+  return { instance: { ...ended, inferred: true, absent: record.absent, verify: null }, changed: true, ask: false };
 }
 
 type Change = SweepPlan['changes'][number];
 
+const removes = ({ before, outcome }: Change): boolean =>
+  before?.state !== 'terminated' && outcome.instance.state === 'terminated';
+
 function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing): SweepPlan {
-  const removals = missed.filter(({ outcome }) => outcome.instance.state === 'terminated');
+  const removals = missed.filter(removes);
   const alive = sweep.records.filter((record) => record.state !== 'terminated').length;
   const tooMany = removals.length > Math.max(massRemoval.count, massRemoval.share * alive);
   const { withheld } = sweep.pair;
@@ -98,7 +112,7 @@ function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing)
   if (!tooMany || withheld?.released || agreedLongEnough) {
     return finish(sweep, { ...sweep.pair, withheld: null }, [...seen, ...missed], []);
   }
-  const kept = missed.filter(({ outcome }) => outcome.instance.state !== 'terminated');
+  const kept = missed.filter((change) => !removes(change));
   const pair = { ...sweep.pair, withheld: withheld ?? { since: sweep.sentAt, released: false } };
   return finish(
     sweep,
@@ -111,7 +125,7 @@ function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing)
 function finish(sweep: Sweep, pair: Pair, changes: Change[], withheldIds: string[]): SweepPlan {
   const alarms = changes.flatMap(({ outcome }) => (outcome.alarm ? [outcome.alarm] : []));
   return {
-    pair: sweep.complete ? { ...pair, lastSweepAt: sweep.sentAt } : pair,
+    pair: sweep.complete ? { ...pair, lastSweepAt: Math.max(pair.lastSweepAt ?? 0, sweep.sentAt) } : pair,
     changes,
     alarms: withheldIds.length > 0 ? [...alarms, 'mass_removal_withheld'] : alarms,
     withheldIds,

@@ -44,9 +44,9 @@ export function readKid(jwt: string): string {
  * Verifies an agent's request token (DESIGN section 5, "Afterwards") with the key that was bound to its `kid`. Throws a
  * Problem: malformed_jws, unsupported_algorithm, bad_signature, wrong_audience, clock_skew or body_hash_mismatch.
  */
-export function verifyAgentToken(jwt: string, publicKeyX: string, rules: TokenRules): AgentToken {
+export async function verifyAgentToken(jwt: string, publicKeyX: string, rules: TokenRules): Promise<AgentToken> {
   const { kid, ...jws } = readToken(jwt);
-  verifyCompactJws(jws, publicKeyX);
+  await verifyCompactJws(jws, publicKeyX);
   const claims = claimsShape.safeParse(parseStrictJson(jws.payload, 'malformed_jws'));
   if (!claims.success) {
     const member = claims.error.issues[0]?.path.join('.') ?? '';

@@ -70,12 +70,12 @@ const payloadShape = z.strictObject({
  * parsed, not judged. Throws a Problem: body_too_large, malformed_jws, unsupported_algorithm, private_key_exposed, weak_key,
  * bad_signature, malformed_request, proof_not_allowed (`sts`), wrong_audience or clock_skew.
  */
-export function readEnrollmentRequest(body: string, rules: RequestRules): EnrollmentRequest {
+export async function readEnrollmentRequest(body: string, rules: RequestRules): Promise<EnrollmentRequest> {
   if (Buffer.byteLength(body) > maxBodyBytes) throw new Problem('body_too_large', 'An enrollment has at most 16 KiB.');
   const jws = readCompactJws(body);
   requireHeader(jws.header, 'muster-enroll+jws', 'jwk');
   const publicKeyX = readPublicKey(jws.header.jwk);
-  verifyCompactJws(jws, publicKeyX);
+  await verifyCompactJws(jws, publicKeyX);
   const payload = readPayload(jws.payload);
   if (!rules.audiences.includes(payload.aud)) {
     throw new Problem('wrong_audience', 'The request names another deployment.', { aud: payload.aud.slice(0, 256) });

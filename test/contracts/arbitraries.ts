@@ -23,7 +23,9 @@ const managements = {
 
 const management = fc
   .constantFrom(...(Object.keys(managements) as Management[]))
-  .chain((word) => fc.constantFrom(...managements[word]).map((reason) => ({ management: word, managementReason: reason })));
+  .chain((word) =>
+    fc.constantFrom(...managements[word]).map((reason) => ({ management: word, managementReason: reason })),
+  );
 
 /** Transitions of the past: none is later than what was last applied, and none is of the event to come. */
 const ledger = (until: number) =>
@@ -94,7 +96,12 @@ export const anyEvent = (instanceId: string): fc.Arbitrary<StateChange> =>
 /** A record that in-order events leave, and the event that follows: what a first try is for, or nearly. */
 export const anyStep = (instanceId: string): fc.Arbitrary<{ record: Instance; event: StateChange }> =>
   fc
-    .tuple(anyInstance(instanceId), anyEvent(instanceId), fc.constantFrom(0, 1, 2, 3), fc.integer({ min: 1500, max: 9000 }))
+    .tuple(
+      anyInstance(instanceId),
+      anyEvent(instanceId),
+      fc.constantFrom(0, 1, 2, 3),
+      fc.integer({ min: 1500, max: 9000 }),
+    )
     .map(([record, event, tidied, later]) => {
       const tidy = [{}, { verify: null }, { verify: null, failedStart: null }][tidied] ?? plain(record);
       const at = (record.at ?? start) + later;

@@ -1,10 +1,13 @@
-import type { Binding, Facts } from '#shared/app/ports.ts';
+import type { Binding, Facts, Store } from '#shared/app/ports.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
 import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch.ts';
 import { newServer, type Server } from '#shared/domain/server.ts';
 
 /** Records for the store's tests: whole and plain, overridden where a test says so. */
+
+/** Each test makes a store of its own. */
+export type MakeStore = () => Promise<Store>;
 
 export const start = Date.parse('2026-11-02T10:00:00Z');
 export const second = 1000;

@@ -1,20 +1,20 @@
 import { describe } from 'vitest';
-import type { Store } from '#shared/app/ports.ts';
+import { besideContract } from './beside.ts';
 import { dueContract } from './due.ts';
 import { firstTryContract } from './first-try.ts';
+import { instanceContract } from './instances.ts';
 import { listingContract } from './listings.ts';
-import { recordContract } from './records-contract.ts';
+import type { MakeStore } from './records.ts';
 import { transactionContract } from './transactions.ts';
 
-export type MakeStore = () => Promise<Store>;
-
-/** What every Store does, whatever it keeps its records in. Each test makes a store of its own. */
+/** What every Store does, whatever it keeps its records in. */
 export function storeContract(name: string, makeStore: MakeStore, cases: { ofFirstTries: number }): void {
   describe(`the store in ${name}`, () => {
-    recordContract(makeStore);
+    instanceContract(makeStore);
     firstTryContract(makeStore, cases.ofFirstTries);
     transactionContract(makeStore);
     dueContract(makeStore);
     listingContract(makeStore);
+    besideContract(makeStore);
   });
 }

@@ -2,7 +2,7 @@ import { sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { bodyHash, newAgentKey, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
 import { readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
-import { now, refusal } from './vectors.ts';
+import { now, refusal, refusalOf } from './vectors.ts';
 
 const key = newAgentKey();
 const htu = 'https://muster.example/v1/checkin';
@@ -11,7 +11,7 @@ const body = '{"state":"operational"}';
 const claims = { htm: 'POST', htu, iat, seq: 7, bsh: bodyHash(body) };
 const rules = { htm: 'POST', htus: [htu], bodySha256: bodyHash(body), now, clockSkewSeconds: 300 };
 
-const problem = (jwt: string) => refusal(() => verifyAgentToken(jwt, key.publicKeyX, rules));
+const problem = (jwt: string) => refusalOf(() => verifyAgentToken(jwt, key.publicKeyX, rules));
 
 function signed(header: object, payload: string): string {
   const input = [JSON.stringify(header), payload].map((part) => Buffer.from(part).toString('base64url')).join('.');
@@ -21,15 +21,15 @@ function signed(header: object, payload: string): string {
 const header = { alg: 'EdDSA', typ: 'muster-agent+jwt', kid: key.id };
 
 describe('verifyAgentToken', () => {
-  it('accepts what an agent signs, and says who, when and which', () => {
+  it('accepts what an agent signs, and says who, when and which', async () => {
     const jwt = signAgentToken(key, claims);
     expect(readKid(jwt)).toBe(key.id);
-    expect(verifyAgentToken(jwt, key.publicKeyX, rules)).toEqual({ agentId: key.id, iat, seq: 7 });
+    expect(await verifyAgentToken(jwt, key.publicKeyX, rules)).toEqual({ agentId: key.id, iat, seq: 7 });
   });
 
-  it('refuses another agent’s signature under this agent’s name', () => {
+  it('refuses another agent’s signature under this agent’s name', async () => {
     const jwt = signAgentToken({ ...newAgentKey(), id: key.id }, claims);
-    expect(problem(jwt).code).toBe('bad_signature');
+    expect((await problem(jwt)).code).toBe('bad_signature');
   });
 
   it.each([
@@ -38,24 +38,26 @@ describe('verifyAgentToken', () => {
     ['path', { htu: 'https://muster.example/v1/enroll' }],
     ['host', { htu: 'https://other.example/v1/checkin' }],
     ['query', { htu: `${htu}?a=1` }],
-  ])('refuses a token for another %s', (_, changes) => {
-    const { code, facts } = problem(signAgentToken(key, { ...claims, ...changes }));
+  ])('refuses a token for another %s', async (_, changes) => {
+    const { code, facts } = await problem(signAgentToken(key, { ...claims, ...changes }));
     const { htm, htu: url } = { ...claims, ...changes };
     expect([code, facts]).toEqual(['wrong_audience', { htm, htu: url }]);
   });
 
-  it('refuses a token over another body', () => {
-    expect(problem(signAgentToken(key, { ...claims, bsh: bodyHash(`${body} `) })).code).toBe('body_hash_mismatch');
+  it('refuses a token over another body', async () => {
+    expect((await problem(signAgentToken(key, { ...claims, bsh: bodyHash(`${body} `) }))).code).toBe(
+      'body_hash_mismatch',
+    );
   });
 
-  it.each([-301, 301])('refuses a clock %s seconds off, with both times', (seconds) => {
-    const { code, facts } = problem(signAgentToken(key, { ...claims, iat: iat + seconds }));
+  it.each([-301, 301])('refuses a clock %s seconds off, with both times', async (seconds) => {
+    const { code, facts } = await problem(signAgentToken(key, { ...claims, iat: iat + seconds }));
     expect([code, facts.differenceSeconds, facts.serverTime]).toEqual(['clock_skew', seconds, now.toISOString()]);
   });
 
-  it.each([-300, 300])('accepts a clock %s seconds off', (seconds) => {
+  it.each([-300, 300])('accepts a clock %s seconds off', async (seconds) => {
     const jwt = signAgentToken(key, { ...claims, iat: iat + seconds });
-    expect(verifyAgentToken(jwt, key.publicKeyX, rules).iat).toBe(iat + seconds);
+    expect((await verifyAgentToken(jwt, key.publicKeyX, rules)).iat).toBe(iat + seconds);
   });
 
   it.each([
@@ -68,13 +70,15 @@ describe('verifyAgentToken', () => {
     ['iat', { iat: 1e15 }],
     ['bsh', { bsh: undefined }],
     ['', { exp: iat }],
-  ])('refuses claims malformed at %s in %j', (member, changes) => {
-    const { code, facts } = problem(signed(header, JSON.stringify({ ...claims, ...changes })));
+  ])('refuses claims malformed at %s in %j', async (member, changes) => {
+    const { code, facts } = await problem(signed(header, JSON.stringify({ ...claims, ...changes })));
     expect([code, facts]).toEqual(['malformed_jws', { member }]);
   });
 
-  it('refuses a claim that is there twice', () => {
-    expect(problem(signed(header, JSON.stringify(claims).replace('{', '{"seq":9,'))).code).toBe('malformed_jws');
+  it('refuses a claim that is there twice', async () => {
+    expect((await problem(signed(header, JSON.stringify(claims).replace('{', '{"seq":9,')))).code).toBe(
+      'malformed_jws',
+    );
   });
 });
 
@@ -89,7 +93,7 @@ describe('readKid', () => {
     ['a kid with a blank in it', signed({ ...header, kid: `${key.id} ` }, '{}'), 'malformed_jws'],
     ['a kid that reaches for another record', signed({ ...header, kid: 'INSTANCE#1' }, '{}'), 'malformed_jws'],
     ['a token of over four thousand characters', signed(header, ' '.repeat(4096)), 'malformed_jws'],
-  ])('refuses %s', (_, jwt, code) => {
+  ])('refuses %s', async (_, jwt, code) => {
     expect(refusal(() => readKid(jwt)).code).toBe(code);
   });
 });

@@ -45,6 +45,16 @@ export function refusal(run: () => unknown): Problem {
   throw new Error('nothing was refused');
 }
 
+/** The same for what refuses later. */
+export async function refusalOf(run: () => Promise<unknown>): Promise<Problem> {
+  const problem = await run().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (problem instanceof Problem) return problem;
+  throw problem ?? new Error('nothing was refused');
+}
+
 /** Every copy of `bytes` in which one bit differs, with its place. */
 export function* bitFlips(bytes: Uint8Array): Generator<{ place: string; flipped: Buffer }> {
   for (let at = 0; at < bytes.length; at++) {

@@ -1,4 +1,4 @@
-import { type Instant, formatTime } from '#shared/domain/time.ts';
+import { formatTime, type Instant } from '#shared/domain/time.ts';
 import type { Change, Life } from './life.ts';
 import { between, chance, integer, pick, type Random, shuffle } from './random.ts';
 
@@ -30,7 +30,9 @@ export function deliver(random: Random, life: Life, faults: BusFaults): Delivery
     const event = notification(random, life, change, index, faults.jitter);
     const receivedAt = change.at + delay(random, faults);
     const once = { receivedAt, event };
-    return chance(random, faults.duplicated) ? [once, { receivedAt: receivedAt + between(random, 0, 60_000), event }] : [once];
+    return chance(random, faults.duplicated)
+      ? [once, { receivedAt: receivedAt + between(random, 0, 60_000), event }]
+      : [once];
   });
   if (faults.flood) return flood(random, deliveries);
   return deliveries.sort((a, b) => a.receivedAt - b.receivedAt);
@@ -46,7 +48,13 @@ function flood(random: Random, deliveries: readonly Delivery[]): Delivery[] {
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instance-state-changes.html */
-function notification(random: Random, { key }: Life, change: Change, index: number, jitter: boolean): Delivery['event'] {
+function notification(
+  random: Random,
+  { key }: Life,
+  change: Change,
+  index: number,
+  jitter: boolean,
+): Delivery['event'] {
   const { account, region, instanceId } = key;
   const stamp = Math.floor(change.at / 1000) * 1000 + (jitter ? pick(random, [-1000, 0, 1000]) : 0);
   return {

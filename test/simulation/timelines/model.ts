@@ -37,15 +37,26 @@ const settledMs = 310_000;
 /** Draws a life and what Muster gets to see of it. `name` is the case in the timeline. */
 export function drawTimeline(random: Random, name: string, faults: Faults): Timeline {
   const life = drawLife(random, anyKey(random), beginning + integer(random, 0, 86_400_000));
-  const heard = deliver(random, life, faults).map(({ receivedAt, event }) => line(name, receivedAt, 'event', { event }));
+  const heard = deliver(random, life, faults).map(({ receivedAt, event }) =>
+    line(name, receivedAt, 'event', { event }),
+  );
   const looks = [
-    ...askings(random, life, faults.describes, faults, heard).map((sentAt) => look(random, name, life, sentAt, faults.staleness, false)),
-    ...askings(random, life, faults.sweeps, faults, heard).map((sentAt) => look(random, name, life, sentAt, faults.staleness, true)),
+    ...askings(random, life, faults.describes, faults, heard).map((sentAt) =>
+      look(random, name, life, sentAt, faults.staleness, false),
+    ),
+    ...askings(random, life, faults.sweeps, faults, heard).map((sentAt) =>
+      look(random, name, life, sentAt, faults.staleness, true),
+    ),
   ];
   const lines = [...heard, ...looks].sort((a, b) => Date.parse(a.receivedAt) - Date.parse(b.receivedAt));
   const settledAt = Math.max(lastChange(life).at, ...lines.map(({ receivedAt }) => Date.parse(receivedAt)));
   const final = finalSweeps(random, name, life, settledAt, faults.finalSweeps);
-  return { life, truth: lastChange(life), listedAtEnd: final.lastSentAt <= life.listedUntil, lines: [...lines, ...final.lines] };
+  return {
+    life,
+    truth: lastChange(life),
+    listedAtEnd: final.lastSentAt <= life.listedUntil,
+    lines: [...lines, ...final.lines],
+  };
 }
 
 function anyKey(random: Random): InstanceKey {
@@ -65,12 +76,20 @@ function askings(random: Random, life: Life, most: number, faults: Faults, heard
   const from = faults.flood && heard[0] ? Date.parse(heard[0].receivedAt) : (life.changes[0]?.at ?? 0);
   const until = Math.max(lastChange(life).at, ...heard.map(({ receivedAt }) => Date.parse(receivedAt))) + 60_000;
   return Array.from({ length: integer(random, 0, most) }, () => {
-    if (!faults.flood && random.next() < 0.7) return pick(random, life.changes).at + Math.round(between(random, 0, 10_000));
+    if (!faults.flood && random.next() < 0.7)
+      return pick(random, life.changes).at + Math.round(between(random, 0, 10_000));
     return Math.round(between(random, from, until));
   });
 }
 
-function look(random: Random, name: string, life: Life, sentAt: Instant, staleness: Staleness, complete: boolean): Line {
+function look(
+  random: Random,
+  name: string,
+  life: Life,
+  sentAt: Instant,
+  staleness: Staleness,
+  complete: boolean,
+): Line {
   const shown = answer(random, life, sentAt, staleness);
   const instances = shown ? [described(life, shown)] : [];
   const receivedAt = sentAt + between(random, 50, 2000);

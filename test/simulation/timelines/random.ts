@@ -26,8 +26,7 @@ export const chance = (random: Random, probability: number): boolean => random.n
 export const integer = (random: Random, least: number, most: number): number =>
   least + Math.floor(random.next() * (most - least + 1));
 
-export const between = (random: Random, least: number, most: number): number =>
-  least + random.next() * (most - least);
+export const between = (random: Random, least: number, most: number): number => least + random.next() * (most - least);
 
 /** Durations spread over orders of magnitude: as many short as long ones. */
 export const logBetween = (random: Random, least: number, most: number): number =>

@@ -1,0 +1,67 @@
+import type { EnrollmentKey, EnrollmentScope } from '#shared/domain/enrollment-key.ts';
+import type { Launch, LaunchedSight, LaunchRequest } from '#shared/domain/launch.ts';
+import { newServer, type Server } from '#shared/domain/server.ts';
+import { aKey, aSight, clock } from './an-instance.ts';
+
+export const aRequest: LaunchRequest = {
+  imageId: 'ami-0abc',
+  instanceType: 't4g.small',
+  subnetId: null,
+  securityGroupIds: [],
+  instanceProfileArn: null,
+  keyName: null,
+  hopLimit: 1,
+  tags: {},
+};
+
+/** Asked for at 10:00:00, for two servers, unanswered. */
+export function aLaunch(overrides: Partial<Launch> = {}): Launch {
+  return {
+    id: 'lch_1',
+    account: aKey.account,
+    region: aKey.region,
+    request: aRequest,
+    servers: [
+      { serverId: 'srv_1', generation: 1 },
+      { serverId: 'srv_2', generation: 1 },
+    ],
+    grantPublicKey: 'A'.repeat(43),
+    state: 'requested',
+    instances: [],
+    requestedAt: clock('10:00:00'),
+    answeredAt: null,
+    failure: null,
+    version: 1,
+    ...overrides,
+  };
+}
+
+/** An instance that fits `aLaunch`. */
+export function aLaunchedSight(overrides: Partial<LaunchedSight> = {}): LaunchedSight {
+  const { imageId, instanceType, subnetId } = aRequest;
+  return { ...aSight(), clientToken: 'mst-lch_1', amiLaunchIndex: 0, imageId, instanceType, subnetId, ...overrides };
+}
+
+export function aServer(overrides: Partial<Server> = {}): Server {
+  const { account, region } = aKey;
+  return { ...newServer({ id: 'srv_1', name: 'web-1', account, region }, clock('09:59:00')), ...overrides };
+}
+
+export const anyScope: EnrollmentScope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
+
+export function anEnrollmentKey(overrides: Partial<EnrollmentKey> = {}): EnrollmentKey {
+  return {
+    id: 'key_1',
+    publicKey: 'A'.repeat(43),
+    scope: anyScope,
+    expiresAt: null,
+    usesLeft: null,
+    revokedAt: null,
+    createdAt: clock('09:00:00'),
+    createdBy: 'operator',
+    lastUsedAt: null,
+    lastUsedBy: null,
+    version: 1,
+    ...overrides,
+  };
+}

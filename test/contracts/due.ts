@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import type { Store } from '#shared/app/ports.ts';
+import { type FirstTry, firstTry } from '#shared/domain/first-try.ts';
+import type { Ec2State, Instance } from '#shared/domain/instance.ts';
+import { mergeEnrollment } from '#shared/domain/merge-agent.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { instanceNamed, keyNamed, launchNamed, type MakeStore, second, start } from './records.ts';
+
+const everything = 1000;
+const farAhead = start + 365 * 86_400 * second;
+const deadline = 900 * second;
+
+const running = (instanceId: string, since: number): Instance =>
+  instanceNamed(instanceId, { state: 'running', at: since, epoch: since, runningAt: since, notBefore: since });
+
+const event = (state: Ec2State, at: number): FirstTry =>
+  firstTry({ ...keyNamed('i-1'), id: `${state} ${at}`, state, at, receivedAt: at }, defaultTiming)!;
+
+const dueTimes = async (store: Store, now = farAhead) =>
+  (await store.listDue(now, everything)).map(({ instance, launchId, due }) => [
+    instance?.instanceId ?? launchId,
+    due - start,
+  ]);
+
+async function change(store: Store, fields: Partial<Instance>): Promise<void> {
+  const before = await store.getInstance(keyNamed('i-1'));
+  await store.saveInstance(before, { ...before!, ...fields });
+}
+
+export function dueContract(makeStore: MakeStore): void {
+  describe('what is due', () => {
+    test('an instance is in the index while it runs and waits for an enrollment, through its whole life', async () => {
+      const store = await makeStore();
+      const pending = { state: 'pending', at: start, epoch: start } as const;
+      await store.saveInstance(undefined, instanceNamed('i-1', pending));
+      expect(await dueTimes(store)).toEqual([]);
+      await store.tryFirst(event('running', start + 20 * second));
+      expect(await dueTimes(store)).toEqual([['i-1', 20 * second + deadline]]);
+      await store.tryFirst(event('stopping', start + 60 * second));
+      expect(await dueTimes(store)).toEqual([]);
+      await store.tryFirst(event('stopped', start + 90 * second));
+      await store.tryFirst(event('pending', start + 120 * second));
+      expect(await dueTimes(store)).toEqual([]);
+      await store.tryFirst(event('running', start + 140 * second));
+      expect(await dueTimes(store)).toEqual([['i-1', 140 * second + deadline]]);
+    });
+
+    test('an enrolled instance is not, whatever events come', async () => {
+      const store = await makeStore();
+      await store.saveInstance(undefined, running('i-1', start));
+      const agent = { id: 'agent-1', version: '1', bootId: 'b', enrolledAt: start, state: null };
+      const before = (await store.getInstance(keyNamed('i-1')))!;
+      const enrolled = mergeEnrollment(before, { agent, serverId: 'srv_1', reason: 'adopted' }, start + second);
+      await store.saveInstance(before, enrolled.instance);
+      expect(await dueTimes(store)).toEqual([]);
+      for (const [n, state] of (['stopping', 'stopped', 'pending', 'running'] as const).entries()) {
+        expect(await store.tryFirst(event(state, start + (n + 1) * 60 * second))).toEqual({ saved: true });
+        expect(await dueTimes(store)).toEqual([]);
+      }
+      // Released, the same record waits for nothing either; made to wait again, it is due.
+      await change(store, { management: 'discovered-only', managementReason: 'released' });
+      expect(await dueTimes(store)).toEqual([]);
+      await change(store, { management: 'pending', managementReason: 'awaiting_enrollment' });
+      expect(await dueTimes(store)).toEqual([['i-1', 240 * second + deadline]]);
+    });
+
+    test('a launch is in the index until it was answered', async () => {
+      const store = await makeStore();
+      const launch = launchNamed('lch_1');
+      await store.commit([{ kind: 'launch', before: undefined, after: launch }]);
+      expect(await store.listDue(farAhead, everything)).toEqual([
+        { kind: 'launch', launchId: 'lch_1', due: start + 300 * second },
+      ]);
+      const before = { ...launch, version: 1 };
+      await store.commit([{ kind: 'launch', before, after: { ...before, state: 'launched' } }]);
+      expect(await dueTimes(store)).toEqual([]);
+    });
+
+    test('only what is due by now is listed, the earliest first, as much as asked for', async () => {
+      const store = await makeStore();
+      const ids = Array.from({ length: 40 }, (_, n) => `i-${n}`);
+      await Promise.all(ids.map((id, n) => store.saveInstance(undefined, running(id, start + n * second))));
+      const until = start + deadline + 29 * second;
+      const expected = ids.slice(0, 30).map((id, n) => [id, n * second + deadline]);
+      expect(await dueTimes(store, until)).toEqual(expected);
+      expect((await store.listDue(until, 7)).map(({ instance }) => instance?.instanceId)).toEqual(ids.slice(0, 7));
+      expect(await dueTimes(store, start + deadline - 1)).toEqual([]);
+    });
+
+    test('an entry can be put off, which leaves the record as it is', async () => {
+      const store = await makeStore();
+      await store.saveInstance(undefined, running('i-1', start));
+      await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
+      for (const entry of await store.listDue(farAhead, everything)) await store.putOff(entry, start + 5000 * second);
+      expect(await dueTimes(store, start + 4999 * second)).toEqual([]);
+      expect((await dueTimes(store)).sort()).toEqual([
+        ['i-1', 5000 * second],
+        ['lch_1', 5000 * second],
+      ]);
+      expect(await store.getInstance(keyNamed('i-1'))).toEqual({ ...running('i-1', start), version: 1 });
+      expect(await store.getLaunch('lch_1')).toEqual(launchNamed('lch_1', { version: 1 }));
+    });
+
+    test('an entry of a record that is not there, or that was written since, is not put off', async () => {
+      const store = await makeStore();
+      await store.putOff({ kind: 'instance', instance: keyNamed('i-1'), due: start }, farAhead);
+      await store.putOff({ kind: 'launch', launchId: 'lch_1', due: start }, farAhead);
+      expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
+      expect(await store.getLaunch('lch_1')).toBeUndefined();
+      await store.saveInstance(undefined, running('i-1', start));
+      const [entry] = await store.listDue(farAhead, everything);
+      await change(store, { notBefore: start + 60 * second });
+      await store.putOff(entry!, start + 5000 * second);
+      expect(await dueTimes(store)).toEqual([['i-1', 60 * second + deadline]]);
+    });
+  });
+}

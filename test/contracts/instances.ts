@@ -1,0 +1,123 @@
+import { describe, expect, test } from 'vitest';
+import type { Instance } from '#shared/domain/instance.ts';
+import { instanceNamed, keyNamed, type MakeStore, start } from './records.ts';
+
+const fat: Partial<Instance> = {
+  state: 'stopped',
+  at: start + 1,
+  source: 'describe',
+  epoch: start - 5,
+  epochNamed: true,
+  stoppedAt: start,
+  runningAt: start - 1,
+  seenAt: start + 2,
+  verify: { reason: 'order_unknown', since: start },
+  absent: { seenAt: start, since: null },
+  ledger: ['shutting-down@1793613600.5#abcdefg', 'pending@1793613600#1'],
+  failedStart: { at: start, reason: 'unknown' },
+  prediction: { what: 'spot_interruption', at: start },
+  management: 'enrolled',
+  managementReason: 'adopted',
+  serverId: 'srv_1',
+  launchId: 'lch_1',
+  surplusSince: start,
+  agent: { id: 'agent-1', version: '', bootId: 'boot-1', enrolledAt: start, state: null },
+  attempt: { at: start, code: 'grant_missing', reference: 'ref_1' },
+};
+
+export function instanceContract(makeStore: MakeStore): void {
+  describe('instances', () => {
+    test('an instance that was never saved is not there', async () => {
+      const store = await makeStore();
+      expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
+      expect(await store.getInstances([keyNamed('i-1')])).toEqual([]);
+    });
+
+    test.each([
+      ['blank', {}],
+      ['with every field set', fat],
+      ['ended by inference', { state: 'terminated', at: start, inferred: true, ledger: [] } as const],
+    ])('a record %s comes back as it was saved, one version on', async (_, fields) => {
+      const store = await makeStore();
+      const record = instanceNamed('i-1', fields);
+      expect(await store.saveInstance(undefined, record)).toEqual({ saved: true });
+      expect(await store.getInstance(record)).toEqual({ ...record, version: 1 });
+    });
+
+    test('a record is made once, and whoever comes second gets the first', async () => {
+      const store = await makeStore();
+      await store.saveInstance(undefined, instanceNamed('i-1', { serverId: 'srv_first' }));
+      const second = await store.saveInstance(undefined, instanceNamed('i-1', { serverId: 'srv_second' }));
+      expect(second).toEqual({ saved: false, current: instanceNamed('i-1', { serverId: 'srv_first', version: 1 }) });
+    });
+
+    test('a write that was decided on an older version is refused with the record that stands', async () => {
+      const store = await makeStore();
+      await store.saveInstance(undefined, instanceNamed('i-1'));
+      const read = instanceNamed('i-1', { version: 1 });
+      expect(await store.saveInstance(read, { ...read, serverId: 'srv_1' })).toEqual({ saved: true });
+      const late = await store.saveInstance(read, { ...read, serverId: 'srv_2' });
+      expect(late).toEqual({ saved: false, current: { ...read, serverId: 'srv_1', version: 2 } });
+    });
+
+    test('a write that was decided on a record that is not there makes none', async () => {
+      const store = await makeStore();
+      const gone = instanceNamed('i-1', { version: 3 });
+      expect(await store.saveInstance(gone, gone)).toEqual({ saved: false, current: undefined });
+      expect(await store.getInstance(gone)).toBeUndefined();
+    });
+
+    test('the version given with a record counts for nothing', async () => {
+      const store = await makeStore();
+      await store.saveInstance(undefined, instanceNamed('i-1', { version: 77 }));
+      const read = instanceNamed('i-1', { version: 1 });
+      await store.saveInstance(read, { ...read, version: 99 });
+      expect((await store.getInstance(read))?.version).toBe(2);
+    });
+
+    test('a field that a write takes away is gone', async () => {
+      const store = await makeStore();
+      await store.saveInstance(undefined, instanceNamed('i-1', fat));
+      await store.saveInstance(instanceNamed('i-1', { ...fat, version: 1 }), instanceNamed('i-1'));
+      expect(await store.getInstance(keyNamed('i-1'))).toEqual(instanceNamed('i-1', { version: 2 }));
+    });
+
+    test('of twenty writers at once exactly one wins, round by round', async () => {
+      const store = await makeStore();
+      let current: Instance | undefined;
+      for (let round = 1; round <= 5; round++) {
+        const writers = Array.from({ length: 20 }, (_, n) =>
+          store.saveInstance(current, instanceNamed('i-1', { serverId: `srv_${round}_${n}` })),
+        );
+        const saved = await Promise.all(writers);
+        const winners = saved.flatMap((one, n) => (one.saved ? [n] : []));
+        expect(winners).toHaveLength(1);
+        current = await store.getInstance(keyNamed('i-1'));
+        expect(current).toMatchObject({ version: round, serverId: `srv_${round}_${winners[0]}` });
+        // Whoever lost was told of the winner's record, or of that of a round that nobody else wrote in.
+        for (const one of saved) if (!one.saved) expect(one.current).toEqual(current);
+      }
+    });
+
+    test('many instances are read at once: each once, in the order asked for, without those that are not there', async () => {
+      const store = await makeStore();
+      const ids = Array.from({ length: 120 }, (_, n) => `i-${n}`);
+      await Promise.all(ids.map((id) => store.saveInstance(undefined, instanceNamed(id))));
+      const asked = ['i-119', ...ids, 'i-none', 'i-5'];
+      const found = await store.getInstances(asked.map((id) => keyNamed(id)));
+      expect(found.map(({ instanceId }) => instanceId)).toEqual(['i-119', ...ids.slice(0, 119)]);
+    });
+
+    test('a pair is read with when its agents were heard of, and without the neighbours', async () => {
+      const store = await makeStore();
+      await store.saveInstance(undefined, instanceNamed('i-1'));
+      await store.saveInstance(undefined, instanceNamed('i-2'));
+      await store.saveInstance(undefined, { ...instanceNamed('i-3'), region: 'us-east-2' });
+      await store.renewLease({ ...keyNamed('i-2'), lastSeenAt: start, seq: 1 });
+      await store.renewLease({ ...keyNamed('i-3', 'us-east-2'), lastSeenAt: start, seq: 1 });
+      const { instances, lastHeardAt } = await store.readPair('111122223333', 'us-east-1');
+      expect(instances.map(({ instanceId }) => instanceId)).toEqual(['i-1', 'i-2']);
+      expect([...lastHeardAt]).toEqual([['i-2', start]]);
+    });
+  });
+}
