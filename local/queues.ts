@@ -44,10 +44,6 @@ export class Queues {
     return queue;
   }
 
-  all(): readonly Queue[] {
-    return [...this.#queues.values()];
-  }
-
   /** Puts a function behind a queue. */
   consume(name: string, options: ConsumerOptions): QueueConsumer {
     const { clock, onError } = this.#options;

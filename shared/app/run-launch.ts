@@ -1,5 +1,5 @@
-import { clientTokenOf, type Launch, nextLaunchStep } from '#shared/domain/launch.ts';
-import type { LaunchState } from '#shared/domain/server.ts';
+import { clientTokenOf, type Launch, type LaunchState, nextLaunchStep } from '#shared/domain/launch.ts';
+
 import type { Instant } from '#shared/domain/time.ts';
 import type { AttachPorts } from './attach-launched.ts';
 import { attachLaunched } from './attach-launched.ts';

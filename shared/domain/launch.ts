@@ -1,8 +1,17 @@
 import type { Instance, InstanceKey } from './instance.ts';
 import type { Sight } from './merge-describe.ts';
-import type { LaunchState } from './server.ts';
 import { type Instant, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
+
+/** Where a launch is: under way, or how it ended. */
+export type LaunchState =
+  | 'requested'
+  | 'launched'
+  | 'expired'
+  | 'token_mismatch'
+  | 'token_terminated'
+  | 'ambiguous'
+  | 'refused_by_ec2';
 
 /** The resolved request of a launch: a closed set of fields, frozen; nothing in it may move between two attempts. */
 export interface LaunchRequest {

@@ -1,5 +1,5 @@
 import type { Instance, InstanceKey } from './instance.ts';
-import type { LaunchRequest } from './launch.ts';
+import type { LaunchRequest, LaunchState } from './launch.ts';
 import type { Instant } from './time.ts';
 
 /** Muster's record of a machine that ran, runs or will run. It outlives its instances. */
@@ -21,15 +21,6 @@ export interface Server {
   createdAt: Instant;
   version: number;
 }
-
-export type LaunchState =
-  | 'requested'
-  | 'launched'
-  | 'expired'
-  | 'token_mismatch'
-  | 'token_terminated'
-  | 'ambiguous'
-  | 'refused_by_ec2';
 
 /** Past instances are a history for people; the audit trail keeps all. */
 export const pastKept = 10;
