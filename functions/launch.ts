@@ -1,5 +1,6 @@
 import { openStore, openUserData } from '#shared/adapters/dynamo/open.ts';
 import { openEc2 } from '#shared/adapters/ec2.ts';
+import { giveBack } from '#shared/adapters/queue.ts';
 import { readLaunchMessage } from '#shared/app/messages.ts';
 import { runLaunch } from '#shared/app/run-launch.ts';
 import { readConfig } from '#shared/config.ts';
@@ -7,15 +8,21 @@ import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
-  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'PRIVATE_TABLE_NAME');
+  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'PRIVATE_TABLE_NAME', 'LAUNCH_QUEUE_URL');
   const userData = openUserData(config.PRIVATE_TABLE_NAME);
-  return { store: openStore(config.TABLE_NAME, timing), userData, ec2: openEc2(Date.now), stage, timing };
+  const store = openStore(config.TABLE_NAME, timing);
+  return { store, userData, ec2: openEc2(Date.now), queueUrl: config.LAUNCH_QUEUE_URL, stage, timing };
 });
 
 /** A launch was asked for: RunInstances under its own token, however often the message comes. */
-export const handler = makeQueueHandler('launch', async (body) => {
+export const handler = makeQueueHandler('launch', async (body, record) => {
   const { launchId } = readLaunchMessage(body);
-  const state = await runLaunch(launchId, Date.now(), ports());
-  if (state !== 'launched' && state !== 'requested') count('LaunchFailed', ports().stage);
-  return { launchId, state };
+  try {
+    const state = await runLaunch(launchId, Date.now(), ports());
+    if (state !== 'launched' && state !== 'requested') count('LaunchFailed', ports().stage);
+    return { launchId, state };
+  } catch (error) {
+    await giveBack(ports().queueUrl, record, Math.random);
+    throw error;
+  }
 });

@@ -12,6 +12,7 @@ import type { LaunchAnswer, Launcher } from '#shared/app/run-launch.ts';
 import { isEc2State } from '#shared/domain/instance.ts';
 import { clientTokenOf, type Launch } from '#shared/domain/launch.ts';
 import { transitionTime } from '#shared/domain/merge-describe.ts';
+import { Problem } from '#shared/domain/problems.ts';
 
 /** DescribeInstances lists up to 1,000 a page (API_DescribeInstances.html). */
 const pageSize = 1000;
@@ -74,7 +75,11 @@ export function openEc2(now: () => number): Ec2 {
       list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
     runInstances: (launch, userData) => runInstances(clientOf(launch.region), launch, userData, now()),
     async terminate(region, instanceId) {
-      await clientOf(region).send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
+      await clientOf(region)
+        .send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }))
+        .catch((error: Error) => {
+          throw new Problem('ec2_refused', 'EC2 did not terminate the instance', { instanceId, ec2Code: error.name });
+        });
     },
   };
 }

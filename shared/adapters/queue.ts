@@ -1,4 +1,4 @@
-import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { ChangeMessageVisibilityCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Outbox } from '#shared/app/ports.ts';
 
 let client: SQSClient | undefined;
@@ -23,4 +23,23 @@ export function openQueue<Message>(queueUrl: string): Outbox<Message> {
       }
     },
   };
+}
+
+/** Doubling from two seconds to a minute, with full jitter: a throttled launch must not wait for the queue's own timeout. */
+const shortestSeconds = 2;
+const longestSeconds = 60;
+
+/** Lets a message that failed come back after a while that grows with its receptions. */
+export async function giveBack(
+  queueUrl: string,
+  message: { receiptHandle: string; attributes: { ApproximateReceiveCount: string } },
+  random: () => number,
+): Promise<void> {
+  client ??= new SQSClient({});
+  const receptions = Number(message.attributes.ApproximateReceiveCount);
+  const ceiling = Math.min(longestSeconds, shortestSeconds * 2 ** receptions);
+  const VisibilityTimeout = shortestSeconds + Math.floor(random() * ceiling);
+  await client.send(
+    new ChangeMessageVisibilityCommand({ QueueUrl: queueUrl, ReceiptHandle: message.receiptHandle, VisibilityTimeout }),
+  );
 }

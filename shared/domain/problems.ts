@@ -151,6 +151,7 @@ export const problems = {
   },
   already_exists: { title: 'A thing of that id exists already', todo: 'Choose another id.' },
   conflict: { title: 'The record changed meanwhile', todo: 'Read it again and decide anew.' },
+  ec2_refused: { title: 'EC2 did not do it', todo: 'See EC2’s own code in ec2Code.' },
   launch_not_allowed: {
     title: 'The launch names what this account may not use',
     todo: 'See the stack’s launch parameters.',

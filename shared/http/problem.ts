@@ -48,6 +48,7 @@ const statuses: Partial<Record<ProblemCode, number>> = {
   server_busy: 409,
   already_exists: 409,
   conflict: 409,
+  ec2_refused: 502,
   launch_not_allowed: 422,
 };
 

@@ -57,6 +57,8 @@ async function unlessRefused(table: Table, key: ItemKey, write: () => Promise<un
 
 /** All puts or none. False where a condition fails or another transaction is under way; SDKs retry neither (transaction-apis.html). */
 export async function putAll({ client, tableName: TableName }: Table, puts: readonly Put[]): Promise<boolean> {
+  const named = new Set(puts.map(({ item }) => JSON.stringify(keyOfItem(item))));
+  if (named.size < puts.length) throw new Error('a transaction changes a record once at most');
   const TransactItems = puts.map(({ item, tests }) => {
     const to = new Placeholders();
     return { Put: { TableName, Item: item, ConditionExpression: conditionOf(tests, to), ...to.members() } };
