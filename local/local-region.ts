@@ -241,7 +241,14 @@ function createQueues(queues: Queues): void {
 
 function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {
   const { events, consumer } = settings.queueNames;
-  const pattern = { source: ['aws.ec2'], 'detail-type': ['EC2 Instance State-change Notification'] };
+  const pattern = {
+    source: ['aws.ec2'],
+    'detail-type': [
+      'EC2 Instance State-change Notification',
+      'EC2 Spot Instance Interruption Warning',
+      'EC2 Instance Rebalance Recommendation',
+    ],
+  };
   defaultBus.rule('instance-events', pattern, { queue: queues.queue(events) });
   musterBus.rule('everything', { source: ['muster'] }, { queue: queues.queue(consumer) });
 }

@@ -39,7 +39,7 @@ export function readNotification(json: unknown, receivedAt: Instant): Notificati
     return { kind: 'ignored', why: 'malformed_field' };
   }
   const key = { account, region, instanceId };
-  if (!resourcesAgree(json.resources, key)) return { kind: 'ignored', why: 'resources_disagree' };
+  if (!resourcesAgree(json.resources, key, what !== undefined)) return { kind: 'ignored', why: 'resources_disagree' };
   if (what) return { kind: 'prediction', key, what, at };
   const state = json.detail.state;
   if (!isEc2State(state)) return { kind: 'ignored', why: 'unknown_state' };
@@ -51,15 +51,16 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 const isEventId = (id: unknown): id is string => typeof id === 'string' && id.length > 0 && id.length <= 128;
 
-function resourcesAgree(resources: unknown, key: InstanceKey): boolean {
+/**
+ * `arn:<partition>:ec2:<region>:<account>:instance/<id>`; a spot warning's names the zone and no account
+ * (AWSEC2/latest/UserGuide/spot-instance-termination-notices.html).
+ */
+function resourcesAgree(resources: unknown, key: InstanceKey, isWarning: boolean): boolean {
   if (!Array.isArray(resources) || resources.length !== 1 || typeof resources[0] !== 'string') return false;
-  const [arn, partition, service, region, account, ...rest] = resources[0].split(':');
-  return (
-    arn === 'arn' &&
-    /^aws(-[a-z]+)*$/.test(partition ?? '') &&
-    service === 'ec2' &&
-    region === key.region &&
-    account === key.account &&
-    rest.join(':') === `instance/${key.instanceId}`
-  );
+  const arn = /^arn:aws(?:-[a-z]+)*:ec2:([a-z0-9-]+):(?:(\d{12}):)?instance\/(.+)$/.exec(resources[0]);
+  if (!arn) return false;
+  const [, place, account, instanceId] = arn;
+  const whole = place === key.region && account === key.account;
+  const zonal = isWarning && account === undefined && place?.slice(0, -1) === key.region;
+  return (whole || zonal) && instanceId === key.instanceId;
 }

@@ -65,7 +65,7 @@ export function problemAnswer(problem: Problem): HttpAnswer {
   const { code, facts } = problem;
   const status = statusOf(code);
   const { title, todo } = problems[code];
-  const type = `https://muster.invalid/problems/${code}`;
+  const type = `urn:muster:problem:${code}`;
   const retryAfter =
     typeof facts.retryAfterSeconds === 'number' ? { 'retry-after': String(facts.retryAfterSeconds) } : {};
   return {

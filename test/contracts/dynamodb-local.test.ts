@@ -1,9 +1,12 @@
-import { afterAll, beforeAll } from 'vitest';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
+import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type Dynamo, startDynamo } from './dynamodb.ts';
+import { anyOperation, contentOf } from './operations.ts';
 import { privateContract } from './private.ts';
 import { start } from './records.ts';
 import { storeContract } from './store.ts';
@@ -17,8 +20,19 @@ afterAll(() => dynamo.stop());
 const makeStore = async () =>
   createDynamoStore({ client: dynamo.client, tableName: await dynamo.makeTable('main'), timing: defaultTiming });
 
-storeContract('DynamoDB', makeStore, { ofFirstTries: 150 });
+storeContract('DynamoDB', makeStore, { ofFirstTries: 100 });
 privateContract('DynamoDB', async () => {
   const table = { client: dynamo.client, tableName: await dynamo.makeTable('private') };
   return { userData: createDynamoUserData(table, () => start), history: createDynamoHistory(table) };
+});
+
+test('the same operations, whatever they are, end in the same records in DynamoDB and in memory', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyOperation, { minLength: 5, maxLength: 40 }), async (operations) => {
+      const [dynamoStore, memoryStore] = [await makeStore(), createMemoryStore({ timing: defaultTiming })];
+      for (const { run } of operations) expect(await run(dynamoStore)).toEqual(await run(memoryStore));
+      expect(await contentOf(dynamoStore)).toEqual(await contentOf(memoryStore));
+    }),
+    { numRuns: 25 },
+  );
 });

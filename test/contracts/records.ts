@@ -96,7 +96,7 @@ export const factsOf = (instanceId: string, fields: Partial<Facts> = {}): Facts 
   instanceProfileArn: null,
   clientToken: null,
   amiLaunchIndex: 0,
-  tags: { Name: 'web 1', 'aws:autoscaling:groupName': 'web', '': '' },
+  tags: { Name: 'web 1', 'aws:autoscaling:groupName': 'web', empty: '' },
   describedAt: start,
   ...fields,
 });

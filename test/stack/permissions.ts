@@ -30,7 +30,7 @@ const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> 
   launch: {
     MainTable: writes,
     'PrivateTable [USERDATA#*]': ['dynamodb:DeleteItem', 'dynamodb:GetItem'],
-    LaunchQueue: readsQueue,
+    LaunchQueue: [...readsQueue, 'sqs:ChangeMessageVisibility'],
     '*': ['ec2:DescribeInstances', 'ec2:RunInstances'],
     [`${anythingOfEc2} [ec2:CreateAction RunInstances]`]: ['ec2:CreateTags'],
   },

@@ -74,7 +74,14 @@ export function storage(stack: () => PackagedStack): void {
 
   it('EC2’s state changes go to the queue, for a day if need be, and then to its dead letters', () => {
     const { EventPattern, EventBusName, Targets } = resource('InstanceEventsRule').Properties;
-    expect(EventPattern).toEqual({ source: ['aws.ec2'], 'detail-type': ['EC2 Instance State-change Notification'] });
+    expect(EventPattern).toEqual({
+      source: ['aws.ec2'],
+      'detail-type': [
+        'EC2 Instance State-change Notification',
+        'EC2 Spot Instance Interruption Warning',
+        'EC2 Instance Rebalance Recommendation',
+      ],
+    });
     expect(EventBusName).toBeUndefined();
     const [{ Arn, DeadLetterConfig, RetryPolicy }, ...others] = Targets;
     expect(others).toEqual([]);

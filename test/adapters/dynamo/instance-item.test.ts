@@ -1,0 +1,113 @@
+import { unmarshall } from '@aws-sdk/util-dynamodb';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { fromInstanceItem, toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
+import {
+  ec2States,
+  type Instance,
+  ledgerEntry,
+  ledgerLimit,
+  type Management,
+  type ManagementReason,
+} from '#shared/domain/instance.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { itemSizeBytes } from '../../../bench/item-size.ts';
+import { anyInstance } from '../../contracts/arbitraries.ts';
+import { instanceNamed, keyNamed, start } from '../../contracts/records.ts';
+
+const at = start + 123;
+const longestReasons: [Management, ManagementReason][] = [
+  ['pending', 'awaiting_enrollment'],
+  ['enrolled', 'enrollment_key'],
+  ['discovered-only', 'deadline_passed'],
+];
+
+/** Every field set, each to the longest that it takes; some of them never come together. */
+const fattest = (
+  state: Instance['state'],
+  [management, managementReason]: [Management, ManagementReason],
+): Instance => ({
+  ...keyNamed('i-0123456789abcdef0', 'ap-southeast-5'),
+  state,
+  at,
+  source: 'describe',
+  epoch: at,
+  epochNamed: true,
+  stoppedAt: at,
+  runningAt: at,
+  seenAt: at,
+  verify: { reason: 'alive_when_ended', since: at },
+  absent: { seenAt: at, since: at },
+  inferred: true,
+  ledger: Array.from({ length: ledgerLimit }, (_, n) => ledgerEntry('shutting-down', at + n, `event ${n}`)),
+  failedStart: { at, reason: 'Server.InsufficientInstanceCapacity' },
+  prediction: { what: 'rebalance_recommendation', at },
+  management,
+  managementReason,
+  managementSince: at,
+  notBefore: at,
+  serverId: `srv_${'a'.repeat(32)}`,
+  launchId: `lch_${'b'.repeat(32)}`,
+  surplusSince: at,
+  agent: {
+    id: 'c'.repeat(43),
+    version: '10.20.30-rc.1',
+    bootId: '00000000-0000-4000-8000-000000000000',
+    enrolledAt: at,
+    state: 'stranded in booting',
+  },
+  attempt: { at, code: 'enrollment_window_closed', reference: `ref_${'d'.repeat(32)}` },
+  version: 123_456_789,
+});
+
+describe('the item of an instance', () => {
+  test('holds every record', () => {
+    fc.assert(
+      fc.property(anyInstance('i-1'), (instance) => {
+        expect(fromInstanceItem(toInstanceItem(instance, defaultTiming))).toEqual(instance);
+      }),
+    );
+  });
+
+  test('stays under one kilobyte, so that a write costs one unit', () => {
+    const sizes = ec2States.flatMap((state) =>
+      longestReasons.map((words) => itemSizeBytes(toInstanceItem(fattest(state, words), defaultTiming))),
+    );
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(1024);
+  });
+
+  test('keeps nothing of what is null or false', () => {
+    const item = unmarshall(toInstanceItem(instanceNamed('i-1'), defaultTiming));
+    expect(item).toEqual({
+      pk: 'INSTANCE#111122223333#us-east-1',
+      sk: 'i-1',
+      kind: 'instance',
+      state: 'unknown',
+      ledger: [],
+      management: 'pending',
+      reason: 'awaiting_enrollment',
+      since: start,
+      notBefore: start,
+      dueShard: expect.stringMatching(/^DUE#\d+$/),
+      version: 0,
+    });
+  });
+
+  test('expires thirty days after the end, in seconds, and not before', () => {
+    const ended = instanceNamed('i-1', { state: 'terminated', at });
+    const days30 = 30 * 86_400;
+    expect(unmarshall(toInstanceItem(ended, defaultTiming)).expiresAt).toBe(Math.ceil(at / 1000) + days30);
+    expect(toInstanceItem({ ...ended, state: 'stopped' }, defaultTiming)).not.toHaveProperty('expiresAt');
+  });
+
+  test('is due at the enrollment deadline while it waits', () => {
+    const running = instanceNamed('i-1', { state: 'running', at, runningAt: at });
+    expect(toInstanceItem(running, defaultTiming).due?.S).toBe('2026-11-02T10:15:00.123Z');
+    const enrolled: Instance = { ...running, management: 'enrolled', managementReason: 'launched' };
+    expect(toInstanceItem(enrolled, defaultTiming)).not.toHaveProperty('dueShard');
+  });
+
+  test('of another kind is none of an instance', () => {
+    expect(() => fromInstanceItem({ pk: { S: 'SERVERS' }, sk: { S: 'srv_1' } })).toThrow('SERVERS srv_1');
+  });
+});

@@ -1,0 +1,122 @@
+import fc from 'fast-check';
+import type { RecordChange, Store } from '#shared/app/ports.ts';
+import { firstTry } from '#shared/domain/first-try.ts';
+import type { Instance } from '#shared/domain/instance.ts';
+import type { StateChange } from '#shared/domain/merge-event.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { anyEvent, anyInstance } from './arbitraries.ts';
+import {
+  bindingNamed,
+  enrollmentKeyNamed,
+  factsOf,
+  instanceNamed,
+  keyNamed,
+  launchNamed,
+  second,
+  serverNamed,
+  start,
+} from './records.ts';
+
+const farAhead = start + 365 * 86_400 * second;
+const regions = ['us-east-1', 'us-west-2'];
+const kinds = ['instance', 'server', 'launch', 'key', 'binding'] as const;
+type Kind = (typeof kinds)[number];
+
+/** One thing done to a store; what it answers is what two stores are compared by. `what` is for whoever reads a counterexample. */
+export interface Operation {
+  what: unknown;
+  run: (store: Store) => Promise<unknown>;
+}
+
+const operation = (what: unknown, run: Operation['run']): Operation => ({ what, run });
+
+/** A transaction decided on what the store holds, or on a version before. */
+const commit = (parts: readonly { kind: Kind; n: number; stale: boolean }[]): Operation =>
+  operation({ commit: parts }, async (store) => {
+    const changes = await Promise.all(parts.map(({ kind, n, stale }) => changeOf(store, kind, n, stale)));
+    return store.commit(changes);
+  });
+
+async function changeOf(store: Store, kind: Kind, n: number, stale: boolean): Promise<RecordChange> {
+  const decidedOn = <R extends { version: number }>(read: R | undefined) =>
+    read && stale ? { ...read, version: read.version - 1 } : read;
+  switch (kind) {
+    case 'instance': {
+      const before = decidedOn(await store.getInstance(keyNamed('i-1')));
+      return { kind, before, after: { ...(before ?? instanceNamed('i-1')), serverId: `srv_${n}` } };
+    }
+    case 'server':
+      return { kind, before: decidedOn(await store.getServer('id')), after: serverNamed('id', { generation: n }) };
+    case 'launch': {
+      const state = n % 2 ? 'requested' : 'launched';
+      return { kind, before: decidedOn(await store.getLaunch('id')), after: launchNamed('id', { state }) };
+    }
+    case 'key':
+      return { kind, before: decidedOn(await store.getKey('id')), after: enrollmentKeyNamed('id', { usesLeft: n }) };
+    case 'binding':
+      return { kind, before: decidedOn(await store.getBinding('id')), after: bindingNamed('id', { boundAt: n }) };
+  }
+}
+
+const tryEvent = (event: StateChange): Operation =>
+  operation({ event }, async (store) => {
+    const step = firstTry(event, defaultTiming);
+    return step && store.tryFirst(step);
+  });
+
+const saveRecord = ([record, blindly]: [Instance, boolean]): Operation =>
+  operation({ record, blindly }, async (store) =>
+    store.saveInstance(blindly ? undefined : await store.getInstance(record), record),
+  );
+
+const putFirstOff = (by: number): Operation =>
+  operation({ putOff: by }, async (store) => {
+    const [entry] = inOrder(await store.listDue(farAhead, 100));
+    if (entry) await store.putOff(entry, entry.due + by);
+  });
+
+const putFacts = (n: number) =>
+  operation({ facts: n }, (store) => store.putFacts(factsOf('i-1', { amiLaunchIndex: n })));
+const renewLease = (seq: number) =>
+  operation({ seq }, (store) => store.renewLease({ ...keyNamed('i-1'), lastSeenAt: start + seq, seq }));
+const ensurePair = (region: string) => operation({ region }, (store) => store.ensurePair('111122223333', region));
+const savePair = (lastSweepAt: number) =>
+  operation({ lastSweepAt }, (store) =>
+    store.savePair({ account: '111122223333', region: 'us-east-1', lastSweepAt, withheld: null }),
+  );
+
+const instanceId = fc.constantFrom('i-1', 'i-2');
+const small = fc.nat(9);
+const part = fc.record({ kind: fc.constantFrom(...kinds), n: small, stale: fc.boolean() });
+
+export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 6, arbitrary: instanceId.chain(anyEvent).map(tryEvent) },
+  { weight: 6, arbitrary: fc.tuple(instanceId.chain(anyInstance), fc.boolean()).map(saveRecord) },
+  { weight: 4, arbitrary: fc.uniqueArray(part, { selector: ({ kind }) => kind, maxLength: 4 }).map(commit) },
+  small.map(putFacts),
+  small.map(renewLease),
+  fc.constantFrom(...regions).map(ensurePair),
+  small.map(savePair),
+  small.map((n) => putFirstOff(n * second)),
+);
+
+/** Entries that are due together come in no order of their own. */
+const inOrder = <D extends { due: number }>(entries: readonly D[]): D[] =>
+  [...entries].sort((a, b) => a.due - b.due || JSON.stringify(a).localeCompare(JSON.stringify(b)));
+
+/** Everything that a store can be asked for. */
+export async function contentOf(store: Store): Promise<object> {
+  const page = { size: 100, after: null };
+  const one = keyNamed('i-1');
+  return {
+    pair: await store.readPair('111122223333', 'us-east-1'),
+    instances: [await store.getInstances([one, keyNamed('i-2')]), await store.listInstances(page)],
+    servers: [await store.getServer('id'), await store.listServers(page)],
+    keys: [await store.getKey('id'), await store.listKeys(page)],
+    launch: await store.getLaunch('id'),
+    binding: await store.getBinding('id'),
+    beside: [await store.getFacts(one), await store.getLease(one)],
+    pairs: [await store.listPairs(), await store.getPair('111122223333', 'us-east-1')],
+    due: inOrder(await store.listDue(farAhead, 100)),
+  };
+}

@@ -1,0 +1,64 @@
+import { type AgentKey, signEnrollment } from '#agent/proof-request.ts';
+import { createAuthority, newAuthorityKeys } from '#local/authority.ts';
+import { identityDocument } from '#local/ec2/identity-document.ts';
+import type { SimulatedInstance } from '#local/ec2/simulated-instance.ts';
+import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { Instant } from '#shared/domain/time.ts';
+import { readAnchors } from '#shared/identity/anchor-file.ts';
+import { awsAnchors, withTest } from '#shared/identity/anchors.ts';
+import { grantMessage, signGrant } from '#shared/identity/grant.ts';
+import { makeRegion, oneInstance } from '../local/ec2/lab.ts';
+
+/** A test authority in AWS's place, and agents that ask with its documents. */
+export const audience = 'https://muster.example/prod';
+export const authority = createAuthority(['us-east-1', 'eu-west-1'], newAuthorityKeys());
+export const anchors = withTest(awsAnchors(), readAnchors(authority.anchors));
+
+export interface Claim extends InstanceKey {
+  pendingTime: Instant;
+  imageId?: string;
+}
+
+/** What instance metadata would serve of an instance that started at `pendingTime`, signed a second later. */
+export function proofOf(claim: Claim, kind: 'iid-rsa2048' | 'iid-rsa' = 'iid-rsa2048') {
+  const { document, rsa2048, signature } = authority.sign(documentOf(claim), new Date(claim.pendingTime + 1000));
+  return kind === 'iid-rsa2048' ? { kind, rsa2048, document } : { kind, document, signature };
+}
+
+const template = simulatedInstance();
+
+function simulatedInstance(): SimulatedInstance {
+  const { region } = makeRegion();
+  region.runInstances({ account: '111122223333', region: 'us-east-1' }, oneInstance);
+  return region.truth()[0]!;
+}
+
+function documentOf({ account, region, instanceId, pendingTime, imageId }: Claim): string {
+  const configuration = {
+    ...template.configuration,
+    availabilityZone: `${region}a`,
+    imageId: imageId ?? template.configuration.imageId,
+  };
+  const history: SimulatedInstance['history'] = [{ ...template.history[0], launchTime: pendingTime }];
+  return identityDocument({ ...template, account, region, instanceId, configuration, history });
+}
+
+export interface Asking {
+  key: AgentKey;
+  claim: Claim;
+  now: Instant;
+  kind?: 'iid-rsa2048' | 'iid-rsa';
+  grant?: { id: string; seed: Uint8Array };
+  jti?: string;
+  aud?: string;
+}
+
+/** The body of an enrollment as an agent signs it. */
+export function enrollmentOf({ key, claim, now, kind, grant, jti = 'one', aud = audience }: Asking): string {
+  const signature = grant && signGrant(grant.seed, grantMessage(aud, key.id, jti));
+  return signEnrollment(key, {
+    ...{ aud, jti, iat: Math.floor(now / 1000), proof: proofOf(claim, kind) },
+    ...(grant && { grant: { id: grant.id, signature } }),
+    agent: { version: '0.1.0', os: 'linux', osVersion: '13', arch: 'arm64', hostname: 'web-1', bootId: 'b0' },
+  });
+}
