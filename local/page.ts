@@ -8,8 +8,7 @@ export const page = (): string => `<!doctype html>
   h1 { margin: 0; } p { margin: .25rem 0 1.5rem; opacity: .75; }
   table { border-collapse: collapse; width: 100%; margin-bottom: 2rem; }
   th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
-  th { font-weight: 600; white-space: nowrap; } td:first-child { font-family: ui-monospace, monospace; white-space: nowrap; }
-  .mark { display: inline-block; width: 1.3em; }
+  th { font-weight: 600; white-space: nowrap; } td { white-space: nowrap; } td:first-child { font-family: ui-monospace, monospace; }
 </style>
 <h1>Muster</h1>
 <p id="said">Asking…</p>
@@ -35,15 +34,16 @@ export const page = (): string => `<!doctype html>
     }
     return items;
   };
-  const clock = (time) => time ? new Date(time).toLocaleTimeString() : '–';
+  const clock = (time) => time ? time.slice(11, 19) + 'Z' : '–';
   const agent = ({ agent }) => !agent ? '–' : agent.silent ? 'silent since ' + clock(agent.lastSeenAt) : 'seen ' + clock(agent.lastSeenAt);
   const look = async () => {
     try {
       const [instances, servers] = await Promise.all([all('/v1/instances'), all('/v1/servers')]);
+      const names = new Map(servers.map((it) => [it.id, it.name]));
       fill('instances', instances.map((it) => [it.instanceId, it.state + (it.verify ? ' (being verified)' : ''),
-        (marks[it.management] ?? '') + ' ' + it.management, words(it.managementReason), clock(it.managementSince), it.serverId ?? '–', agent(it)]));
+        (marks[it.management] ?? '') + ' ' + it.management, words(it.managementReason), clock(it.managementSince), names.get(it.serverId) ?? '–', agent(it)]));
       fill('servers', servers.map((it) => [it.id, it.name, it.state, it.instance?.instanceId ?? '–']));
-      document.getElementById('said').textContent = instances.length + ' instances, ' + servers.length + ' servers, as of ' + new Date().toLocaleTimeString();
+      document.getElementById('said').textContent = instances.length + ' instances, ' + servers.length + ' servers, as of ' + clock(new Date().toISOString());
     } catch { document.getElementById('said').textContent = 'Muster does not answer. Is npm start running?'; }
     setTimeout(look, 2000);
   };

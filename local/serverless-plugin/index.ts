@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type InvocationTarget, invocationTarget, parseLocalRegion } from './invocation-target.ts';
+import { withPresentTimes } from './present-times.ts';
 import { rehearsalRefusal } from './rehearsal.ts';
 
 interface FunctionDefinition {
@@ -35,15 +36,18 @@ const nowhere =
 export default class MusterPlugin {
   readonly hooks: Record<string, () => void | Promise<void>>;
   readonly #osls: Osls;
+  readonly #options: { data?: unknown };
   readonly #serviceDir: string;
 
-  constructor(osls: Osls) {
+  /** `options` is osls's own object: `invoke local` keeps the payload in it. */
+  constructor(osls: Osls, options: { data?: unknown }) {
     this.#osls = osls;
+    this.#options = options;
     this.#serviceDir = osls.serviceDir;
     this.hooks = {
       // The first moment after variables are resolved, and before osls looks for credentials
       initialize: () => this.#initialize(),
-      'before:invoke:local:invoke': () => this.#markBundleAsCommonJs(),
+      'before:invoke:local:invoke': () => this.#prepareInvocation(),
     };
   }
 
@@ -91,8 +95,9 @@ export default class MusterPlugin {
     return Environment?.Variables ?? {};
   }
 
-  /** The bundle is CommonJS; without this it would count as part of the repository's "type": "module". */
-  #markBundleAsCommonJs(): void {
+  #prepareInvocation(): void {
+    this.#options.data = withPresentTimes(this.#options.data, new Date());
+    // The bundle is CommonJS; without this it would count as part of the repository's "type": "module"
     writeFileSync(join(this.#serviceDir, '.esbuild', 'package.json'), '{ "type": "commonjs" }\n');
   }
 }

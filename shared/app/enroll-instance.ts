@@ -16,7 +16,7 @@ import type { Anchors } from '#shared/identity/anchors.ts';
 import { type EnrollmentRequest, readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
 import { grantMessage, verifyGrant } from '#shared/identity/grant.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
-import type { Outbox, RecordChange, Store, VerifyMessage } from './ports.ts';
+import type { Binding, Outbox, RecordChange, Store, VerifyMessage } from './ports.ts';
 import { readAndSaveMerged } from './save-merged.ts';
 
 export interface EnrollPorts {
@@ -55,10 +55,10 @@ export async function enrollInstance(body: string, now: Instant, ports: EnrollPo
   const claim = { account: document.accountId, region: document.region, instanceId: document.instanceId };
   const proven = { ...claim, pendingTime: Date.parse(document.pendingTime), imageId: document.imageId };
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const decision = await decide(request, proven, kind, now, ports);
+    const { decision, binding } = await decide(request, proven, kind, now, ports);
     if (decision.decide === 'refuse') return refuse(decision, claim, now, ports);
     if (decision.decide === 'repeat') return answer(request, decision.instance.serverId, ports);
-    const bound = bindingChanges(request, decision, now, ports);
+    const bound = bindingChanges(request, decision, binding, now, ports);
     if (!(await ports.store.commit(bound.changes))) continue;
     ports.decided({ decision: 'enrolled', ...claim, agentId: request.agentId, proof: kind, serverId: bound.serverId });
     return answer(request, bound.serverId, ports);
@@ -74,19 +74,19 @@ async function decide(
   proof: ProofKind,
   now: Instant,
   ports: EnrollPorts,
-): Promise<Decision> {
+): Promise<{ decision: Decision; binding: Binding | undefined }> {
   const { store, timing, allowedProofs } = ports;
   const registered = ports.isRegistered(document.account, document.region);
   const common = { agentId: request.agentId, proof, document, registered, allowedProofs, now };
   const nothing = { binding: undefined, instance: undefined, facts: undefined, grant: undefined };
-  if (!registered) return decideEnrollment({ ...common, ...nothing }, timing);
+  if (!registered) return { decision: decideEnrollment({ ...common, ...nothing }, timing), binding: undefined };
   const [binding, instance, facts, grant] = await Promise.all([
     store.getBinding(request.agentId),
     store.getInstance(document),
     store.getFacts(document),
     lookUpGrant(request, store),
   ]);
-  return decideEnrollment({ ...common, binding, instance, facts, grant }, timing);
+  return { decision: decideEnrollment({ ...common, binding, instance, facts, grant }, timing), binding };
 }
 
 async function lookUpGrant(request: EnrollmentRequest, store: Store): Promise<Grant | undefined> {
@@ -102,6 +102,7 @@ async function lookUpGrant(request: EnrollmentRequest, store: Store): Promise<Gr
 function bindingChanges(
   request: EnrollmentRequest,
   decision: Extract<Decision, { decide: 'bind' }>,
+  binding: Binding | undefined,
   now: Instant,
   ports: EnrollPorts,
 ): { changes: RecordChange[]; serverId: string | null } {
@@ -113,7 +114,8 @@ function bindingChanges(
   const reason = grant.kind === 'launch' ? 'launched' : 'enrollment_key';
   const changes: RecordChange[] = [
     { kind: 'instance', before: instance, after: mergeEnrollment(instance, { agent, serverId, reason }, now).instance },
-    { kind: 'binding', before: undefined, after: newBinding(request, instance, now) },
+    // There already where the instance's record was lost: the same key on the same instance.
+    { kind: 'binding', before: binding, after: newBinding(request, instance, now) },
   ];
   if (adopted) changes.push({ kind: 'server', before: undefined, after: attach(adopted, instance) });
   // Only a counted key is part of the transaction: an unlimited one would make every enrollment wait for every other.
@@ -151,25 +153,26 @@ async function refuse(refusal: Refusal, claim: InstanceKey, now: Instant, ports:
   const reference = ports.newId('ref');
   const { code, facts, tell } = refusal;
   ports.decided({ decision: 'refused', code, ...facts, ...claim, reference });
-  if (refusal.ask) await ports.verify.send([{ ...claim, attempt: 0 }]);
-  if (tell !== 'nothing') await noteOn(claim, { at: now, code, reference }, now, ports);
+  const doubtful = tell !== 'nothing' && (await noteOn(claim, { at: now, code, reference }, now, ports));
+  if (refusal.ask || (doubtful && tell === 'precisely')) await ports.verify.send([{ ...claim, attempt: 0 }]);
   const told = tell === 'precisely' ? code : tell === 'vaguely' ? vagueCode(code) : 'refused';
   const wait = vagueCode(code) === 'retry' && { retryAfterSeconds };
   const known = tell === 'precisely' ? facts : {};
   throw new Problem(told, 'the enrollment was not accepted', { ...known, reference, ...wait });
 }
 
-/** The record says that an agent tried, and doubts an end that an agent outlives (DESIGN 4.7). */
+/** The record says that an agent tried, and doubts an end that an agent outlives (DESIGN 4.7). True if that doubt is new. */
 async function noteOn(
   claim: InstanceKey,
   attempt: Parameters<typeof noteAttempt>[1],
   now: Instant,
   ports: EnrollPorts,
-): Promise<void> {
-  await readAndSaveMerged(ports.store, claim, (current) => {
+): Promise<boolean> {
+  const merged = await readAndSaveMerged(ports.store, claim, (current) => {
     if (!current) return undefined;
     const noted = noteAttempt(current, attempt, ports.timing);
     const alive = noted.changed ? mergeCheckin(noted.instance, now) : undefined;
     return alive ? { ...alive, changed: true } : noted;
   });
+  return merged?.outcome.ask ?? false;
 }

@@ -8,7 +8,15 @@ import type { Instance } from '#shared/domain/instance.ts';
 import type { Launch } from '#shared/domain/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { enrollmentKeyNamed, instanceNamed, keyNamed, launchNamed, second, serverNamed, start } from '../contracts/records.ts';
+import {
+  enrollmentKeyNamed,
+  instanceNamed,
+  keyNamed,
+  launchNamed,
+  second,
+  serverNamed,
+  start,
+} from '../contracts/records.ts';
 import { type Asking, anchors, audience, enrollmentOf } from '../fakes/identity.ts';
 import { KeepingOutbox } from '../fakes/outbox.ts';
 
@@ -53,7 +61,7 @@ export async function enrollmentStage(records: readonly RecordChange[] = [instan
     const whole = { key: newAgentKey(), claim: { ...here, pendingTime: start }, now, ...asking };
     return enrollInstance(enrollmentOf(whole), whole.now, { ...ports, ...other });
   };
-  return { store, written, verify, decided, ports, enroll };
+  return { store, written, verify, decided, enroll };
 }
 
 export const instanceChange = (after: Instance): RecordChange => ({ kind: 'instance', before: undefined, after });
@@ -80,4 +88,10 @@ export const launchChanges = (fields: Partial<Launch> = {}): RecordChange[] => [
 ];
 export const byLaunch = { grant: { id: launchId, seed: launchGrant.seed } };
 
-export const agentOf = (key: AgentKey) => ({ id: key.id, version: '0.1.0', bootId: 'b0', enrolledAt: now, state: null });
+export const agentOf = (key: AgentKey) => ({
+  id: key.id,
+  version: '0.1.0',
+  bootId: 'b0',
+  enrolledAt: now,
+  state: null,
+});

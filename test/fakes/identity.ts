@@ -43,22 +43,31 @@ function documentOf({ account, region, instanceId, pendingTime, imageId }: Claim
   return identityDocument({ ...template, account, region, instanceId, configuration, history });
 }
 
+/** A grant as a request carries it, or the seed to sign it with for this very request. */
+type Grant = { id: string; seed: Uint8Array } | { id: string; signature: string };
+
 export interface Asking {
   key: AgentKey;
   claim: Claim;
   now: Instant;
   kind?: 'iid-rsa2048' | 'iid-rsa';
-  grant?: { id: string; seed: Uint8Array };
+  grant?: Grant;
   jti?: string;
   aud?: string;
 }
 
+/** A grant's signature for one request. */
+export function signedGrant(grant: Grant, request: { key: AgentKey; aud?: string; jti: string }) {
+  if ('signature' in grant) return grant;
+  const { key, aud = audience, jti } = request;
+  return { id: grant.id, signature: signGrant(grant.seed, grantMessage(aud, key.id, jti)) };
+}
+
 /** The body of an enrollment as an agent signs it. */
 export function enrollmentOf({ key, claim, now, kind, grant, jti = 'one', aud = audience }: Asking): string {
-  const signature = grant && signGrant(grant.seed, grantMessage(aud, key.id, jti));
   return signEnrollment(key, {
     ...{ aud, jti, iat: Math.floor(now / 1000), proof: proofOf(claim, kind) },
-    ...(grant && { grant: { id: grant.id, signature } }),
+    ...(grant && { grant: signedGrant(grant, { key, aud, jti }) }),
     agent: { version: '0.1.0', os: 'linux', osVersion: '13', arch: 'arm64', hostname: 'web-1', bootId: 'b0' },
   });
 }

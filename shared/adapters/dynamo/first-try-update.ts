@@ -8,12 +8,12 @@ export function firstTryUpdate(
   { set, entry, deadline, guard }: FirstTry,
   timing: Timing,
 ): { update: Update; tests: Test[] } {
-  const ends = set.state === 'terminated' && typeof set.at === 'number';
+  const endedAt = set.state === 'terminated' ? set.at : undefined;
   const update: Update = {
     set: {
       ...instanceAttributes(set),
       due: deadline === null ? null : dueOf(deadline),
-      ...(ends && { expiresAt: expiryAfter(set.at ?? 0, timing.keepTerminatedSeconds) }),
+      ...(typeof endedAt === 'number' && { expiresAt: expiryAfter(endedAt, timing.keepTerminatedSeconds) }),
     },
     append: { attribute: attributeOf('ledger'), entry: packEntry(entry) },
     increment: attributeOf('version'),

@@ -51,7 +51,7 @@ const fattest = (
   surplusSince: at,
   agent: {
     id: 'c'.repeat(43),
-    version: '10.20.30-rc.1',
+    version: 'v'.repeat(32),
     bootId: '00000000-0000-4000-8000-000000000000',
     enrolledAt: at,
     state: 'stranded in booting',

@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { truthful, usuallyStale } from './answers.ts';
-import { usualFaults } from './bus.ts';
-import { drawTimeline, type Faults, type Timeline } from './model.ts';
+import { usuallyStale } from './answers.ts';
+import { drawTimeline, eventsAlone, type Faults, type Timeline } from './model.ts';
 import { onlyRecord, play, story } from './play.ts';
 import { seeded } from './random.ts';
 
-const quiet: Faults = { ...usualFaults, staleness: truthful, describes: 0, sweeps: 0, finalSweeps: 0 };
-const asked: Faults = { ...quiet, staleness: usuallyStale, describes: 3, sweeps: 1 };
+const asked: Faults = { ...eventsAlone, staleness: usuallyStale, describes: 3, sweeps: 1 };
 
 /** `TIMELINES=200000` for the long run. */
 const cases = Number(process.env.TIMELINES ?? 10_000);
@@ -27,9 +25,9 @@ function count(faults: Faults): { flagged: number; silentlyWrong: number[] } {
 
 describe('without loss', () => {
   it.each([
-    ['events alone', quiet],
-    ['stamps off by a second', { ...quiet, jitter: true }],
-    ['all events in any order', { ...quiet, flood: true }],
+    ['events alone', eventsAlone],
+    ['stamps off by a second', { ...eventsAlone, jitter: true }],
+    ['all events in any order', { ...eventsAlone, flood: true }],
     ['stale answers in between', asked],
     ['stale answers and stamps off by a second', { ...asked, jitter: true }],
     ['stale answers and all events in any order', { ...asked, flood: true }],
@@ -80,7 +78,7 @@ describe('with any loss', () => {
   it('an instance whose end nobody told of is ended by inference', () => {
     fc.assert(
       fc.property(anySeed, (seed) => {
-        const timeline = drawTimeline(seeded(seed), 'c', { ...quiet, finalSweeps: 2 });
+        const timeline = drawTimeline(seeded(seed), 'c', { ...eventsAlone, finalSweeps: 2 });
         const listed = timeline.lines.some(({ instances }) => Array.isArray(instances) && instances.length > 0);
         fc.pre(timeline.truth.state === 'terminated' && !listed);
         const told = timeline.lines.filter((line) => {

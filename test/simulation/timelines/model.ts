@@ -1,7 +1,8 @@
 import type { InstanceKey } from '#shared/domain/instance.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
+import { checksInAt, enrollsAt } from './agents.ts';
 import { answer, described, type Staleness, truthful } from './answers.ts';
-import { type BusFaults, deliver } from './bus.ts';
+import { type BusFaults, deliver, usualFaults } from './bus.ts';
 import { type Change, drawLife, type Life, lastChange } from './life.ts';
 import { between, integer, pick, type Random } from './random.ts';
 
@@ -17,7 +18,22 @@ export interface Faults extends BusFaults {
   sweeps: number;
   /** Complete and truthful sweeps after the end, each more than S after all before it. */
   finalSweeps: number;
+  /** An agent enrolls once and checks in from then on. */
+  agent: boolean;
+  /** The clock is looked at this often, from the first line on; null for never. */
+  tickMs: number | null;
 }
+
+/** A bus that behaves as usual, EC2 not asked, nobody enrolling, no deadlines. */
+export const eventsAlone: Faults = {
+  ...usualFaults,
+  staleness: truthful,
+  describes: 0,
+  sweeps: 0,
+  finalSweeps: 0,
+  agent: false,
+  tickMs: null,
+};
 
 /** A recorded timeline of one instance, and what is true at its end. */
 export interface Timeline {
@@ -40,23 +56,46 @@ export function drawTimeline(random: Random, name: string, faults: Faults): Time
   const heard = deliver(random, life, faults).map(({ receivedAt, event }) =>
     line(name, receivedAt, 'event', { event }),
   );
-  const looks = [
-    ...askings(random, life, faults.describes, faults, heard).map((sentAt) =>
-      look(random, name, life, sentAt, faults.staleness, false),
-    ),
-    ...askings(random, life, faults.sweeps, faults, heard).map((sentAt) =>
-      look(random, name, life, sentAt, faults.staleness, true),
-    ),
-  ];
-  const lines = [...heard, ...looks].sort((a, b) => Date.parse(a.receivedAt) - Date.parse(b.receivedAt));
-  const settledAt = Math.max(lastChange(life).at, ...lines.map(({ receivedAt }) => Date.parse(receivedAt)));
+  const told = inOrder([
+    ...heard,
+    ...lookings(random, name, life, faults, heard),
+    ...(faults.agent ? agentLines(random, name, life) : []),
+  ]);
+  const settledAt = Math.max(lastChange(life).at, ...told.map(momentOf));
   const final = finalSweeps(random, name, life, settledAt, faults.finalSweeps);
+  const lines = [...told, ...final.lines];
   return {
     life,
     truth: lastChange(life),
     listedAtEnd: final.lastSentAt <= life.listedUntil,
-    lines: [...lines, ...final.lines],
+    lines: faults.tickMs === null ? lines : inOrder([...lines, ...ticks(name, lines, faults.tickMs)]),
   };
+}
+
+const momentOf = ({ receivedAt }: Line): Instant => Date.parse(receivedAt);
+const inOrder = (lines: readonly Line[]): Line[] => lines.toSorted((a, b) => momentOf(a) - momentOf(b));
+
+function lookings(random: Random, name: string, life: Life, faults: Faults, heard: readonly Line[]): Line[] {
+  const looks = (most: number, complete: boolean) =>
+    askings(random, life, most, faults, heard).map((sentAt) =>
+      look(random, name, life, sentAt, faults.staleness, complete),
+    );
+  return [...looks(faults.describes, false), ...looks(faults.sweeps, true)];
+}
+
+function agentLines(random: Random, name: string, life: Life): Line[] {
+  const enrolledAt = enrollsAt(random, life);
+  if (enrolledAt === undefined) return [];
+  const checkins = checksInAt(random, life, enrolledAt).map((moment) => line(name, moment, 'checkin', life.key));
+  return [line(name, enrolledAt, 'enroll', life.key), ...checkins];
+}
+
+function ticks(name: string, lines: readonly Line[], everyMs: number): Line[] {
+  const first = Math.min(...lines.map(momentOf));
+  const last = Math.max(...lines.map(momentOf));
+  return Array.from({ length: Math.ceil((last - first) / everyMs) + 1 }, (_, n) =>
+    line(name, first + n * everyMs, 'time', {}),
+  );
 }
 
 function anyKey(random: Random): InstanceKey {
@@ -74,7 +113,7 @@ const line = (name: string, receivedAt: Instant, observe: string, what: object):
 /** When EC2 is asked: mostly in the seconds after something changed, as Muster asks when in doubt, else at any time. */
 function askings(random: Random, life: Life, most: number, faults: Faults, heard: readonly Line[]): Instant[] {
   const from = faults.flood && heard[0] ? Date.parse(heard[0].receivedAt) : (life.changes[0]?.at ?? 0);
-  const until = Math.max(lastChange(life).at, ...heard.map(({ receivedAt }) => Date.parse(receivedAt))) + 60_000;
+  const until = Math.max(lastChange(life).at, ...heard.map(momentOf)) + 60_000;
   return Array.from({ length: integer(random, 0, most) }, () => {
     if (!faults.flood && random.next() < 0.7)
       return pick(random, life.changes).at + Math.round(between(random, 0, 10_000));

@@ -1,0 +1,20 @@
+import { type Anchors, loadAnchors } from '#shared/identity/anchors.ts';
+import { type Authority, createAuthority, newAuthorityKeys } from '../authority.ts';
+import { regions } from './places.ts';
+
+let made: { authority: Authority; anchors: Anchors } | undefined;
+
+/** One authority for the life of the process: which keys it has decides nothing, and new ones take their time. */
+function shared(): { authority: Authority; anchors: Anchors } {
+  if (!made) {
+    const authority = createAuthority(regions, newAuthorityKeys());
+    const anchors = loadAnchors({ test: authority.anchors, ec2Endpoint: 'http://127.0.0.1' });
+    made = { authority, anchors };
+  }
+  return made;
+}
+
+export const testAnchors = (): Anchors => shared().anchors;
+
+/** The document's PKCS#7 text as instance metadata serves it. */
+export const signDocument = (document: string, at: Date): string => shared().authority.sign(document, at).rsa2048;
