@@ -22,7 +22,7 @@ export function indexUnits({ before, after }: Write): number {
 const indexEntry = (item: Item | undefined): string | null =>
   item?.dueShard?.S !== undefined && item.due?.S !== undefined ? `${item.dueShard.S} ${item.due.S}` : null;
 
-export interface CountedRequest {
+interface CountedRequest {
   /** As the SDK names it: `PutItemCommand`. */
   command: string;
   /** The items written, `<pk> <sk>`. */

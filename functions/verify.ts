@@ -8,8 +8,11 @@ import { verifyInstances } from '#shared/app/verify-instances.ts';
 import { readConfig } from '#shared/config.ts';
 import { isRegisteredIn } from '#shared/domain/accounts.ts';
 import { alarmOn } from '#shared/observe/alarms.ts';
-import { log } from '#shared/observe/log.ts';
+import { errorFields, log } from '#shared/observe/log.ts';
 import { makeBatchHandler, once, parseBody } from './make-handler.ts';
+
+const failed = (message: VerifyMessage, error: unknown) =>
+  log.error('verify left a question open', { ...message, ...errorFields(error) });
 
 const ports = once(() => {
   const { timing, stage, ...config } = readConfig('TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
@@ -21,6 +24,7 @@ const ports = once(() => {
     verify,
     isRegistered,
     alarm: alarmOn(stage),
+    failed,
     timing,
   };
 });

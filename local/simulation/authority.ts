@@ -16,5 +16,13 @@ function shared(): { authority: Authority; anchors: Anchors } {
 
 export const testAnchors = (): Anchors => shared().anchors;
 
-/** The document's PKCS#7 text as instance metadata serves it. */
-export const signDocument = (document: string, at: Date): string => shared().authority.sign(document, at).rsa2048;
+const signed = new Map<string, string>();
+const mostKept = 1000;
+
+/** The document's PKCS#7 text as instance metadata serves it, which signs a document once and says when. */
+export function signDocument(document: string, at: Date): string {
+  const known = signed.get(document) ?? shared().authority.sign(document, at).rsa2048;
+  if (signed.size >= mostKept) signed.clear();
+  signed.set(document, known);
+  return known;
+}

@@ -8,24 +8,31 @@ import type { Instant } from '#shared/domain/time.ts';
 import { Ec2Error } from '../ec2/ec2-error.ts';
 import type { Ec2Region } from '../ec2/region.ts';
 
-/** Told of every answer that arrived; `complete`: it lists a whole account and region. */
-export type Answered = (answer: {
+/** What one answer of EC2's said; `complete`: it lists a whole account and region. */
+export interface Answer {
   account: string;
   region: string;
   sentAt: Instant;
   complete: boolean;
   instances: readonly Ec2Instance[];
-}) => void;
+}
+
+/** Somebody who looks on. */
+export interface Onlooker {
+  answered(answer: Answer): void;
+  /** RunInstances is about to be sent. */
+  sent(launchId: string): void;
+}
 
 /** Small enough that a few instances take more than one page; DescribeInstances takes no less. */
 const pageSize = 5;
 
 /** EC2 as Muster's ports have it, over a simulated region in the same process: no network, no time passes. */
-export function ec2InProcess(region: Ec2Region, now: () => Instant, answered: Answered): Launcher {
+export function ec2InProcess(region: Ec2Region, now: () => Instant, onlooker: Onlooker): Launcher {
   const ask = (account: string, name: string, input: DescribeInstancesRequest, complete: boolean): DescribeAnswer => {
     const sentAt = now();
     const instances = allPages(region, { account, region: name }, input);
-    answered({ account, region: name, sentAt, complete, instances });
+    onlooker.answered({ account, region: name, sentAt, complete, instances });
     return { sentAt, found: instances.map((one) => describedOf(account, name, one, sentAt, 'describe')) };
   };
   const byFilter = (Name: string, values: readonly string[]) => ({ Filters: [{ Name, Values: [...values] }] });
@@ -34,7 +41,10 @@ export function ec2InProcess(region: Ec2Region, now: () => Instant, answered: An
     describeNamed: async (account, name, ids) => askNamed(ask, account, name, ids),
     describeAll: async (account, name) => ask(account, name, {}, true),
     describeByToken: async (account, name, token) => ask(account, name, byFilter('client-token', [token]), false),
-    runInstances: async (launch, userData) => runInstances(region, launch, userData, now()),
+    async runInstances(launch, userData) {
+      onlooker.sent(launch.id);
+      return runInstances(region, launch, userData, { sentAt: now(), onlooker });
+    },
   };
 }
 
@@ -68,7 +78,12 @@ function askNamed(ask: Ask, account: string, region: string, ids: readonly strin
   }
 }
 
-function runInstances(region: Ec2Region, launch: Launch, userData: string, sentAt: Instant): LaunchAnswer {
+function runInstances(
+  region: Ec2Region,
+  launch: Launch,
+  userData: string,
+  { sentAt, onlooker }: { sentAt: Instant; onlooker: Onlooker },
+): LaunchAnswer {
   const { request, account } = launch;
   const count = launch.servers.length;
   try {
@@ -84,6 +99,7 @@ function runInstances(region: Ec2Region, launch: Launch, userData: string, sentA
         ...(request.subnetId !== null && { SubnetId: request.subnetId }),
       },
     );
+    onlooker.answered({ account, region: launch.region, sentAt, complete: false, instances: Instances });
     return {
       outcome: 'launched',
       described: Instances.map((one) => describedOf(account, launch.region, one, sentAt, 'launch')),

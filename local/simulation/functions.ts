@@ -12,13 +12,11 @@ import { sweepPairs } from '#shared/app/sweep-pairs.ts';
 import { sweepRegion } from '#shared/app/sweep-region.ts';
 import { verifyInstances } from '#shared/app/verify-instances.ts';
 import { isRegisteredIn, registeredPairs } from '#shared/domain/accounts.ts';
-import type { InstanceKey } from '#shared/domain/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { hex } from '../ec2/random-ids.ts';
-import type { ReceivedMessage } from '../sqs-message.ts';
-import { sqsEvent } from '../sqs-message.ts';
+import { type ReceivedMessage, sqsEvent } from '../sqs-message.ts';
 import { testAnchors } from './authority.ts';
 import { ProcessDied } from './mortal.ts';
 import type { Pipeline, Ports } from './pipeline.ts';
@@ -36,7 +34,7 @@ export interface Functions {
   tick: () => Promise<void>;
   onRecordChanged: (batch: readonly InstanceChange[]) => Promise<number>;
   enroll: (body: string) => Promise<EnrollmentAnswer>;
-  checkin: (request: CheckinRequest, key: InstanceKey) => Promise<CheckinAnswer>;
+  checkin: (request: CheckinRequest) => Promise<CheckinAnswer>;
   operate: <Result>(run: (ports: OperatePorts, now: Instant) => Promise<Result>) => Promise<Result>;
   /** Handles one waiting message of any queue, if there is one. */
   handleOneMore: () => Promise<void>;
@@ -68,8 +66,7 @@ export function makeFunctions(pipeline: Pipeline): Functions {
       pipeline.invoke('checkin', ({ store, verify }, now) =>
         checkIn(request, now, { store, verify, audiences: [audience], timing }),
       ),
-    operate: (run) =>
-      pipeline.invoke('operatorApi', (ports, now) => run(operatePorts(pipeline, ports, newId), now)),
+    operate: (run) => pipeline.invoke('operatorApi', (ports, now) => run(operatePorts(pipeline, ports, newId), now)),
     handleOneMore: () => handleOneMore(pipeline, onQueues),
   };
 }
@@ -102,11 +99,14 @@ function queueFunctions(pipeline: Pipeline, alarm: (what: string) => void): Queu
     ),
     verify: ({ Records }) =>
       pipeline.invoke('verify', async ({ store, ec2, verify }) => {
-        const asked = Records.map(({ body, messageId }) => ({ message: readVerifyMessage(JSON.parse(body)), messageId }));
+        const asked = Records.map(({ body, messageId }) => ({
+          message: readVerifyMessage(JSON.parse(body)),
+          messageId,
+        }));
         const open = new Set(
           await verifyInstances(
             asked.map(({ message }) => message),
-            { store, ec2, verify, isRegistered, alarm, timing },
+            { store, ec2, verify, isRegistered, alarm, failed: (_message, error) => pipeline.failed(error), timing },
           ),
         );
         const failed = asked.filter(({ message }) => open.has(message));
@@ -147,7 +147,12 @@ function schedules(pipeline: Pipeline): Pick<Functions, 'sweep' | 'tick'> {
     sweep: () =>
       unlessItDies(
         pipeline.invoke('sweep', ({ store, sweep }, now) =>
-          sweepPairs(now, { store, outbox: sweep, registered: registeredPairs(registered), periodSeconds: sweepPeriodSeconds }),
+          sweepPairs(now, {
+            store,
+            outbox: sweep,
+            registered: registeredPairs(registered),
+            periodSeconds: sweepPeriodSeconds,
+          }),
         ),
       ),
     tick: () =>
@@ -178,7 +183,8 @@ async function publishAll(pipeline: Pipeline, batch: readonly InstanceChange[]):
   }
 }
 
-async function handleOneMore({ queues, random, failed }: Pipeline, functions: QueueFunctions): Promise<void> {
+async function handleOneMore(pipeline: Pipeline, functions: QueueFunctions): Promise<void> {
+  const { queues, random } = pipeline;
   const waiting = (
     [
       ['events', functions.onInstanceChanged],
@@ -191,7 +197,7 @@ async function handleOneMore({ queues, random, failed }: Pipeline, functions: Qu
   if (!name || !handle) return;
   const queue = queues.queue(name);
   const received: ReceivedMessage[] = queue.receive(1);
-  const answer = await handle(sqsEvent(received, queue.arn)).catch(failed);
+  const answer = await handle(sqsEvent(received, queue.arn)).catch((error: unknown) => pipeline.failed(error));
   if (!answer || answer.batchItemFailures.length > 0) return;
   for (const { receipt } of received) queue.delete(receipt);
 }

@@ -10,8 +10,8 @@ import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
 import { Bus, type BusEvent } from '../bus.ts';
 import { VirtualClock } from '../clock.ts';
 import { Ec2Region } from '../ec2/region.ts';
+import type { StateChangeEvent } from '../ec2/state-change-event.ts';
 import type { FunctionName } from '../function-host.ts';
-import type { Queue } from '../queue.ts';
 import { Queues } from '../queues.ts';
 import { type Random, random } from '../random.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -49,7 +49,11 @@ export interface Trouble {
 export interface PipelineOptions {
   seed: number;
   /** Told of every write of a record in the same step, and of every call of a port before it happens. */
-  watch?: { changed(change: RecordChange, by: Invocation): void; called(by: Invocation): void };
+  watch?: {
+    changed(change: RecordChange, by: Invocation): void;
+    called(by: Invocation): void;
+    sent(launchId: string): void;
+  };
   timing?: Timing;
 }
 
@@ -82,6 +86,8 @@ export class Pipeline {
   /** Mistakes of the program, as opposed to failures of its surroundings. */
   readonly defects: unknown[] = [];
   readonly alarms: string[] = [];
+  /** Told of every true change of state, as an operating system that starts would know. */
+  readonly listeners: ((event: StateChangeEvent) => void)[] = [];
   trouble: Trouble = { deathOf: () => null, intrusion: 0 };
   /** The ports without any mishap, for whoever looks on. */
   readonly ports: Ports;
@@ -89,7 +95,11 @@ export class Pipeline {
   #intruding = false;
   readonly #watch: NonNullable<PipelineOptions['watch']>;
 
-  constructor({ seed, watch = { changed: () => {}, called: () => {} }, timing = defaultTiming }: PipelineOptions) {
+  constructor({
+    seed,
+    watch = { changed: () => {}, called: () => {}, sent: () => {} },
+    timing = defaultTiming,
+  }: PipelineOptions) {
     const { clock } = this;
     this.random = random(seed);
     this.timing = timing;
@@ -102,7 +112,10 @@ export class Pipeline {
     this.ec2 = new Ec2Region({
       clock,
       random: this.random,
-      onStateChange: (event) => this.awsBus.emitFromAws(event as unknown as BusEvent),
+      onStateChange: (event) => {
+        this.awsBus.emitFromAws(event as unknown as BusEvent);
+        for (const listener of this.listeners) listener(event);
+      },
     });
     this.functions = makeFunctions(this);
     this.feed = new ChangeFeed(clock, (batch) => this.functions.onRecordChanged(batch));
@@ -153,11 +166,10 @@ export class Pipeline {
       store,
       userData: createMemoryUserData(),
       history: createMemoryHistory(),
-      ec2: ec2InProcess(
-        this.ec2,
-        () => this.now(),
-        (answer) => this.timeline.describe(answer),
-      ),
+      ec2: ec2InProcess(this.ec2, () => this.now(), {
+        answered: (answer) => this.timeline.describe(answer),
+        sent: (launchId) => this.#watch.sent(launchId),
+      }),
       verify: box('verify'),
       launch: box('launch'),
       sweep: box('sweep'),
@@ -223,5 +235,3 @@ function hear(told: Map<string, PublishedEvent>, event: { 'detail-type': string;
   const known = told.get(event.detail.meta.id);
   told.set(event.detail.meta.id, known ?? { detailType: event['detail-type'], detail: event.detail });
 }
-
-export type { Queue };

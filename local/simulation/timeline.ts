@@ -1,6 +1,6 @@
-import type { Instance as Ec2Instance } from '@aws-sdk/client-ec2';
 import type { InstanceKey } from '#shared/domain/instance.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
+import type { Answer } from './ec2-in-process.ts';
 
 /** Everything that a simulated Muster got to see, as a file for `muster replay`. */
 export class Timeline {
@@ -16,14 +16,7 @@ export class Timeline {
     this.#add(receivedAt, 'event', { event });
   }
 
-  describe(answer: {
-    account: string;
-    region: string;
-    sentAt: Instant;
-    complete: boolean;
-    instances: readonly Ec2Instance[];
-  }): void {
-    const { account, region, sentAt, complete, instances } = answer;
+  describe({ account, region, sentAt, complete, instances }: Answer): void {
     this.#add(sentAt, 'describe', {
       sentAt: formatTime(sentAt),
       complete,

@@ -14,6 +14,9 @@ export interface AttachPorts {
 
 const attempts = 5;
 
+/** EC2 said what the launch made. One that was given up may still turn out to have made something: EC2's answers lag. */
+const isAnswered = ({ state }: Launch): boolean => state === 'launched' || state === 'ambiguous';
+
 /**
  * Ends a launch with the instances that EC2 says it made: records, attachment and launch in one transaction, so that
  * no snapshot shows half of it. An instance whose server has moved on, or that shares its index with another, is
@@ -26,11 +29,12 @@ export async function attachLaunched(
 ): Promise<boolean> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const launch = await ports.store.getLaunch(launchId);
-    if (launch?.state !== 'requested') return false;
+    if (!launch || isAnswered(launch)) return false;
     const changes = await planAttachment(launch, described, ports);
-    if (!(await ports.store.commit(changes))) continue;
+    // Before the records: no crash leaves one without its pair, which no listing and no sweep would find, or its facts.
     await ports.store.ensurePair(launch.account, launch.region);
     await Promise.all(described.map(({ facts }) => ports.store.putFacts(facts)));
+    if (!(await ports.store.commit(changes))) continue;
     await ports.userData?.delete(launchId);
     return true;
   }
@@ -61,7 +65,23 @@ async function planAttachment(
     instances: bound.map(({ account, region, instanceId }) => ({ account, region, instanceId })),
     answeredAt,
   };
-  return [{ kind: 'launch', before: launch, after }, ...perInstance.flat()];
+  const changes = perInstance.flat();
+  return [{ kind: 'launch', before: launch, after }, ...changes, ...(await leftServers(after, changes, ports))];
+}
+
+/** Servers that get no instance of an answered launch wait for it no longer: they may be launched again. */
+async function leftServers(
+  launch: Launch,
+  changes: readonly RecordChange[],
+  { store }: AttachPorts,
+): Promise<RecordChange[]> {
+  const joined = new Set(changes.flatMap((change) => (change.kind === 'server' ? [change.after.id] : [])));
+  const left = launch.servers.filter(({ serverId }) => !joined.has(serverId));
+  const servers = await Promise.all(left.map(({ serverId }) => store.getServer(serverId)));
+  return servers.flatMap((before): RecordChange[] => {
+    if (before?.launchId !== launch.id || before.launchState === launch.state) return [];
+    return [{ kind: 'server', before, after: { ...before, launchState: launch.state } }];
+  });
 }
 
 async function planOne(
@@ -91,7 +111,7 @@ export async function attachByToken(described: readonly Described[], ports: Atta
   for (const [launchId, claimants] of byLaunch) {
     if (launchId === null) continue;
     const launch = await ports.store.getLaunch(launchId);
-    if (launch?.state !== 'requested') continue;
+    if (!launch || isAnswered(launch)) continue;
     const fitting = claimants.filter(({ sight }) => fitsLaunch(launch, sight, ports.timing));
     if (fitting.length > 0) await attachLaunched(launchId, fitting, ports);
   }

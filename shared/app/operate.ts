@@ -218,7 +218,7 @@ export async function revokeKey(id: string, now: Instant, { store }: OperatePort
 }
 
 /** Lets the next complete sweep end what a mass removal withheld (DESIGN 4.6). */
-export async function releaseRemoval(account: string, region: string, { store }: OperatePorts) {
+export async function releaseRemoval(account: string, region: string, { store }: Pick<OperatePorts, 'store'>) {
   const pair = await store.getPair(account, region);
   if (!pair?.withheld)
     throw new Problem('not_found', 'no removal is withheld in this account and region', { account, region });

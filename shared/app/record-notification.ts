@@ -50,9 +50,10 @@ async function recordChange(change: StateChange, ports: NotificationPorts): Prom
   const step = firstTry(change, ports.timing);
   const tried = step ? await ports.store.tryFirst(step) : { saved: false as const, current: undefined };
   if (tried.saved) return { what: 'applied', key: change };
+  // Before the record: a crash in between leaves none that no listing and no sweep would find.
+  if (!tried.current) await ports.store.ensurePair(change.account, change.region);
   const merged = await saveMerged(ports.store, tried.current, (current) => mergeEvent(current, change, ports.timing));
   if (!merged) return { what: 'unchanged', key: change };
-  if (!merged.before) await ports.store.ensurePair(change.account, change.region);
   const { account, region, instanceId } = change;
   if (merged.outcome.ask) await ports.verify.send([{ account, region, instanceId, attempt: 0 }]);
   return { what: merged.outcome.changed ? 'merged' : 'unchanged', key: change };

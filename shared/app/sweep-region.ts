@@ -1,6 +1,6 @@
 import type { InstanceKey } from '#shared/domain/instance.ts';
 import { mergeSight } from '#shared/domain/merge-describe.ts';
-import { newPair, planSweep, type SweepPlan } from '#shared/domain/sweep.ts';
+import { newPair, type Pair, planSweep, type SweepPlan } from '#shared/domain/sweep.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from './attach-launched.ts';
 import type { Described, Describer, Outbox, Store, VerifyMessage } from './ports.ts';
@@ -40,10 +40,17 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
   };
   const plan = planSweep(sweep, ports.timing);
   const repaired = await applyPlan(plan, found, ports);
-  if (pair || found.length > 0) await ports.store.savePair(plan.pair);
+  if (pair || found.length > 0) await savePair(plan.pair, ports.store);
   for (const alarm of plan.alarms) ports.alarm(alarm, { account, region });
   await attachByToken(unattached(found, instances), ports);
   return { seen: found.length, repaired, withheld: plan.withheldIds.length };
+}
+
+/** A sweep takes its time: an operator's release that came meanwhile is for the next one. */
+async function savePair(swept: Pair, store: Store): Promise<void> {
+  const { withheld } = swept;
+  const released = withheld && (await store.getPair(swept.account, swept.region))?.withheld?.released;
+  await store.savePair(released ? { ...swept, withheld: { ...withheld, released } } : swept);
 }
 
 /** Only an instance without a launch on record can be a launch's lost answer. */

@@ -11,6 +11,8 @@ export interface VerifyPorts {
   verify: Outbox<VerifyMessage>;
   isRegistered: (account: string, region: string) => boolean;
   alarm: (what: string, key: InstanceKey) => void;
+  /** Told why a question stays open, once for each message that is given back. */
+  failed: (message: VerifyMessage, error: unknown) => void;
   timing: Timing;
 }
 
@@ -19,7 +21,8 @@ const filterLimit = 200;
 
 /**
  * Asks EC2 about instances in doubt, in as few requests as their accounts and regions allow, and merges what it says.
- * Returns the messages whose question is still open because EC2 failed; the queue gives those again.
+ * Returns the messages whose question is still open because EC2 or the record failed; the queue gives those again.
+ * Throws where EC2 throttles: then nothing more is asked, and the queue gives all of them again.
  */
 export async function verifyInstances(
   messages: readonly VerifyMessage[],
@@ -36,26 +39,24 @@ export async function verifyInstances(
 }
 
 async function verifyBatch(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
-  const described = await describeAs('describe', batch, ports);
-  if (!described) return verifyByZone(batch, ports);
-  await mergeAnswer(batch, described, ports);
-  return [];
+  const answer = await describeAs('describe', batch, ports);
+  return 'found' in answer ? mergeAnswer(batch, answer.found, ports) : verifyByZone(batch, ports);
 }
 
-/** What EC2 says of a batch of one account and region; undefined where it failed as a service or a zone does. */
+/** What EC2 says of a batch of one account and region, or how it failed as a service or a zone does. */
 async function describeAs(
   how: 'describe' | 'describeNamed',
   batch: readonly VerifyMessage[],
   { ec2 }: VerifyPorts,
-): Promise<readonly Described[] | undefined> {
+): Promise<{ found: readonly Described[] } | { error: unknown }> {
   const [first] = batch;
-  if (!first) return [];
+  if (!first) return { found: [] };
   try {
     const ids = [...new Set(batch.map(({ instanceId }) => instanceId))];
-    return (await ec2[how](first.account, first.region, ids)).found;
+    return await ec2[how](first.account, first.region, ids);
   } catch (error) {
     if (isThrottle(error)) throw error;
-    return undefined;
+    return { error };
   }
 }
 
@@ -68,37 +69,54 @@ async function verifyByZone(batch: readonly VerifyMessage[], ports: VerifyPorts)
   const failed: VerifyMessage[] = [];
   for (const indexes of zones.values()) {
     const part = [...indexes].flatMap((index) => batch[index] ?? []);
-    const described = await describeAs('describeNamed', part, ports);
-    if (described) await mergeAnswer(part, described, ports);
-    else failed.push(...part);
+    const answer = await describeAs('describeNamed', part, ports);
+    if ('found' in answer) failed.push(...(await mergeAnswer(part, answer.found, ports)));
+    else failed.push(...giveBack(part, answer.error, ports));
   }
   return failed;
 }
 
+function giveBack(
+  messages: readonly VerifyMessage[],
+  error: unknown,
+  ports: Pick<VerifyPorts, 'failed'>,
+): readonly VerifyMessage[] {
+  for (const message of messages) ports.failed(message, error);
+  return messages;
+}
+
+/** Merges what EC2 said; a record that fails is given back and holds up no other. */
 async function mergeAnswer(
   batch: readonly VerifyMessage[],
   found: readonly Described[],
   ports: VerifyPorts,
-): Promise<void> {
+): Promise<VerifyMessage[]> {
   const byId = new Map(found.map((described) => [described.sight.instanceId, described]));
   const open: VerifyMessage[] = [];
+  const failed: VerifyMessage[] = [];
   for (const message of batch) {
     const described = byId.get(message.instanceId);
-    // Absent is no answer: EC2 may not show a new instance yet. The sweep decides about the old ones.
-    if (!described || (await mergeDescribed(described, ports))) open.push(message);
+    try {
+      // Absent is no answer: EC2 may not show a new instance yet. The sweep decides about the old ones.
+      if (!described || (await mergeDescribed(described, ports))) open.push(message);
+    } catch (error) {
+      failed.push(...giveBack([message], error, ports));
+    }
   }
   await attachByToken(found, ports);
   await askAgain(open, ports);
+  return failed;
 }
 
 /** True if the record's doubt outlived the answer. */
 export async function mergeDescribed(
   { sight, facts }: Described,
-  ports: Omit<VerifyPorts, 'ec2' | 'verify' | 'isRegistered'>,
+  ports: Pick<VerifyPorts, 'store' | 'alarm' | 'timing'>,
 ): Promise<boolean> {
+  // Before the record: a crash in between leaves none that no listing and no sweep would find.
+  await ports.store.ensurePair(sight.account, sight.region);
   const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeSight(current, sight, ports.timing));
   if (!merged) return false;
-  if (!merged.before) await ports.store.ensurePair(sight.account, sight.region);
   if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
   await keepFacts(facts, ports.store);
   return merged.outcome.ask;

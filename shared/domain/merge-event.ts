@@ -77,7 +77,8 @@ function afterTermination(current: Instance, at: Instant, event: StateChange, ti
       alarm: 'termination_inferred_wrongly',
     };
   }
-  const impossible = event.at > at + seconds(timing.orderingWindowSeconds) && !current.inferred;
+  if (event.at <= at) return withoutFailedStart(unchanged(current), event);
+  const impossible = event.at > at + seconds(timing.orderingWindowSeconds);
   return doubt(current, impossible ? 'illegal_step' : null, event.receivedAt);
 }
 
@@ -86,10 +87,7 @@ function late(current: Instance, state: Ec2State, at: Instant, event: StateChang
   const window = seconds(timing.orderingWindowSeconds);
   const near = at - event.at <= window;
   const doubtful = near ? (doubtOf(event.state, state, at - event.at, window) ?? doubtOfPlace(current, event)) : null;
-  const outcome = doubt(current, doubtful, event.receivedAt);
-  return ranInThisEpoch(current, event)
-    ? { ...outcome, instance: withdrawFailedStart(outcome.instance, event), changed: true }
-    : outcome;
+  return withoutFailedStart(doubt(current, doubtful, event.receivedAt), event);
 }
 
 /** A late event takes its place in the ledger: a step to it that is not legal means that more happened in between. */
@@ -105,11 +103,18 @@ function ranInThisEpoch(current: Instance, event: StateChange): boolean {
   return event.at >= current.epoch;
 }
 
-function withdrawFailedStart(current: Instance, event: StateChange): Instance {
-  const ledger = appendEntry(current.ledger, ledgerEntry(event.state, event.at, event.id));
+/** Rule 9: a late `running` withdraws what looked like a failed start. */
+function withoutFailedStart(outcome: Outcome, event: StateChange): Outcome {
+  const current = outcome.instance;
+  if (!ranInThisEpoch(current, event)) return outcome;
+  // The ledger stays in the order of its stamps, of which this one is not the last.
+  const ledger = appendEntry(current.ledger, ledgerEntry(event.state, event.at, event.id)).toSorted(
+    (a, b) => readLedgerEntry(a).at - readLedgerEntry(b).at,
+  );
   const next = { ...current, runningAt: event.at, failedStart: null, ledger };
-  if (next.managementReason !== 'start_failed') return next;
-  return reason(next, next.state === 'terminated' ? 'ended_unenrolled' : 'awaiting_enrollment', event.receivedAt);
+  const why = next.state === 'terminated' ? 'ended_unenrolled' : 'awaiting_enrollment';
+  const instance = next.managementReason === 'start_failed' ? reason(next, why, event.receivedAt) : next;
+  return { ...outcome, instance, changed: true };
 }
 
 /**

@@ -11,10 +11,10 @@ export type Notification =
       why: 'not_an_event' | 'unknown_detail_type' | 'unknown_state' | 'malformed_field' | 'resources_disagree';
     };
 
-const predictions: Record<string, string> = {
-  'EC2 Spot Instance Interruption Warning': 'spot_interruption',
-  'EC2 Instance Rebalance Recommendation': 'rebalance_recommendation',
-};
+const predictions: ReadonlyMap<unknown, string> = new Map([
+  ['EC2 Spot Instance Interruption Warning', 'spot_interruption'],
+  ['EC2 Instance Rebalance Recommendation', 'rebalance_recommendation'],
+]);
 
 export const isInstanceId = (text: unknown): text is string =>
   typeof text === 'string' && /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(text);
@@ -29,7 +29,7 @@ export const isRegion = (text: unknown): text is string =>
 export function readNotification(json: unknown, receivedAt: Instant): Notification {
   if (!isObject(json) || !isObject(json.detail)) return { kind: 'ignored', why: 'not_an_event' };
   const type = json['detail-type'];
-  const what = typeof type === 'string' ? predictions[type] : undefined;
+  const what = predictions.get(type);
   if (type !== 'EC2 Instance State-change Notification' && !what)
     return { kind: 'ignored', why: 'unknown_detail_type' };
   const { account, region, id } = json;

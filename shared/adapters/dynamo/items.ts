@@ -18,7 +18,7 @@ import {
 import type { Item } from './table.ts';
 import type { Put } from './write.ts';
 
-export type ItemKind = 'instance' | 'facts' | 'lease' | 'pair' | 'server' | 'key' | 'launch' | 'binding';
+type ItemKind = 'instance' | 'facts' | 'lease' | 'pair' | 'server' | 'key' | 'launch' | 'binding';
 
 /** Facts and leases go this long after they were last written: after the instance that they are of. */
 const keptBesideSeconds = 60 * 86_400;

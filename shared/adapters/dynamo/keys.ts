@@ -23,9 +23,6 @@ const beside = (key: InstanceKey, what: string): ItemKey => {
   return { pk, sk: `${sk}#${what}` };
 };
 
-/** Sorts after everything of an instance and before the next one. */
-export const endOfInstance = (instanceId: string): string => `${instanceId}#lease`;
-
 /** The instance that an item of the instance kind is of; undefined for every other key. */
 export function readInstanceItemKey({ pk, sk }: ItemKey): InstanceKey | undefined {
   const [kind, account, region, more] = pk.split('#');

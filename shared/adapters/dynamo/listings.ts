@@ -5,7 +5,7 @@ import type { Server } from '#shared/domain/server.ts';
 import type { Pair } from '#shared/domain/sweep.ts';
 import { fromInstanceItem } from './instance-item.ts';
 import { unwrap } from './items.ts';
-import { endOfInstance, keysPartition, pairName, pairPartition, pairsPartition, serversPartition } from './keys.ts';
+import { keysPartition, pairName, pairPartition, pairsPartition, serversPartition } from './keys.ts';
 import { readPageToken, takePage } from './page-token.ts';
 import { query } from './read.ts';
 import type { Table } from './table.ts';
@@ -27,7 +27,7 @@ export async function listInstances(table: Table, { size, after }: PageRequest):
     for (const { account, region } of await listPairs(table)) {
       const pair = pairName(account, region);
       if (start?.pair !== undefined && pair < start.pair) continue;
-      const afterSortKey = pair === start?.pair ? endOfInstance(start.sk) : undefined;
+      const afterSortKey = pair === start?.pair ? start.sk : undefined;
       const items = query(table, { pk: pairPartition(pair), kinds: ['instance'], afterSortKey, limit });
       for await (const item of items) yield fromInstanceItem(item);
     }

@@ -7,8 +7,7 @@ export interface Position {
 }
 
 /** Opaque to callers; a forged one leads to another place of the same listing at most. */
-export const pageToken = ({ pair, sk }: Position): string =>
-  Buffer.from(JSON.stringify({ pair, sk })).toString('base64url');
+const pageToken = ({ pair, sk }: Position): string => Buffer.from(JSON.stringify({ pair, sk })).toString('base64url');
 
 const pairPattern = /^\d{12}#[a-z0-9-]{1,64}$/;
 const sortKeyPattern = /^[\x21-\x7e]{1,512}$/;

@@ -22,16 +22,9 @@ const readAttempts = 8;
 /** Strongly consistent reads of many items, in no order; what DynamoDB leaves unread is asked again. */
 export async function getItems(table: Table, keys: readonly ItemKey[]): Promise<Item[]> {
   const items: Item[] = [];
-  for (let start = 0; start < keys.length; start += keysAtOnce) {
-    items.push(
-      ...(await getBatch(
-        table,
-        keys
-          .slice(start, start + keysAtOnce)
-          .filter(canBeKey)
-          .map(marshalledKey),
-      )),
-    );
+  const known = keys.filter(canBeKey).map(marshalledKey);
+  for (let start = 0; start < known.length; start += keysAtOnce) {
+    items.push(...(await getBatch(table, known.slice(start, start + keysAtOnce))));
   }
   return items;
 }

@@ -9,7 +9,7 @@ type Kind = RecordChange['kind'];
 type RecordOf<K extends Kind> = Extract<RecordChange, { kind: K }>['after'];
 
 /** A record, and when it is due: as its last write left it, which need not have known whether anything waits. */
-export interface Held<K extends Kind = Kind> {
+interface Held<K extends Kind = Kind> {
   record: RecordOf<K>;
   due: Instant | null;
 }

@@ -1,0 +1,120 @@
+import { Problem, type ProblemCode, problems } from '#shared/domain/problems.ts';
+import { problemAnswer, statusOf } from '#shared/http/problem.ts';
+import { code, json, madeFrom, page, table } from './markdown.ts';
+import { answerTable, linkTo, requestTable, type Schema, typeOf } from './schema-table.ts';
+
+interface Content {
+  content: Record<string, { schema: Schema }>;
+}
+
+interface Operation {
+  summary: string;
+  security?: readonly Record<string, unknown>[];
+  parameters?: readonly { name: string; in: string; schema: Schema }[];
+  requestBody?: Content;
+  responses: Record<string, Content>;
+}
+
+/** The part of an OpenAPI document that the page is made of. */
+export interface ApiDocument {
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+/** docs/api.md. */
+export function apiPage({ paths, components }: ApiDocument): string {
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
+  );
+  return page(
+    madeFrom('shared/http/openapi.ts, shared/http/problem.ts and shared/domain/problems.ts'),
+    '# The API',
+    introduction,
+    table(
+      ['Request', 'Does'],
+      operations.map(({ name, operation }) => [code(name), operation.summary]),
+    ),
+    '## Requests',
+    ...operations.flatMap(({ name, operation }) => operationParts(name, operation)),
+    '## Answers',
+    ...Object.entries(components.schemas).flatMap(([name, schema]) => [`### ${name}`, answerTable(schema)]),
+    '## Problems',
+    problemsIntroduction,
+    json(JSON.parse(problemAnswer(example).body)),
+    problemTable,
+  );
+}
+
+const introduction = `The base URL is the stack's output \`HttpApiUrl\`; under \`npm start\` it is the address that is printed. The API describes
+itself at \`GET /v1/openapi.json\` (OpenAPI 3.1).
+
+**Who may ask.** People sign with AWS Signature Version 4 for the service \`execute-api\`; IAM decides who may (\`execute-api:Invoke\`).
+Agents prove who they are with their own key: [docs/identity.md](identity.md). Under \`npm start\` people need not sign; it answers
+on this machine alone.
+
+**Pages.** A list is \`{ "items": […], "nextPageToken": … }\`. \`pageSize\` is a maximum. Give \`nextPageToken\` as \`pageToken\` for the
+next page; it means nothing else. \`null\` is the end. A page may be empty and not be the last.
+
+**Times** are RFC 3339 in UTC, or \`null\`. Where EC2 stamps whole seconds, so does Muster.
+
+**Actions.** Instances and servers list under \`actions\` what may be done to them now, and for all else the \`code\` of the refusal.`;
+
+const problemsIntroduction = `Every refusal is \`application/problem+json\` (RFC 9457). Go by \`code\`: it is stable. \`title\` belongs to the code; \`detail\` is
+of this one refusal, and further members name what collided with what. \`todo\` says what to do next. \`retryAfterSeconds\` comes with a
+\`Retry-After\` header. \`reference\` leads to the log line that holds the true reason.
+
+An agent without a valid grant, and a stranger all the more, learns little: \`clock_skew\`, \`stale_document\`, \`retry\` or \`refused\`
+([docs/identity.md](identity.md)).`;
+
+const example = new Problem('server_busy', 'the server’s state does not allow it now', {
+  serverId: 'srv_4c359a2e8527bffcbeec9d1f3953d126',
+});
+
+/** Refusals of the command line, which have no status. */
+const ofTheCommandLine: readonly ProblemCode[] = ['usage', 'bad_line'];
+
+const problemTable = table(
+  ['Code', 'Status', 'Means', 'What to do'],
+  (Object.keys(problems) as ProblemCode[])
+    .sort()
+    .map((name) => [
+      code(name),
+      ofTheCommandLine.includes(name) ? '–' : String(statusOf(name)),
+      problems[name].title,
+      problems[name].todo,
+    ]),
+);
+
+function operationParts(name: string, operation: Operation): string[] {
+  const { summary, parameters = [], requestBody, responses } = operation;
+  const query = parameters.filter((parameter) => parameter.in === 'query');
+  return [
+    `### ${code(name)}`,
+    `${summary}. ${authorization(name, operation)}`,
+    ...(query.length > 0 ? [`Query: ${query.map((it) => `${code(it.name)} (${typeOf(it.schema)})`).join(', ')}.`] : []),
+    ...(requestBody ? bodyParts(requestBody) : []),
+    `Answers ${answerOf(responses)}.`,
+  ];
+}
+
+function authorization(name: string, { security = [] }: Operation): string {
+  if (security.some((scheme) => 'agent' in scheme)) return 'Carries a token by the agent’s own key.';
+  return name === 'POST /v1/enroll' ? 'The body is its own proof.' : 'Signed by a person, with IAM.';
+}
+
+function bodyParts({ content }: Content): string[] {
+  return Object.entries(content).flatMap(([mediaType, { schema }]) =>
+    schema.properties
+      ? [`Body, ${code(mediaType)}:`, requestTable(schema)]
+      : [`Body, ${code(mediaType)}: a compact JWS. [docs/identity.md](identity.md) says what is in it.`],
+  );
+}
+
+const answerOf = (responses: Operation['responses']): string =>
+  Object.entries(responses)
+    .filter(([status]) => status !== 'default')
+    .map(([status, { content }]) => {
+      const { $ref } = content['application/json']?.schema ?? {};
+      return $ref ? `${status} with ${linkTo($ref)}` : status;
+    })
+    .join(' or ');

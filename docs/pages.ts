@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { openApiDocument } from '#shared/http/openapi.ts';
+import { type ApiDocument, apiPage } from './api-page.ts';
+import { detailTypes, eventsPage, sampleFile } from './events-page.ts';
+
+const repository = new URL('../', import.meta.url);
+
+/** The generated pages as they should be, by their path in the repository. */
+export function generatedPages(): Record<string, string> {
+  const samples = detailTypes.map((type) => [type, JSON.parse(readText(sampleFile(type)))]);
+  return {
+    'docs/api.md': apiPage(openApiDocument() as unknown as ApiDocument),
+    'docs/events.md': eventsPage(Object.fromEntries(samples)),
+  };
+}
+
+const readText = (path: string): string => readFileSync(new URL(path, repository), 'utf8');
