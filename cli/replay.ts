@@ -15,12 +15,20 @@ export function replayCommand(): Command {
   return new Command('replay')
     .description('feed a recorded timeline through the rules and print what the records would say')
     .argument('<timeline>', 'a JSON Lines file, or - for standard input')
+    .exitOverride()
     .action(async (timeline: string) => {
-      const input = timeline === '-' ? process.stdin : createReadStream(timeline);
-      for (const line of await replayLines(createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))) {
-        process.stdout.write(`${line}\n`);
-      }
+      for (const line of await replayFile(timeline)) process.stdout.write(`${line}\n`);
     });
+}
+
+async function replayFile(path: string): Promise<string[]> {
+  const input = path === '-' ? process.stdin : createReadStream(path);
+  try {
+    return await replayLines(createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }));
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new Problem('usage', `the timeline cannot be read: ${error.message}`, { timeline: path });
+  }
 }
 
 /** One JSON line per case, in the order in which the cases first appear. Throws Problem `bad_line` with its number. */

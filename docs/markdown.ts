@@ -1,12 +1,24 @@
-/** A table in GitHub's Markdown. Cells are Markdown; what would end a cell is escaped, in code too. */
+/** A table in GitHub's Markdown, its columns aligned. Cells are Markdown; what would end a cell is escaped, in code too. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
+  const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) => `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  const [first = [], ...others] = cells;
+  return [line(first), line(widths.map((width) => '-'.repeat(width))), ...others.map(line)].join('\n');
 }
 
 export const code = (text: string): string => `\`${text}\``;
 
-export const json = (value: unknown): string => `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``;
+/** JSON as it is laid out elsewhere in the repository: short lists stay on one line. */
+export function json(value: unknown): string {
+  const text = JSON.stringify(value, null, 2).replaceAll(/\[\n([^[\]{}]*?)\n\s*\]/g, (list: string, items: string) => {
+    const short = `[${items.trim().replaceAll(/,\n\s*/g, ', ')}]`;
+    return short.length <= mostInLine ? short : list;
+  });
+  return `\`\`\`json\n${text}\n\`\`\``;
+}
+
+const mostInLine = 80;
 
 /** The first line of every generated page: whoever edits it by hand learns where to edit instead. */
 export const madeFrom = (sources: string): string =>

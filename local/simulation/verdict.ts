@@ -14,6 +14,7 @@ export async function verdict(pipeline: Pipeline, watch: Watch): Promise<string[
     ...truth.flatMap((instance) => wrongWith(instance, pipeline, watch)),
     ...strangers(truth, watch),
     ...launchesOf(truth, watch),
+    ...(await addressesOf(truth, pipeline, watch)),
     ...(await eventsTold(pipeline, watch)),
     ...pipeline.defects.map((error) => `a defect: ${error instanceof Error ? error.stack : error}`),
   ];
@@ -42,6 +43,19 @@ function wrongWith(instance: SimulatedInstance, pipeline: Pipeline, watch: Watch
 
 const stateText = (record: Instance | undefined): string =>
   record ? JSON.stringify({ ...record, account: undefined, region: undefined }) : 'not on record';
+
+/** What describe says beside the state follows as well: the public address goes with a stop and another comes with a start. */
+async function addressesOf(truth: readonly SimulatedInstance[], { ports }: Pipeline, watch: Watch): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const instance of truth) {
+    const present = presentOf(instance);
+    if (!watch.instances.has(keyOf(instance)) || present.state === 'terminated') continue;
+    const facts = await ports.store.getFacts(instance);
+    if (facts?.publicIp === present.publicIpAddress && facts.privateIp === instance.privateIpAddress) continue;
+    wrong.push(`2 convergence: addresses of ${keyOf(instance)} are ${facts?.publicIp}, not ${present.publicIpAddress}`);
+  }
+  return wrong;
+}
 
 /** A launch that ended before it ran ends as a failed start with EC2's reason, never as discovered-only. */
 function failureOf({ history }: SimulatedInstance, record: Instance): string[] {

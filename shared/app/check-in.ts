@@ -19,7 +19,7 @@ export const agentStates = [
 ] as const;
 
 export const CheckinReport = z.strictObject({
-  bootId: z.string().check(z.regex(/^[0-9a-f-]{1,64}$/)),
+  bootId: z.string().check(z.regex(/^[0-9A-Za-z-]{1,36}$/)),
   state: z.enum(agentStates),
 });
 export type CheckinReport = z.infer<typeof CheckinReport>;

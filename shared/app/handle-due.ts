@@ -26,19 +26,24 @@ export async function handleDue(now: Instant, ports: DuePorts): Promise<{ due: n
   const due = await ports.store.listDue(now, perTick);
   let failed = 0;
   for (let start = 0; start < due.length; start += atOnce) {
-    await Promise.all(
-      due.slice(start, start + atOnce).map(async (record) => {
-        try {
-          await handleOne(record, now, ports);
-        } catch (error) {
-          failed += 1;
-          ports.failed(record, error);
-          await ports.store.putOff(record, now + seconds(ports.timing.putOffSeconds));
-        }
-      }),
-    );
+    const batch = due.slice(start, start + atOnce);
+    const fates = await Promise.all(batch.map((record) => handleOrPutOff(record, now, ports)));
+    failed += fates.filter((fate) => fate === 'failed').length;
   }
   return { due: due.length, failed };
+}
+
+async function handleOrPutOff(record: DueRecord, now: Instant, ports: DuePorts): Promise<'handled' | 'failed'> {
+  try {
+    await handleOne(record, now, ports);
+    return 'handled';
+  } catch (error) {
+    ports.failed(record, error);
+    const until = now + seconds(ports.timing.putOffSeconds);
+    // What cannot even be put off is due still at the next tick.
+    await ports.store.putOff(record, until).catch((unwritten: unknown) => ports.failed(record, unwritten));
+    return 'failed';
+  }
 }
 
 async function handleOne(record: DueRecord, now: Instant, ports: DuePorts): Promise<void> {
@@ -56,6 +61,7 @@ async function handleOne(record: DueRecord, now: Instant, ports: DuePorts): Prom
 async function handleLaunch(launchId: string, record: DueRecord, now: Instant, ports: DuePorts): Promise<void> {
   const launch = await ports.store.getLaunch(launchId);
   const deadline = launch ? launchDeadline(launch, ports.timing) : null;
-  if (deadline !== null && deadline <= now) await ports.launch.send([{ launchId }]);
-  await ports.store.putOff(record, Math.max(deadline ?? 0, now + seconds(ports.timing.putOffSeconds)));
+  const early = deadline !== null && deadline > now;
+  if (deadline !== null && !early) await ports.launch.send([{ launchId }]);
+  await ports.store.putOff(record, early ? deadline : now + seconds(ports.timing.putOffSeconds));
 }

@@ -67,12 +67,18 @@ export interface DueRecord {
   due: Instant;
 }
 
+export interface PairRecords {
+  instances: Instance[];
+  lastHeardAt: Map<string, Instant>;
+  facts: Map<string, Facts>;
+}
+
 /** The records. Every write is conditional; whoever loses learns what stands there and decides anew. Reads are strongly consistent. */
 export interface Store {
   getInstance(key: InstanceKey): Promise<Instance | undefined>;
   getInstances(keys: readonly InstanceKey[]): Promise<Instance[]>;
-  /** Every record of a pair, with when its agents were last heard of. */
-  readPair(account: string, region: string): Promise<{ instances: Instance[]; lastHeardAt: Map<string, Instant> }>;
+  /** Every record of a pair, with when its agents were last heard of and what describe said, by instance id. */
+  readPair(account: string, region: string): Promise<PairRecords>;
   listInstances(page: PageRequest): Promise<Page<Instance>>;
   /** The blind update; what stood in its way comes back at no read's cost (ReturnValuesOnConditionCheckFailure). */
   tryFirst(step: FirstTry): Promise<Saved<Instance>>;

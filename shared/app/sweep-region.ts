@@ -3,6 +3,7 @@ import { mergeSight } from '#shared/domain/merge-describe.ts';
 import { newPair, type Pair, planSweep, type SweepPlan } from '#shared/domain/sweep.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from './attach-launched.ts';
+import { keepFacts } from './keep-facts.ts';
 import type { Described, Describer, Outbox, Store, VerifyMessage } from './ports.ts';
 import { saveMerged } from './save-merged.ts';
 
@@ -27,7 +28,7 @@ export interface SweepReport {
  */
 export async function sweepRegion(account: string, region: string, ports: SweepRegionPorts): Promise<SweepReport> {
   const pair = await ports.store.getPair(account, region);
-  const { instances, lastHeardAt } = await ports.store.readPair(account, region);
+  const { instances, lastHeardAt, facts } = await ports.store.readPair(account, region);
   const { sentAt, found } = await ports.ec2.describeAll(account, region);
   const sights = found.map(({ sight }) => sight);
   const sweep = {
@@ -39,6 +40,8 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
     sights,
   };
   const plan = planSweep(sweep, ports.timing);
+  // First: a crash in between leaves a change that the next sweep sees again.
+  for (const one of found) await keepFacts(one.facts, facts.get(one.facts.instanceId), ports.store);
   const repaired = await applyPlan(plan, found, ports);
   if (pair || found.length > 0) await savePair(plan.pair, ports.store);
   for (const alarm of plan.alarms) ports.alarm(alarm, { account, region });
@@ -72,7 +75,6 @@ async function applyPlan(plan: SweepPlan, found: readonly Described[], ports: Sw
     if (!outcome.changed) continue;
     written += 1;
     const one = described.get(instanceId);
-    if (one) await ports.store.putFacts(one.facts);
     // A record that moved since it was read: what was seen is merged again; what was missed waits for the next sweep.
     await saveMerged(ports.store, before, (current) => {
       if (current === before) return outcome;

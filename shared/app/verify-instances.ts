@@ -2,7 +2,8 @@ import type { InstanceKey } from '#shared/domain/instance.ts';
 import { mergeSight } from '#shared/domain/merge-describe.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from './attach-launched.ts';
-import type { Described, Describer, Facts, Outbox, Store, VerifyMessage } from './ports.ts';
+import { keepFacts } from './keep-facts.ts';
+import type { Described, Describer, Outbox, Store, VerifyMessage } from './ports.ts';
 import { readAndSaveMerged } from './save-merged.ts';
 
 export interface VerifyPorts {
@@ -67,13 +68,25 @@ async function verifyByZone(batch: readonly VerifyMessage[], ports: VerifyPorts)
   const facts = await Promise.all(batch.map((message) => ports.store.getFacts(message)));
   const zones = Map.groupBy(batch.keys(), (index) => facts[index]?.availabilityZone ?? 'unknown');
   const failed: VerifyMessage[] = [];
-  for (const indexes of zones.values()) {
+  for (const [zone, indexes] of zones) {
     const part = [...indexes].flatMap((index) => batch[index] ?? []);
-    const answer = await describeAs('describeNamed', part, ports);
-    if ('found' in answer) failed.push(...(await mergeAnswer(part, answer.found, ports)));
-    else failed.push(...giveBack(part, answer.error, ports));
+    failed.push(...(await verifyPart(part, zone !== 'unknown', ports)));
   }
   return failed;
+}
+
+/** A zone's instances stand or fall together. Those of unknown zones are halved until the healthy are apart from the others. */
+async function verifyPart(
+  part: readonly VerifyMessage[],
+  sameZone: boolean,
+  ports: VerifyPorts,
+): Promise<readonly VerifyMessage[]> {
+  const answer = await describeAs('describeNamed', part, ports);
+  if ('found' in answer) return mergeAnswer(part, answer.found, ports);
+  if (sameZone || part.length === 1) return giveBack(part, answer.error, ports);
+  const middle = part.length >> 1;
+  const first = await verifyPart(part.slice(0, middle), sameZone, ports);
+  return [...first, ...(await verifyPart(part.slice(middle), sameZone, ports))];
 }
 
 function giveBack(
@@ -118,14 +131,8 @@ export async function mergeDescribed(
   const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeSight(current, sight, ports.timing));
   if (!merged) return false;
   if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
-  await keepFacts(facts, ports.store);
+  await keepFacts(facts, await ports.store.getFacts(facts), ports.store);
   return merged.outcome.ask;
-}
-
-async function keepFacts(facts: Facts, store: Store): Promise<void> {
-  const known = await store.getFacts(facts);
-  const same = known && JSON.stringify({ ...known, describedAt: 0 }) === JSON.stringify({ ...facts, describedAt: 0 });
-  if (!same) await store.putFacts(facts);
 }
 
 /** Asked again after 2, 8 and 32 s; then it is the sweep's. */

@@ -49,7 +49,7 @@ export const launchIdOfToken = (token: string | null): string | null =>
   token?.startsWith('mst-') ? token.slice('mst-'.length) : null;
 
 /** After this nothing is sent for a launch; EC2 is asked what its token launched instead (DESIGN 8). */
-export const sendUntil = (launch: Launch, timing: Timing): Instant =>
+const sendUntil = (launch: Launch, timing: Timing): Instant =>
   launch.requestedAt + seconds(timing.launchToPendingSeconds);
 
 /** When time alone changes a launch: it is waiting for EC2's answer and its deadline passes. */

@@ -1,3 +1,4 @@
+import { nameFailure } from './failed-start.ts';
 import {
   type Ec2State,
   type Instance,
@@ -9,7 +10,7 @@ import {
 } from './instance.ts';
 import { type Instant, parseTime, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
-import { enter, epochToleranceMs, nameEpoch, type Outcome, reason, unchanged } from './transition.ts';
+import { enter, epochToleranceMs, nameEpoch, type Outcome, unchanged } from './transition.ts';
 
 /** What one DescribeInstances answer (or RunInstances') says of one instance, as far as the merge needs it. */
 export interface Sight extends InstanceKey {
@@ -149,24 +150,3 @@ function revived(record: Known, sight: Sight, timing: Timing): Outcome {
   const outcome = behind(record, sight, timing);
   return outcome.changed ? { ...outcome, alarm: 'terminated_undone' } : outcome;
 }
-
-/** EC2's StateReason names why a start failed; some codes tell of a failed start that no event told of. */
-function nameFailure(next: Instance, sight: Sight): Instance {
-  const code = sight.stateReason;
-  if (!code || (sight.state !== 'stopped' && sight.state !== 'terminated' && sight.state !== 'shutting-down'))
-    return next;
-  if (next.failedStart)
-    return next.failedStart.reason === code ? next : { ...next, failedStart: { ...next.failedStart, reason: code } };
-  if (next.runningAt !== null || !launchFailures.has(code) || next.at === null) return next;
-  const failed = { ...next, failedStart: { at: next.at, reason: code } };
-  return failed.management === 'pending' ? reason(failed, 'start_failed', next.at) : failed;
-}
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html, as far as they end a start. */
-const launchFailures = new Set([
-  'Server.InsufficientInstanceCapacity',
-  'Server.InternalError',
-  'Client.InternalError',
-  'Client.InvalidSnapshot.NotFound',
-  'Client.VolumeLimitExceeded',
-]);

@@ -39,7 +39,7 @@ export interface SweepPlan {
 }
 
 /** A sweep that would end more than this many records, and more than a tenth of them, ends none (DESIGN 4.6). */
-export const massRemoval = { count: 5, share: 0.1 } as const;
+const massRemoval = { count: 5, share: 0.1 } as const;
 
 /** Rule 6 of DESIGN 4. What was seen is merged like any describe; only a complete sweep says anything of what was not. */
 export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {

@@ -38,12 +38,12 @@ const plainText = (maxLength: number) =>
   z.string().check(z.maxLength(maxLength), z.regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u));
 
 const agentFacts = z.strictObject({
-  version: plainText(64),
+  version: z.string().check(z.regex(/^[\x20-\x7e]{0,32}$/)), // in the instance's record, as is the boot's id: both are kept short
   os: plainText(64),
   osVersion: plainText(64), // empty where the release has no number, as in Debian's unstable
   arch: plainText(32),
   hostname: plainText(253), // RFC 1035 section 2.3.4
-  bootId: plainText(64),
+  bootId: z.string().check(z.regex(/^[0-9A-Za-z-]{1,36}$/)),
 });
 
 const grant = z.strictObject({

@@ -9,6 +9,7 @@ import type { Launch } from '#shared/domain/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import {
+  bindingNamed,
   enrollmentKeyNamed,
   instanceNamed,
   keyNamed,
@@ -21,6 +22,7 @@ import { type Asking, anchors, audience, enrollmentOf } from '../fakes/identity.
 import { KeepingOutbox } from '../fakes/outbox.ts';
 
 export const instanceId = 'i-0123456789abcdef0';
+export const instance = `111122223333/us-east-1/${instanceId}`;
 export const here = keyNamed(instanceId);
 /** Half a minute after the instance's start. */
 export const now = start + 30 * second;
@@ -95,3 +97,22 @@ export const agentOf = (key: AgentKey) => ({
   enrolledAt: now,
   state: null,
 });
+
+/** The binding of a key to the instance. */
+export const bindingChange = (agentId: string, fields: Parameters<typeof bindingNamed>[1] = {}) =>
+  ({ kind: 'binding', before: undefined, after: bindingNamed(agentId, { ...here, ...fields }) }) as const;
+
+/** A scope that narrows what is given, for `keyChange`. */
+export function keyScope(scope: Partial<ReturnType<typeof emptyScope>>) {
+  return { scope: { ...emptyScope(), ...scope } };
+}
+const emptyScope = () => ({
+  accounts: [] as string[],
+  regions: [] as string[],
+  images: [] as string[],
+  vpcs: [] as string[],
+  instanceIds: [] as string[],
+});
+
+/** What an agent is told by a refusal that tells everything. */
+export const precisely = (facts: object) => ({ ...facts, instance, reference: 'ref_1' });

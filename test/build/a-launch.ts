@@ -1,4 +1,4 @@
-import type { EnrollmentKey, EnrollmentScope } from '#shared/domain/enrollment-key.ts';
+import type { EnrollmentScope } from '#shared/domain/enrollment-key.ts';
 import type { Launch, LaunchedSight, LaunchRequest } from '#shared/domain/launch.ts';
 import { newServer, type Server } from '#shared/domain/server.ts';
 import { aKey, aSight, clock } from './an-instance.ts';
@@ -48,20 +48,3 @@ export function aServer(overrides: Partial<Server> = {}): Server {
 }
 
 export const anyScope: EnrollmentScope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
-
-export function anEnrollmentKey(overrides: Partial<EnrollmentKey> = {}): EnrollmentKey {
-  return {
-    id: 'key_1',
-    publicKey: 'A'.repeat(43),
-    scope: anyScope,
-    expiresAt: null,
-    usesLeft: null,
-    revokedAt: null,
-    createdAt: clock('09:00:00'),
-    createdBy: 'operator',
-    lastUsedAt: null,
-    lastUsedBy: null,
-    version: 1,
-    ...overrides,
-  };
-}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Instance } from '#shared/domain/instance.ts';
-import { instanceNamed, keyNamed, type MakeStore, start } from './records.ts';
+import { factsOf, instanceNamed, keyNamed, type MakeStore, start } from './records.ts';
 
 const fat: Partial<Instance> = {
   state: 'stopped',
@@ -108,16 +108,19 @@ export function instanceContract(makeStore: MakeStore): void {
       expect(found.map(({ instanceId }) => instanceId)).toEqual(['i-119', ...ids.slice(0, 119)]);
     });
 
-    test('a pair is read with when its agents were heard of, and without the neighbours', async () => {
+    test('a pair is read with when its agents were heard of and what describe said, and without the neighbours', async () => {
       const store = await makeStore();
       await store.saveInstance(undefined, instanceNamed('i-1'));
       await store.saveInstance(undefined, instanceNamed('i-2'));
       await store.saveInstance(undefined, { ...instanceNamed('i-3'), region: 'us-east-2' });
       await store.renewLease({ ...keyNamed('i-2'), lastSeenAt: start, seq: 1 });
       await store.renewLease({ ...keyNamed('i-3', 'us-east-2'), lastSeenAt: start, seq: 1 });
-      const { instances, lastHeardAt } = await store.readPair('111122223333', 'us-east-1');
+      await store.putFacts(factsOf('i-1'));
+      await store.putFacts({ ...factsOf('i-3'), region: 'us-east-2' });
+      const { instances, lastHeardAt, facts } = await store.readPair('111122223333', 'us-east-1');
       expect(instances.map(({ instanceId }) => instanceId)).toEqual(['i-1', 'i-2']);
       expect([...lastHeardAt]).toEqual([['i-2', start]]);
+      expect([...facts]).toEqual([['i-1', factsOf('i-1')]]);
     });
   });
 }

@@ -25,7 +25,7 @@ import {
 } from './keys.ts';
 import { listInstances, listKeys, listPairs, listServers } from './listings.ts';
 import { getItem, getItems, query } from './read.ts';
-import type { Item, Table } from './table.ts';
+import type { Table } from './table.ts';
 import { putAll, putItem, updateItem, type Written } from './write.ts';
 
 /** The records in DynamoDB, in the table of infra/tables.yml. Whatever is no answer of the port, such as throttling, throws as the SDK's error. */
@@ -102,13 +102,16 @@ async function getInstances(table: Table, keys: readonly InstanceKey[]): Promise
 async function readPair(table: Table, pair: string): ReturnType<Store['readPair']> {
   const instances: Instance[] = [];
   const lastHeardAt = new Map<string, number>();
-  const add = (item: Item) => {
-    if (item.kind?.S === 'instance') return instances.push(fromInstanceItem(item));
-    const { instanceId, lastSeenAt } = unwrap<Lease>(item);
-    return lastHeardAt.set(instanceId, lastSeenAt);
-  };
-  for await (const item of query(table, { pk: pairPartition(pair), kinds: ['instance', 'lease'] })) add(item);
-  return { instances, lastHeardAt };
+  const facts = new Map<string, Facts>();
+  for await (const item of query(table, { pk: pairPartition(pair) })) {
+    if (item.kind?.S === 'instance') instances.push(fromInstanceItem(item));
+    if (item.kind?.S === 'lease') {
+      const { instanceId, lastSeenAt } = unwrap<Lease>(item);
+      lastHeardAt.set(instanceId, lastSeenAt);
+    }
+    if (item.kind?.S === 'facts') facts.set(unwrap<Facts>(item).instanceId, unwrap<Facts>(item));
+  }
+  return { instances, lastHeardAt, facts };
 }
 
 function pairStore(table: Table): Pick<Store, 'ensurePair' | 'listPairs' | 'getPair' | 'savePair'> {

@@ -17,6 +17,7 @@ export interface MemoryStoreOptions {
 export function createMemoryStore({ timing, onChange = () => {} }: MemoryStoreOptions): Store {
   const records = noRecords();
   const leases = new Map<string, Lease>();
+  const facts = new Map<string, Facts>();
   const pairs = new Map<string, Pair>();
   const commit: Store['commit'] = async (changes) => {
     const made = change(records, changes, timing);
@@ -24,8 +25,8 @@ export function createMemoryStore({ timing, onChange = () => {} }: MemoryStoreOp
     return made !== undefined;
   };
   return {
-    ...instanceReads(records, leases, pairs),
-    ...besideInstances(leases),
+    ...instanceReads(records, { leases, facts, pairs }),
+    ...besideInstances(leases, facts),
     ...pairStore(pairs),
     ...recordReads(records),
     commit,
@@ -53,7 +54,13 @@ const pairOf = ({ account, region }: { account: string; region: string }): strin
 
 type InstanceReads = Pick<Store, 'getInstance' | 'getInstances' | 'readPair' | 'listInstances'>;
 
-function instanceReads(records: Records, leases: Map<string, Lease>, pairs: Map<string, Pair>): InstanceReads {
+interface Beside {
+  leases: Map<string, Lease>;
+  facts: Map<string, Facts>;
+  pairs: Map<string, Pair>;
+}
+
+function instanceReads(records: Records, { leases, facts, pairs }: Beside): InstanceReads {
   const find = (key: InstanceKey): Instance | undefined => records.instance.get(keyOf(key))?.record;
   const inPair = (pair: string): Instance[] =>
     inOrder(records.instance)
@@ -69,7 +76,12 @@ function instanceReads(records: Records, leases: Map<string, Lease>, pairs: Map<
       const pair = pairName(account, region);
       const heard = [...leases.values()].filter((lease) => pairOf(lease) === pair);
       const lastHeardAt = new Map(heard.map(({ instanceId, lastSeenAt }) => [instanceId, lastSeenAt]));
-      return { instances: inPair(pair), lastHeardAt };
+      const described = [...facts.values()].filter((one) => pairOf(one) === pair);
+      return {
+        instances: inPair(pair),
+        lastHeardAt,
+        facts: new Map(described.map((one) => [one.instanceId, one])),
+      };
     },
     async listInstances({ size, after }) {
       const start = after === null ? undefined : readPageToken(after, true);
@@ -83,8 +95,10 @@ function instanceReads(records: Records, leases: Map<string, Lease>, pairs: Map<
   };
 }
 
-function besideInstances(leases: Map<string, Lease>): Pick<Store, 'getFacts' | 'putFacts' | 'getLease' | 'renewLease'> {
-  const facts = new Map<string, Facts>();
+function besideInstances(
+  leases: Map<string, Lease>,
+  facts: Map<string, Facts>,
+): Pick<Store, 'getFacts' | 'putFacts' | 'getLease' | 'renewLease'> {
   return {
     getFacts: async (key) => facts.get(keyOf(key)),
     putFacts: async (described) => void facts.set(keyOf(described), described),

@@ -3,7 +3,7 @@ import { type Life, lastChange } from './life.ts';
 import { between, type Random } from './random.ts';
 
 /** The stretches of a life in which the instance truly ran; an agent can speak in no other. */
-export function runs(life: Life): { from: Instant; until: Instant }[] {
+function runs(life: Life): { from: Instant; until: Instant }[] {
   return life.changes.flatMap((change, index) =>
     change.state === 'running'
       ? [{ from: change.at, until: life.changes[index + 1]?.at ?? lastChange(life).at + 3_600_000 }]

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { type AgentOptions, runAgent } from '#agent/agent.ts';
+
+export const musterUrl = 'https://muster.example/prod';
+export const enrolledAnswer = {
+  ...{ agentId: 'agent', serverId: 'srv_1', checkinIntervalSeconds: 60 },
+  checkinUrl: `${musterUrl}/v1/checkin`,
+};
+export const checkinAnswer = { nextCheckinSeconds: 60, tasks: [] };
+
+/** What one path answers, request by request; the last answer goes on. A number is a status without a body of Muster's. */
+export type Answers = readonly (object | number | string | null | 'cut')[];
+
+export interface Scene {
+  instanceId?: string;
+  userData?: string;
+  enroll?: Answers;
+  checkin?: Answers;
+  /** How often the agent waits before it is told to stop. */
+  waits?: number;
+  folder?: string;
+}
+
+const ofMuster = JSON.stringify({ muster: { url: musterUrl, grant: { id: 'lch_1', seed: 'A'.repeat(43) } } });
+
+/** One run of the agent, with the network and the time in its place. */
+export async function run(scene: Scene) {
+  const requests: { path: string; headers: Headers; body: string }[] = [];
+  const waited: number[] = [];
+  const said: string[] = [];
+  const { fetch, turns } = network(scene, requests);
+  const options: AgentOptions = {
+    folder: scene.folder ?? newFolder(),
+    metadataEndpoint: 'http://imds.example',
+    describe: () => ({
+      version: '0.1.0',
+      os: 'linux',
+      osVersion: '13',
+      arch: 'arm64',
+      hostname: 'web-1',
+      bootId: 'b0',
+    }),
+    newId: () => `jti-${requests.length}`,
+    random: () => 0.5,
+    now: () => Date.parse('2026-11-02T10:00:30Z'),
+    fetch,
+    wait: async (seconds) => void waited.push(seconds),
+    stopped: () => waited.length >= (scene.waits ?? 3),
+    say: (line) => said.push(line),
+  };
+  const outcome = await runAgent(options);
+  const sent = (path: string) => requests.filter((request) => request.path === path);
+  return { outcome, waited, said, sent, turns, folder: options.folder };
+}
+
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-agent-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+function network(scene: Scene, requests: { path: string; headers: Headers; body: string }[]) {
+  const turns = new Map<string, number>();
+  const metadata: Record<string, string> = {
+    '/latest/api/token': 'token',
+    '/latest/meta-data/instance-id': scene.instanceId ?? 'i-0123456789abcdef0',
+    '/latest/dynamic/instance-identity/document': '{}',
+    '/latest/dynamic/instance-identity/rsa2048': 'MIIB',
+    '/latest/user-data': scene.userData ?? ofMuster,
+  };
+  const next = (path: string, answers: Answers) => {
+    const turn = turns.get(path) ?? 0;
+    turns.set(path, turn + 1);
+    return answers[Math.min(turn, answers.length - 1)];
+  };
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const url = new URL(String(input));
+    const page = url.host === 'imds.example' ? metadata[url.pathname] : undefined;
+    if (page !== undefined) return new Response(page === '' ? 'none' : page, { status: page === '' ? 404 : 200 });
+    const path = url.pathname.replace('/prod/v1/', '');
+    requests.push({ path, headers: new Headers(init?.headers), body: String(init?.body) });
+    return responseOf(next(path, (path === 'enroll' ? scene.enroll : scene.checkin) ?? [404]));
+  };
+  return { fetch, turns };
+}
+
+/** A problem has its status in it, as RFC 9457 wants; any other object is an answer. */
+function responseOf(answer: Answers[number] | undefined): Response {
+  if (answer === 'cut') throw new TypeError('fetch failed');
+  if (typeof answer === 'number') return Response.json({ message: 'Service Unavailable' }, { status: answer });
+  if (typeof answer === 'string') return new Response(answer);
+  const status = answer && 'status' in answer && typeof answer.status === 'number' ? answer.status : 200;
+  return Response.json(answer ?? null, { status });
+}
+
+export const problem = (code: string, status: number, facts: object = {}) => ({ code, status, title: code, ...facts });

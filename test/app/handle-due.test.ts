@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { createMemoryStore } from '#shared/adapters/memory/store.ts';
+import { handleDue, type LaunchMessage } from '#shared/app/handle-due.ts';
+import type { DueRecord, RecordChange, Store } from '#shared/app/ports.ts';
+import type { Instance } from '#shared/domain/instance.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { instanceNamed, launchNamed, second, start } from '../contracts/records.ts';
+import { KeepingOutbox } from '../fakes/outbox.ts';
+
+const deadline = start + defaultTiming.enrollmentDeadlineSeconds * second;
+const putOff = defaultTiming.putOffSeconds * second;
+const waiting = (nth: number, fields: Partial<Instance> = {}) =>
+  instanceNamed(`i-${nth}`, {
+    state: 'running',
+    at: start,
+    runningAt: start,
+    epoch: start,
+    epochNamed: true,
+    ...fields,
+  });
+
+async function stageWith(records: readonly Instance[]) {
+  const written: RecordChange[] = [];
+  const store = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
+  for (const record of records) await store.saveInstance(undefined, record);
+  written.length = 0;
+  const launch = new KeepingOutbox<LaunchMessage>();
+  const failures: DueRecord[] = [];
+  const tick = (now: number, other: Store = store) => {
+    const failed = (record: DueRecord) => void failures.push(record);
+    return handleDue(now, { store: other, launch, failed, timing: defaultTiming });
+  };
+  return { store, written, launch, failures, tick };
+}
+
+describe('a tick', () => {
+  it('makes an instance discovered-only at its deadline, not before, and once', async () => {
+    const { store, written, tick } = await stageWith([waiting(1)]);
+    expect(await tick(deadline - 1)).toEqual({ due: 0, failed: 0 });
+    expect(await tick(deadline)).toEqual({ due: 1, failed: 0 });
+    expect(await tick(deadline + putOff)).toEqual({ due: 0, failed: 0 });
+    expect(written).toHaveLength(1);
+    expect(await store.getInstance(waiting(1))).toMatchObject({
+      ...{ state: 'running', management: 'discovered-only', managementReason: 'deadline_passed' },
+      managementSince: deadline,
+    });
+  });
+
+  it('leaves an instance alone that enrolled or stopped in time', async () => {
+    const ended = waiting(2, { state: 'stopped', stoppedAt: start });
+    const { written, tick } = await stageWith([waiting(1, { management: 'enrolled' }), ended]);
+    expect(await tick(deadline)).toEqual({ due: 0, failed: 0 });
+    expect(written).toEqual([]);
+  });
+
+  it('handles any number of them', async () => {
+    const { tick, written } = await stageWith(Array.from({ length: 45 }, (_, nth) => waiting(nth)));
+    expect(await tick(deadline)).toEqual({ due: 45, failed: 0 });
+    expect(written).toHaveLength(45);
+  });
+
+  it('reads the record itself: an index entry that came early moves to the deadline that stands', async () => {
+    const { store, written, tick } = await stageWith([waiting(1, { notBefore: start + 60 * second })]);
+    const early: Store = { ...store, listDue: () => store.listDue(deadline + 60 * second, 10) };
+    expect(await tick(deadline, early)).toEqual({ due: 1, failed: 0 });
+    expect(written).toEqual([]);
+    expect(await store.listDue(deadline + 60 * second - 1, 10)).toEqual([]);
+    expect(await tick(deadline + 60 * second)).toEqual({ due: 1, failed: 0 });
+    expect(written).toHaveLength(1);
+  });
+});
+
+describe('a record that fails', () => {
+  const failingFor = (store: Store, instanceId: string): Store => ({
+    ...store,
+    saveInstance: async (before, after) => {
+      if (after.instanceId === instanceId) throw new Error('the item is too large');
+      return store.saveInstance(before, after);
+    },
+  });
+
+  it('is counted, put off five minutes and holds up no other', async () => {
+    const { store, written, failures, tick } = await stageWith(Array.from({ length: 30 }, (_, nth) => waiting(nth)));
+    expect(await tick(deadline, failingFor(store, 'i-7'))).toEqual({ due: 30, failed: 1 });
+    expect(written).toHaveLength(29);
+    expect(failures.map(({ instance }) => instance?.instanceId)).toEqual(['i-7']);
+    expect(await tick(deadline + putOff - 1)).toEqual({ due: 0, failed: 0 });
+    expect(await tick(deadline + putOff)).toEqual({ due: 1, failed: 0 });
+    expect(await store.getInstance(waiting(7))).toMatchObject({ management: 'discovered-only' });
+  });
+
+  it('holds up no other even if it cannot be put off', async () => {
+    const { store, written, tick } = await stageWith(Array.from({ length: 30 }, (_, nth) => waiting(nth)));
+    const noPutOff = { ...failingFor(store, 'i-7'), putOff: async () => Promise.reject(new Error('throttled')) };
+    expect(await tick(deadline, noPutOff)).toEqual({ due: 30, failed: 1 });
+    expect(written).toHaveLength(29);
+  });
+});
+
+describe('a launch that waits for EC2’s answer', () => {
+  const sendUntil = start + defaultTiming.launchToPendingSeconds * second;
+
+  it('is asked for again at its deadline, and then every five minutes until it has ended', async () => {
+    const { store, launch, tick } = await stageWith([]);
+    await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
+    await tick(sendUntil - 1);
+    expect(launch.messages).toEqual([]);
+    await tick(sendUntil);
+    await tick(sendUntil + putOff - 1);
+    expect(launch.messages).toEqual([{ launchId: 'lch_1' }]);
+    await tick(sendUntil + putOff);
+    expect(launch.messages).toHaveLength(2);
+    const before = await store.getLaunch('lch_1');
+    await store.commit([{ kind: 'launch', before, after: { ...before!, state: 'expired' } }]);
+    expect(await tick(sendUntil + 10 * putOff)).toEqual({ due: 0, failed: 0 });
+  });
+
+  it('is due at its deadline though its index entry came early', async () => {
+    const { store, launch, tick } = await stageWith([]);
+    await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
+    const early: Store = { ...store, listDue: () => store.listDue(sendUntil, 10) };
+    await tick(sendUntil - second, early);
+    expect(launch.messages).toEqual([]);
+    await tick(sendUntil);
+    expect(launch.messages).toEqual([{ launchId: 'lch_1' }]);
+  });
+});

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
+import { type InstanceChange, type PublishedEvent, publishChanges } from '#shared/app/publish-changes.ts';
+import { eventsOf } from '#shared/domain/events.ts';
+import { ledgerEntry } from '#shared/domain/instance.ts';
+import { anyInstance } from '../contracts/arbitraries.ts';
+import { instanceNamed, keyNamed, second, start } from '../contracts/records.ts';
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+const record = '111122223333/us-east-1/i-1';
+const page = { size: 100, after: null };
+
+function stageOf() {
+  const published: PublishedEvent[] = [];
+  const history = createMemoryHistory();
+  const bus = { publish: async (events: readonly PublishedEvent[]) => void published.push(...events) };
+  const publish = (changes: readonly InstanceChange[], other = {}) =>
+    publishChanges(changes, { bus, history, hash, stage: 'test', ...other });
+  return { published, history, publish };
+}
+
+const started: InstanceChange = {
+  before: undefined,
+  after: instanceNamed('i-1', {
+    state: 'pending',
+    at: start,
+    ledger: [ledgerEntry('pending', start, 'one')],
+    version: 1,
+  }),
+  changedAt: start + second,
+};
+const agent = { id: 'agent', version: '0.1.0', bootId: 'b0', enrolledAt: start, state: null };
+const enrolled: InstanceChange = {
+  before: started.after,
+  after: {
+    ...started.after,
+    management: 'enrolled',
+    managementSince: start + 9 * second,
+    agent,
+    serverId: 'srv_1',
+    version: 2,
+  },
+  changedAt: start + 10 * second,
+};
+
+describe('a change of a record', () => {
+  it('is told as events with their own ids, the time of the change and the stage', async () => {
+    const { published, publish } = stageOf();
+    expect(await publish([started])).toBe(1);
+    const data = { ...keyNamed('i-1'), serverId: null, state: 'pending', at: '2026-11-02T10:00:00Z', inferred: false };
+    const meta = {
+      id: expect.stringMatching(/^evt_[0-9a-f]{32}$/),
+      version: 1,
+      time: '2026-11-02T10:00:01Z',
+      stage: 'test',
+    };
+    expect(published).toEqual([{ detailType: 'Instance State Changed', detail: { meta, data } }]);
+  });
+
+  it('that owes nothing to the world is told to nobody', async () => {
+    const { published, publish } = stageOf();
+    const attempt = { at: start, code: 'grant_missing', reference: 'ref_1' };
+    expect(await publish([{ ...started, before: started.after, after: { ...started.after, attempt } }])).toBe(0);
+    expect(published).toEqual([]);
+  });
+
+  it('is kept in the history of the instance, and of the server that it is', async () => {
+    const { history, publish } = stageOf();
+    await publish([started, enrolled]);
+    const types = async (of: string) => (await history.list(of, page)).items.map(({ detailType }) => detailType);
+    expect(await types(record)).toEqual(expect.arrayContaining(['Instance State Changed', 'Instance Enrolled']));
+    expect(await types('srv_1')).toEqual(expect.arrayContaining(['Instance Enrolled', 'Server State Changed']));
+    expect(await types('srv_1')).not.toContain('Instance State Changed');
+  });
+});
+
+describe('a change that is delivered again', () => {
+  it('has the same ids, and the history keeps it once', async () => {
+    const { published, history, publish } = stageOf();
+    await publish([started, enrolled]);
+    const first = published.splice(0);
+    const kept = await history.list(record, page);
+    await publish([started, enrolled]);
+    expect(published).toEqual(first);
+    expect(await history.list(record, page)).toEqual(kept);
+  });
+
+  it('has the same ids, whatever it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyInstance('i-1'), anyInstance('i-1'), async (before, after) => {
+        const { published, publish } = stageOf();
+        const count = await publish([{ before, after, changedAt: start }]);
+        await publish([{ before, after, changedAt: start }]);
+        const ids = published.map(({ detail }) => detail.meta.id);
+        expect(ids.slice(count)).toEqual(ids.slice(0, count));
+        const owed = eventsOf(before, after).map(({ detailType, entry }) => `${detailType} ${entry}`);
+        expect(new Set(ids).size).toBe(new Set(owed).size);
+      }),
+    );
+  });
+});
+
+describe('a bus or a history that fails', () => {
+  it('fails the change, so that the stream gives it again; nothing is kept that was not told', async () => {
+    const { history, publish } = stageOf();
+    const bus = { publish: () => Promise.reject(new Error('the bus refused an event')) };
+    await expect(publish([started], { bus })).rejects.toThrow('refused');
+    expect((await history.list(record, page)).items).toEqual([]);
+  });
+
+  it('fails the change though it was told: at the next time the ids are the same', async () => {
+    const { published, history, publish } = stageOf();
+    const broken = { ...history, put: () => Promise.reject(new Error('throttled')) };
+    await expect(publish([started], { history: broken })).rejects.toThrow('throttled');
+    await publish([started]);
+    expect(published).toHaveLength(2);
+    expect(published[1]).toEqual(published[0]);
+    expect((await history.list(record, page)).items).toHaveLength(1);
+  });
+});

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import * as settings from '#local/settings.ts';
+import { fromInstanceItem, toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
+import { readInstanceChange } from '#shared/adapters/dynamo/stream.ts';
+import type { Item } from '#shared/adapters/dynamo/table.ts';
+import { CheckinReport } from '#shared/app/check-in.ts';
+import { readLaunchMessage, readSweepMessage, readVerifyMessage } from '#shared/app/messages.ts';
+import { disbelief } from '#shared/domain/merge-event.ts';
+import { readNotification } from '#shared/domain/notification.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { openApiRoute } from '#shared/http/openapi.ts';
+import { operatorRoutes } from '#shared/http/operator-routes.ts';
+import { readBearer, readBody, readJson, readPage } from '#shared/http/request.ts';
+import { verifyAgentToken } from '#shared/identity/agent-token.ts';
+import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
+import { bodiesOf, httpSample, sample, sampleNames, streamSample } from './samples.ts';
+
+const named = (prefix: string) => sampleNames.filter((name) => name.startsWith(prefix));
+const stateOf = (name: string) => name.slice('instance-changed.'.length);
+const predictions: Record<string, string> = {
+  'spot-interruption': 'spot_interruption',
+  rebalance: 'rebalance_recommendation',
+};
+
+describe('instance-changed', () => {
+  const now = new Date();
+
+  it.each(named('instance-changed.'))('%s is a notification that counts', (name) => {
+    const [body, ...more] = bodiesOf(name, now);
+    expect(more).toEqual([]);
+    expect(body).toMatchObject({ source: 'aws.ec2' });
+    const notification = readNotification(body, now.getTime());
+    const what = predictions[stateOf(name)];
+    expect(notification).toMatchObject(
+      what ? { kind: 'prediction', what } : { kind: 'state', change: { state: stateOf(name) } },
+    );
+  });
+
+  it.each(named('instance-changed.'))('%s is of an account and region that npm start watches', (name) => {
+    expect(bodiesOf(name)).toMatchObject([{ account: settings.account, region: settings.homeRegion }]);
+  });
+
+  it.each(named('instance-changed.'))('%s never grows too old', (name) => {
+    const years = new Date('2036-11-02T10:00:00Z');
+    const notification = readNotification(bodiesOf(name, years)[0], years.getTime());
+    if (notification.kind === 'state') expect(disbelief(notification.change, defaultTiming)).toBeNull();
+    else expect(notification).toMatchObject({ kind: 'prediction', at: years.getTime() });
+  });
+});
+
+it.each([
+  ['verify', readVerifyMessage],
+  ['sweep-region', readSweepMessage],
+  ['launch', readLaunchMessage],
+])('%s is a message that its reader takes', (name, read) => {
+  const [body] = bodiesOf(name);
+  expect(read(body)).toEqual(body);
+});
+
+it.each(['tick', 'sweep'])('%s is what EventBridge sends on a schedule', (name) => {
+  expect(sample(name)).toMatchObject({ source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} });
+});
+
+describe('operator-api', () => {
+  const routeOf = ({ method, path }: { method: string; path: string }) =>
+    [...operatorRoutes, { ...openApiRoute, body: undefined, answers: '' }].find(
+      (route) => route.method === method && new RegExp(`^${route.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
+    );
+
+  it.each(named('operator-api.'))('%s is a request for a route of the API, as it wants it', (name) => {
+    const event = httpSample(name);
+    const route = routeOf(event.requestContext.http);
+    expect(route, 'no route fits').toBeDefined();
+    if (route?.body) expect(readJson(event, route.body)).toBeDefined();
+    else expect(event.body).toBeUndefined();
+    if (route?.answers.endsWith('Page')) expect(readPage(event).size).toBeGreaterThan(0);
+  });
+});
+
+describe('the agent’s requests', () => {
+  const enrollment = readBody(httpSample('enroll'), 'application/jose').toString('latin1');
+  const claims = JSON.parse(Buffer.from(enrollment.split('.')[1] ?? '', 'base64url').toString());
+  const rules = { audiences: [claims.aud], now: new Date(claims.iat * 1000), clockSkewSeconds: 300 };
+
+  it('enroll is a well-formed request of its time and deployment', async () => {
+    expect(await readEnrollmentRequest(enrollment, rules)).toMatchObject({ aud: claims.aud, iat: claims.iat });
+  });
+
+  it('enroll is refused everywhere else, wherever its port is: wrong_audience', async () => {
+    const local = { ...rules, audiences: ['http://127.0.0.1:4000', 'http://localhost:4000'], now: new Date() };
+    await expect(readEnrollmentRequest(enrollment, local)).rejects.toMatchObject({ code: 'wrong_audience' });
+  });
+
+  it('checkin is a report by the agent of that enrollment', async () => {
+    const event = httpSample('checkin');
+    const { agentId, publicKeyX, aud } = await readEnrollmentRequest(enrollment, rules);
+    const bodySha256 = createHash('sha256').update(readBody(event, 'application/json')).digest('base64url');
+    const later = new Date(rules.now.getTime() + 60_000);
+    const expected = { htm: 'POST', htus: [`${aud}/v1/checkin`], bodySha256, now: later, clockSkewSeconds: 300 };
+    expect(await verifyAgentToken(readBearer(event), publicKeyX, expected)).toMatchObject({ agentId, seq: 1 });
+    expect(readJson(event, CheckinReport)).toEqual({ bootId: claims.agent.bootId, state: 'operational' });
+  });
+});
+
+describe('record-changed', () => {
+  const { Records } = streamSample('record-changed');
+
+  it('is changes of one instance, each of which is read', () => {
+    const changes = Records.map(readInstanceChange);
+    expect(changes.map((change) => change?.after.state)).toEqual(['pending', 'running', 'running']);
+    expect(changes.at(-1)?.after.management).toBe('enrolled');
+  });
+
+  it.each(Records.flatMap(({ dynamodb }) => [dynamodb?.NewImage, dynamodb?.OldImage].filter((image) => image)))(
+    'holds images just as the table’s items are written',
+    (image) => {
+      const item = image as Item;
+      expect(toInstanceItem(fromInstanceItem(item), defaultTiming)).toEqual(item);
+    },
+  );
+});
+
+it('has no sample that nothing here looks at', () => {
+  const known =
+    /^(instance-changed|operator-api|muster)\.|^(verify|sweep-region|launch|tick|sweep|enroll|checkin|record-changed)$/;
+  expect(sampleNames.filter((name) => !known.test(name))).toEqual([]);
+});

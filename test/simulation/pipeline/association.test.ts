@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SimulatedInstance } from '#local/ec2/simulated-instance.ts';
+import { enrollmentBody, newIdentity, type SimulatedAgent } from '#local/simulation/agents.ts';
+import { unlessRefused } from '#local/simulation/fleet.ts';
+import { accounts, agentImage, audience } from '#local/simulation/places.ts';
+import { dieOnce } from '#local/simulation/weather.ts';
+import { registerKey } from '#shared/app/operate.ts';
+import { keyOf } from '#shared/domain/instance.ts';
+import { seconds } from '#shared/domain/time.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import {
+  batchOf,
+  heldBack,
+  here,
+  launch,
+  launched,
+  longEnough,
+  minutes,
+  newServer,
+  record,
+  type Stage,
+  stage,
+  told,
+} from './stage.ts';
+
+type Step = 'pending' | 'running' | 'answer' | 'enroll' | 'sweep';
+const steps: readonly Step[] = ['pending', 'running', 'answer', 'enroll', 'sweep'];
+
+/** An instance that runs and of which Muster has heard nothing yet; `byMuster`: RunInstances' answer was lost. */
+async function unheardOf(byMuster: boolean) {
+  const where = stage();
+  const { pipeline, agents } = where;
+  const events = heldBack(where);
+  if (byMuster) {
+    pipeline.trouble = { intrusion: 0, deathOf: dieOnce('launch', { atCall: 3, when: 'after' }).deathOf };
+    await launch(where, await newServer(where));
+  } else await runWithKey(where);
+  await pipeline.clock.advanceBy(seconds(16));
+  const instance = pipeline.ec2.truth()[0]!;
+  const agent = agents.all.get(keyOf(instance))!;
+  return { where, events, instance, agent };
+}
+
+async function runWithKey({ pipeline }: Stage): Promise<void> {
+  const { seed, publicKeyX } = newGrantKey(() => Buffer.alloc(32, 7));
+  const scope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
+  const wanted = { publicKey: publicKeyX, scope, expiresAt: null, uses: null };
+  const { id } = await pipeline.functions.operate((ports, now) => registerKey(wanted, 'ann', now, ports));
+  const grant = { id, seed: Buffer.from(seed).toString('base64url') };
+  pipeline.ec2.runInstances(here, {
+    ...{ ImageId: agentImage, InstanceType: 't4g.nano', MinCount: 1, MaxCount: 1 },
+    UserData: Buffer.from(JSON.stringify({ muster: { url: audience, grant } })).toString('base64'),
+  });
+}
+
+/** Plays the steps at one moment, then lets everything settle as it does by itself. */
+async function play(byMuster: boolean, order: readonly Step[]) {
+  const { where, events, instance, agent } = await unheardOf(byMuster);
+  const { functions, clock } = where.pipeline;
+  const event = (state: string) => batchOf(events.filter(({ detail }) => detail.state === state));
+  const enroll = (who: SimulatedAgent, on: SimulatedInstance) =>
+    unlessRefused(() => functions.enroll(enrollmentBody(who, on, where.pipeline)));
+  const acts: Record<Step, () => Promise<unknown>> = {
+    pending: () => functions.onInstanceChanged(event('pending')),
+    running: () => functions.onInstanceChanged(event('running')),
+    answer: () => functions.launch(batchOf([...where.watch.launches.keys()].map((launchId) => ({ launchId })))),
+    enroll: () => enroll(agent, instance),
+    sweep: () => functions.sweepRegion(batchOf([here])),
+  };
+  for (const step of order) await acts[step]();
+  await clock.advanceBy(minutes(10));
+  const held = record(where, instance);
+  const server = where.watch.servers.get(held?.serverId ?? '');
+  return {
+    record: {
+      state: held?.state,
+      management: held?.management,
+      reason: held?.managementReason,
+      agent: held?.agent?.id,
+    },
+    attached: server?.instance && keyOf(server.instance) === keyOf(instance),
+    servers: where.watch.servers.size,
+    enrolled: told(where, 'Instance Enrolled').length,
+    discovered: told(where, 'Instance Discovered-Only').length,
+    surplus: told(where, 'Instance Surplus').length,
+    states: [...new Set(told(where, 'Server State Changed').map(({ state }) => state))].at(-1),
+    wrong: await where.wrong(),
+  };
+}
+
+describe('12 order-independence', () => {
+  it.each([
+    ['launched by Muster', true, 'launched'],
+    ['adopted with an enrollment key', false, 'enrollment_key'],
+  ])(
+    '%s: whatever comes first, and however often, one association and its events come of it',
+    async (_what, byMuster, reason) => {
+      const anyOrder = fc
+        .shuffledSubarray([...steps, ...steps], { minLength: 1, maxLength: 10 })
+        .filter((order) => order.length > 0);
+      await fc.assert(
+        fc.asyncProperty(anyOrder, async (order) => {
+          expect(await play(byMuster, order)).toEqual({
+            record: { state: 'running', management: 'enrolled', reason, agent: expect.any(String) },
+            ...{ attached: true, servers: 1, enrolled: 1, discovered: 0, surplus: 0, states: 'operational', wrong: [] },
+          });
+        }),
+        { numRuns: 120 },
+      );
+    },
+  );
+});
+
+describe('14 no theft', () => {
+  it('an agent that shows another instance’s grant, under the same name, changes neither that instance nor its server', async () => {
+    const where = stage();
+    const { pipeline, watch, agents } = where;
+    for (const name of ['web-1', 'web-2']) await launch(where, await newServer(where, name));
+    await pipeline.clock.advanceBy(minutes(5));
+    const [own, other] = launched(where);
+    const before = [record(where, other!), [...watch.servers.values()]];
+    const thief = { ...agents.all.get(keyOf(own!))!, identity: newIdentity(pipeline.random) };
+    const stolen = { ...own!, configuration: { ...own!.configuration, userData: other!.configuration.userData } };
+    await expect(pipeline.functions.enroll(enrollmentBody(thief, stolen, pipeline))).rejects.toMatchObject({
+      code: 'grant_of_other_instance',
+    });
+    expect([record(where, other!), [...watch.servers.values()]]).toEqual(before);
+  });
+
+  it('the same agent enrolling again gets the same answer, and nothing is written', async () => {
+    const where = stage();
+    const { pipeline, watch, agents } = where;
+    await launch(where, await newServer(where));
+    await pipeline.clock.advanceBy(minutes(5));
+    const instance = launched(where)[0]!;
+    const held = record(where, instance);
+    const answer = await pipeline.functions.enroll(
+      enrollmentBody(agents.all.get(keyOf(instance))!, instance, pipeline),
+    );
+    expect(answer.serverId).toBe(held?.serverId);
+    expect(record(where, instance)).toBe(held);
+    expect(watch.servers.size).toBe(1);
+  });
+});
+
+describe('15 account isolation', () => {
+  it('an event counts only for the account and region that its sender, its resource and its id agree on', async () => {
+    const where = stage();
+    const events = heldBack(where);
+    await launch(where, await newServer(where));
+    await where.pipeline.clock.advanceBy(minutes(1) - 1);
+    const genuine = events[0]!;
+    const before = [...where.watch.instances.values()];
+    const forged = [
+      { ...genuine, account: accounts.member },
+      { ...genuine, region: 'eu-west-1' },
+      { ...genuine, account: accounts.foreign },
+      {
+        ...genuine,
+        account: accounts.foreign,
+        resources: genuine.resources.map((arn) => arn.replace(accounts.hub, accounts.foreign)),
+      },
+      { ...genuine, resources: [genuine.resources[0].replace('instance/i-0', 'instance/i-1')] },
+      { ...genuine, resources: [...genuine.resources, ...genuine.resources] },
+      { ...genuine, source: 'someone' },
+    ].map((event) => ({ ...event, id: 'forged', detail: { ...event.detail, state: 'terminated' } }));
+    expect(await where.pipeline.functions.onInstanceChanged(batchOf(forged))).toEqual({ batchItemFailures: [] });
+    expect([...where.watch.instances.values()]).toEqual(before);
+  });
+});
+
+describe('24 reversible', () => {
+  it('an agent that enrolls a day late wins over discovered-only', async () => {
+    const where = stage();
+    const { pipeline, agents } = where;
+    const cut = { kind: 'throttle' } as const;
+    await launch(where, await newServer(where));
+    await pipeline.clock.advanceBy(seconds(3));
+    const instance = launched(where)[0]!;
+    pipeline.trouble = { intrusion: 0, deathOf: (name) => (name === 'enroll' ? { atCall: 1, when: 'before' } : null) };
+    pipeline.ec2.faults.calls.push(cut);
+    await pipeline.clock.advanceBy(seconds(86_400));
+    expect(record(where, instance)).toMatchObject({
+      management: 'discovered-only',
+      managementReason: 'deadline_passed',
+    });
+    pipeline.trouble = { intrusion: 0, deathOf: () => null };
+    pipeline.ec2.faults.calls.length = 0;
+    await pipeline.functions.enroll(enrollmentBody(agents.all.get(keyOf(instance))!, instance, pipeline));
+    await pipeline.clock.advanceBy(longEnough);
+    expect(record(where, instance)).toMatchObject({ management: 'enrolled', managementReason: 'launched' });
+    expect(await where.wrong()).toEqual([]);
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { noFaults } from '#local/faults.ts';
+import { queueNames } from '#local/simulation/pipeline.ts';
+import { seconds } from '#shared/domain/time.ts';
+import { minutes, record, runOne, type Stage, stage, told } from './stage.ts';
+
+const loseEveryMessage = ({ pipeline }: Stage) => {
+  for (const name of queueNames) pipeline.queues.queue(name).faults = { ...noFaults, drop: name === 'events' ? 0 : 1 };
+};
+
+describe('21 not early, not twice and 22 not never', () => {
+  it('with every message of every internal queue lost, the tick alone makes it discovered-only within a minute', async () => {
+    const where = stage();
+    loseEveryMessage(where);
+    const key = runOne(where);
+    await where.pipeline.clock.advanceBy(seconds(16));
+    const deadline = (record(where, key)?.runningAt ?? Number.NaN) + minutes(15);
+    await where.pipeline.clock.advanceTo(new Date(deadline - 1));
+    expect(record(where, key)).toMatchObject({ state: 'running', management: 'pending' });
+    await where.pipeline.clock.advanceBy(minutes(1) + seconds(2));
+    expect(record(where, key)).toMatchObject({ management: 'discovered-only', managementReason: 'deadline_passed' });
+    await where.pipeline.clock.advanceBy(minutes(600));
+    expect(told(where, 'Instance Discovered-Only')).toHaveLength(1);
+  });
+
+  it('a tick that does not come delays the deadline by no more than until the next', async () => {
+    const where = stage();
+    const key = runOne(where);
+    where.pipeline.trouble = {
+      intrusion: 0,
+      deathOf: (name) => (name === 'tick' ? { atCall: 1, when: 'before' } : null),
+    };
+    await where.pipeline.clock.advanceBy(minutes(60));
+    expect(record(where, key)).toMatchObject({ management: 'pending' });
+    where.pipeline.trouble = { intrusion: 0, deathOf: () => null };
+    await where.pipeline.clock.advanceBy(minutes(1));
+    expect(record(where, key)).toMatchObject({ management: 'discovered-only' });
+  });
+});
+
+describe('23 running time only', () => {
+  it('an instance that is stopped before its deadline waits, and has its fifteen minutes anew when it runs again', async () => {
+    const where = stage();
+    const { clock, ec2 } = where.pipeline;
+    const key = runOne(where);
+    await clock.advanceBy(minutes(14));
+    ec2.stopInstances(key, { InstanceIds: [key.instanceId] });
+    await clock.advanceBy(minutes(120));
+    expect(record(where, key)).toMatchObject({ state: 'stopped', management: 'pending' });
+    ec2.startInstances(key, { InstanceIds: [key.instanceId] });
+    await clock.advanceBy(minutes(15));
+    expect(record(where, key)).toMatchObject({ state: 'running', management: 'pending' });
+    await clock.advanceBy(minutes(2));
+    expect(record(where, key)).toMatchObject({ management: 'discovered-only' });
+  });
+});

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import type { FunctionName } from '#local/function-host.ts';
+import { unlessRefused } from '#local/simulation/fleet.ts';
+import { dieOnce } from '#local/simulation/weather.ts';
+import { seconds } from '#shared/domain/time.ts';
+import { launch, launched, longEnough, minutes, newServer, record, runOne, type Stage, stage, told } from './stage.ts';
+
+const mortals: readonly FunctionName[] = [
+  ...(['operatorApi', 'launch', 'tick', 'onInstanceChanged', 'verify', 'sweepRegion', 'enroll'] as const),
+  'onRecordChanged',
+];
+
+/** Launches a server, whatever becomes of it. */
+async function launchAndWait(where: Stage): Promise<string> {
+  const serverId = await newServer(where);
+  await unlessRefused(() => launch(where, serverId));
+  await where.pipeline.clock.advanceBy(longEnough);
+  return serverId;
+}
+
+describe('17 at most one and 18 adoption: whatever process dies, one instance at most, and it is the server’s', () => {
+  describe.each(mortals)('%s', (name) => {
+    it.each(['before', 'after'] as const)('dies %s one of its calls', { timeout: 60_000 }, async (when) => {
+      for (let atCall = 1; atCall <= 10; atCall++) {
+        const where = stage(atCall);
+        const serverId = await newServer(where);
+        where.pipeline.trouble = { intrusion: 0, deathOf: dieOnce(name, { atCall, when }).deathOf };
+        await unlessRefused(() => launch(where, serverId));
+        await where.pipeline.clock.advanceBy(longEnough);
+        expect(await where.wrong(), `call ${atCall}`).toEqual([]);
+        const instances = launched(where);
+        expect(instances.length).toBeLessThanOrEqual(1);
+        expect(where.watch.servers.get(serverId)?.instance?.instanceId).toBe(instances[0]?.instanceId);
+      }
+    });
+  });
+});
+
+/** The third attempt launches, a minute before the deadline, and EC2 shows nothing of it for nearly S. */
+function answerLostAtTheLastMoment({ pipeline: { ec2 } }: Stage): void {
+  ec2.faults.calls.push({ kind: 'throttle', operation: 'RunInstances', times: 2 });
+  ec2.faults.calls.push({ kind: 'lose-answer', operation: 'RunInstances' });
+  ec2.visibility = { ...ec2.visibility, newInstanceMs: seconds(290) };
+}
+
+describe('a lost answer of RunInstances', () => {
+  it.each([
+    ['comes again under the same token', 1],
+    ['never comes: the sweep finds the instance by its token', 100],
+  ])('%s', async (_what, times) => {
+    const where = stage();
+    where.pipeline.ec2.faults.calls.push({ kind: 'lose-answer', operation: 'RunInstances', times });
+    const serverId = await launchAndWait(where);
+    expect(launched(where)).toHaveLength(1);
+    expect(where.watch.servers.get(serverId)).toMatchObject({
+      launchState: 'launched',
+      instance: { instanceId: launched(where)[0]!.instanceId },
+    });
+    expect(await where.wrong()).toEqual([]);
+  });
+
+  it('is adopted although EC2 showed nothing until the launch had expired', async () => {
+    const where = stage();
+    answerLostAtTheLastMoment(where);
+    const serverId = await newServer(where);
+    await launch(where, serverId);
+    await where.pipeline.clock.advanceBy(minutes(7));
+    expect(where.watch.servers.get(serverId)?.launchState).toBe('expired');
+    await where.pipeline.clock.advanceBy(longEnough);
+    expect(where.watch.servers.get(serverId)?.instance).toMatchObject({ instanceId: launched(where)[0]!.instanceId });
+    expect(await where.wrong()).toEqual([]);
+  });
+});
+
+describe('19 generation fence', () => {
+  it('an instance of a launch that was given up is surplus once its server has another, and is never ended', async () => {
+    const where = stage();
+    const { pipeline } = where;
+    answerLostAtTheLastMoment(where);
+    const serverId = await newServer(where);
+    await launch(where, serverId);
+    await pipeline.clock.advanceBy(minutes(7));
+    expect(where.watch.servers.get(serverId)?.launchState).toBe('expired');
+    pipeline.ec2.faults.calls.length = 0;
+    await launch(where, serverId);
+    await pipeline.clock.advanceBy(longEnough);
+    const [late, current] = launched(where);
+    expect(where.watch.servers.get(serverId)).toMatchObject({
+      generation: 2,
+      instance: { instanceId: current!.instanceId },
+    });
+    expect(record(where, late!)).toMatchObject({ state: 'running', serverId: null, surplusSince: expect.any(Number) });
+    expect(told(where, 'Instance Surplus')).toHaveLength(1);
+  });
+});
+
+describe('20 failure is named', () => {
+  it('an instance that ended before it ran is a failed start with EC2’s reason, never discovered-only', async () => {
+    const where = stage();
+    where.pipeline.ec2.faults.starts.push({ on: 'launch', code: 'Server.InsufficientInstanceCapacity', times: 1 });
+    await launchAndWait(where);
+    expect(record(where, launched(where)[0]!)).toMatchObject({
+      state: 'terminated',
+      management: 'pending',
+      managementReason: 'start_failed',
+      failedStart: { reason: 'Server.InsufficientInstanceCapacity' },
+    });
+  });
+
+  it.each([
+    ['IdempotentParameterMismatch', 'token_mismatch'],
+    ['IdempotentInstanceTerminated', 'token_terminated'],
+    ['InstanceLimitExceeded', 'refused_by_ec2'],
+  ] as const)('EC2’s %s ends the launch as %s', async (code, launchState) => {
+    const where = stage();
+    where.pipeline.ec2.faults.calls.push({ kind: 'error', operation: 'RunInstances', code });
+    const serverId = await launchAndWait(where);
+    expect(where.watch.servers.get(serverId)).toMatchObject({ launchState, instance: null });
+    expect(launched(where)).toEqual([]);
+  });
+
+  it('a launch that EC2 throttled past its deadline is expired, and nothing is sent for it any more', async () => {
+    const where = stage();
+    where.pipeline.ec2.faults.calls.push({ kind: 'throttle', operation: 'RunInstances' });
+    const serverId = await newServer(where);
+    await launch(where, serverId);
+    await where.pipeline.clock.advanceBy(minutes(8));
+    where.pipeline.ec2.faults.calls.length = 0;
+    await where.pipeline.clock.advanceBy(longEnough);
+    expect(where.watch.servers.get(serverId)).toMatchObject({ launchState: 'expired', instance: null });
+    expect(launched(where)).toEqual([]);
+  });
+});
+
+describe('29 throttle safety', () => {
+  it('RequestLimitExceeded for four minutes changes no record and loses no work', async () => {
+    const where = stage();
+    const known = runOne(where);
+    await where.pipeline.clock.advanceBy(minutes(14));
+    where.pipeline.ec2.faults.calls.push({ kind: 'throttle' });
+    const before = record(where, known);
+    const servers = await Promise.all([1, 2, 3].map(() => newServer(where)));
+    for (const serverId of servers) await launch(where, serverId);
+    await where.pipeline.clock.advanceBy(minutes(4) - 1);
+    expect(launched(where)).toEqual([]);
+    expect({ ...record(where, known), version: 0, management: '', managementReason: '', managementSince: 0 }).toEqual({
+      ...{ ...before, version: 0, management: '', managementReason: '', managementSince: 0 },
+    });
+    where.pipeline.ec2.faults.calls.length = 0;
+    await where.pipeline.clock.advanceBy(longEnough);
+    expect(launched(where)).toHaveLength(3);
+    expect(await where.wrong()).toEqual([]);
+  });
+
+  it('of forty launches at one moment none is lost: each has its one instance or says that its time was over', async () => {
+    const where = stage();
+    for (let nth = 0; nth < 40; nth++) await launch(where, await newServer(where, `web-${nth}`));
+    await where.pipeline.clock.advanceBy(longEnough);
+    expect(await where.wrong()).toEqual([]);
+    const states = [...where.watch.launches.values()].map(({ state }) => state);
+    expect(states.filter((state) => state === 'launched')).toHaveLength(launched(where).length);
+    expect(states.filter((state) => state !== 'launched' && state !== 'expired')).toEqual([]);
+    expect(launched(where).length).toBeGreaterThan(5);
+  });
+});

@@ -1,0 +1,84 @@
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { StateChangeEvent } from '#local/ec2/state-change-event.ts';
+import { noFaults } from '#local/faults.ts';
+import { Agents } from '#local/simulation/agents.ts';
+import { request } from '#local/simulation/fleet.ts';
+import { Pipeline } from '#local/simulation/pipeline.ts';
+import { accounts, agentImage, plainImage } from '#local/simulation/places.ts';
+import { verdict } from '#local/simulation/verdict.ts';
+import { Watch } from '#local/simulation/watch.ts';
+import { sqsEvent } from '#local/sqs-message.ts';
+import { createServer, launchServer } from '#shared/app/operate.ts';
+import { type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import { seconds } from '#shared/domain/time.ts';
+
+export const here = { account: accounts.hub, region: 'us-east-1' };
+export const minutes = (count: number): number => seconds(60 * count);
+/** Every wait of Muster's is over by then: a sweep's find may take three quarters of an hour, an empty pair's turn an hour. */
+export const longEnough = minutes(130);
+
+/** A pipeline in fair weather, with somebody who looks on and agents in the instances that have one. */
+export function stage(seed = 1) {
+  const watch = new Watch();
+  const pipeline = new Pipeline({ seed, watch });
+  const agents = new Agents(pipeline);
+  return { pipeline, watch, agents, wrong: () => verdict(pipeline, watch) };
+}
+export type Stage = ReturnType<typeof stage>;
+
+/** An operator makes a server; nothing is launched yet. */
+export async function newServer({ pipeline }: Stage, name = 'web-1'): Promise<string> {
+  const made = await pipeline.functions.operate((ports, now) => createServer({ name, ...here, request }, now, ports));
+  return made.id;
+}
+
+export async function launch({ pipeline }: Stage, serverId: string): Promise<void> {
+  await pipeline.functions.operate((ports, now) => launchServer(serverId, now, ports));
+}
+
+/** Somebody runs instances past Muster, in one request. */
+export function runDirectly({ pipeline }: Stage, count: number, zone = 'us-east-1a'): InstanceKey[] {
+  const { Instances = [] } = pipeline.ec2.runInstances(here, {
+    ...{ ImageId: plainImage, InstanceType: 't4g.nano', MinCount: count, MaxCount: count },
+    Placement: { AvailabilityZone: zone },
+  });
+  return Instances.map(({ InstanceId = '' }) => ({ ...here, instanceId: InstanceId }));
+}
+
+/** The same for one. */
+export function runOne(where: Stage): InstanceKey {
+  const [key] = runDirectly(where, 1);
+  if (!key) throw new Error('EC2 ran nothing');
+  return key;
+}
+
+export const record = ({ watch }: Stage, key: InstanceKey) => watch.instances.get(keyOf(key));
+
+/** What EC2 launched for Muster. */
+export const launched = ({ pipeline }: Stage) =>
+  pipeline.ec2
+    .truth()
+    .filter(({ clientToken, configuration }) => clientToken.startsWith('mst-') && configuration.imageId === agentImage);
+
+export const told = ({ pipeline }: Stage, detailType: string) =>
+  [...pipeline.told.values()].filter((event) => event.detailType === detailType).map(({ detail }) => detail.data);
+
+/** EC2's events as its bus would send them, kept back so that a test delivers them itself. */
+export function heldBack({ pipeline }: Stage): StateChangeEvent[] {
+  const events: StateChangeEvent[] = [];
+  pipeline.awsBus.faults = { ...noFaults, drop: 1 };
+  pipeline.listeners.push((event) => events.push(event));
+  return events;
+}
+
+/** Bodies as one batch of a queue, message ids `m0`, `m1` and so on. */
+export function batchOf(bodies: readonly unknown[]): SQSEvent {
+  const messages = bodies.map((body, index) => ({
+    ...{ key: `k${index}`, messageId: `m${index}`, queue: 'q', body: JSON.stringify(body), attributes: {} },
+    ...{ sentAt: 0, visibleAt: 0, receives: 1, firstReceivedAt: 0, receipt: `k${index}#1`, deadLetterSource: null },
+  }));
+  return sqsEvent(messages, 'arn:aws:sqs:us-east-1:111122223333:q');
+}
+
+export const failedOf = ({ batchItemFailures }: SQSBatchResponse): string[] =>
+  batchItemFailures.map(({ itemIdentifier }) => itemIdentifier);
