@@ -1,5 +1,6 @@
 import { grantMessage, signGrant } from '#shared/identity/grant.ts';
 import { type Metadata, readMetadata } from './imds.ts';
+import { type MusterAnswer, readAnswer } from './muster-answer.ts';
 import { bodyHash, signAgentToken, signEnrollment } from './proof-request.ts';
 import { type AgentState, openState, saveState } from './state-file.ts';
 
@@ -36,7 +37,10 @@ export interface AgentDescription {
 }
 
 /** Muster's refusals that waiting may cure; every other is final until something changes on the instance. */
-const curable = new Set(['retry', 'busy', 'instance_not_described', 'document_from_future', 'clock_skew', 'internal']);
+const curable = new Set([
+  ...['retry', 'busy', 'instance_not_described', 'instance_not_running', 'stale_document', 'document_from_future'],
+  ...['clock_skew', 'internal'],
+]);
 const shortestWaitSeconds = 1;
 const longestWaitSeconds = 60;
 
@@ -66,18 +70,16 @@ async function enroll(state: AgentState, settings: Settings, options: AgentOptio
     const metadata = await readMetadata(options.metadataEndpoint, options.fetch).catch(() => undefined);
     const answer =
       metadata && (await post(options, `${settings.url}/v1/enroll`, request(state, settings, metadata, options)));
-    if (answer?.ok) {
-      const { serverId, checkinUrl, checkinIntervalSeconds } = answer.body;
-      Object.assign(state, { enrolled: { serverId, checkinUrl, checkinIntervalSeconds }, refused: null });
-      await saveState(options.folder, state);
+    if (answer?.enrolled) {
+      await saveState(options.folder, Object.assign(state, { enrolled: answer.enrolled, refused: null }));
       options.say(`enrolled as ${state.key.id}`);
       return true;
     }
-    const code = answer?.body.code ?? 'unreachable';
-    if (answer) await saveState(options.folder, Object.assign(state, { refused: code }));
-    options.say(`not enrolled: ${code}${answer?.body.reference ? ` (${answer.body.reference})` : ''}`);
-    if (answer && !curable.has(code)) return false;
-    await options.wait(answer?.body.retryAfterSeconds ?? backoff(tries, options.random));
+    const code = answer?.code;
+    if (code) await saveState(options.folder, Object.assign(state, { refused: code }));
+    options.say(`not enrolled: ${code ?? 'unreachable'}${answer?.reference ? ` (${answer.reference})` : ''}`);
+    if (code && !curable.has(code)) return false;
+    await options.wait(answer?.retryAfterSeconds ?? backoff(tries, options.random));
   }
   return false;
 }
@@ -108,16 +110,15 @@ async function checkInForever(state: AgentState, options: AgentOptions): Promise
     state.seq += 1;
     await saveState(options.folder, state);
     const answer = await post(options, checkinUrl, checkin(state, checkinUrl, options));
-    if (answer?.body.code === 'agent_unknown' || answer?.body.code === 'key_denied') {
-      options.say(`no longer enrolled: ${answer.body.code}`);
+    if (answer?.code === 'agent_unknown' || answer?.code === 'key_denied') {
+      options.say(`no longer enrolled: ${answer.code}`);
       return 'refused';
     }
     // Another run of this agent got further: its number is the one to go on from.
-    if (answer?.body.code === 'stale_sequence') state.seq = Math.max(state.seq, answer.body.seq ?? 0);
+    if (answer?.code === 'stale_sequence') state.seq = Math.max(state.seq, answer.seq ?? 0);
     failures = answer?.ok ? 0 : failures + 1;
-    await options.wait(
-      answer?.body.nextCheckinSeconds ?? (failures > 0 ? backoff(failures, options.random) : checkinIntervalSeconds),
-    );
+    const usual = failures > 0 ? backoff(failures, options.random) : checkinIntervalSeconds;
+    await options.wait(answer?.nextCheckinSeconds ?? usual);
   }
   return 'stopped';
 }
@@ -129,27 +130,12 @@ function checkin(state: AgentState, htu: string, options: AgentOptions) {
   return { body, headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` } };
 }
 
-/** What Muster answers, as far as the agent reads it. */
-interface Answer {
-  ok: boolean;
-  body: {
-    code?: string;
-    reference?: string;
-    retryAfterSeconds?: number;
-    seq?: number;
-    serverId?: string | null;
-    checkinUrl?: string;
-    checkinIntervalSeconds?: number;
-    nextCheckinSeconds?: number;
-  };
-}
-
 /** Undefined where nobody answered: the network, or something that is no Muster. */
 async function post(
   options: AgentOptions,
   url: string,
   init: { body: string; headers: Record<string, string> },
-): Promise<Answer | undefined> {
+): Promise<MusterAnswer | undefined> {
   try {
     const answer = await options.fetch(url, {
       method: 'POST',
@@ -157,7 +143,7 @@ async function post(
       redirect: 'error',
       signal: AbortSignal.timeout(10_000),
     });
-    return { ok: answer.ok, body: (await answer.json()) as Answer['body'] };
+    return readAnswer(answer.ok, await answer.json());
   } catch {
     return undefined;
   }

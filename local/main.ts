@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +12,8 @@ import { playScenario, type Row, verdictTable } from './scenario/play.ts';
 const usage = `npm start                   all of Muster on this machine, with a fleet that does things
 npm start -- --once         play the demonstration to its end; exit 0 if all ended as it should
 npm start -- --once --json  the same as JSON on standard output
-npm start -- --data DIR     keep everything in DIR, and go on from what it holds
+npm start -- --data DIR     keep everything in DIR; the demonstration is played once, then all goes on from what DIR holds
+npm start -- --patience S   wait at most S seconds for anything in the demonstration
 PORT=4001 npm start         another port than 4000`;
 
 interface Options {
@@ -20,6 +21,7 @@ interface Options {
   json: boolean;
   data: string | undefined;
   disabled: ReadonlySet<FunctionName>;
+  patienceSeconds: number | undefined;
   port: number;
 }
 
@@ -30,6 +32,7 @@ function readOptions(): Options {
       json: { type: 'boolean', default: false },
       data: { type: 'string' },
       disable: { type: 'string', multiple: true, default: [] },
+      patience: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -42,11 +45,15 @@ function readOptions(): Options {
   const port = Number(process.env.PORT ?? 4000);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new StartError(`PORT=${process.env.PORT} is no port.`);
+  const patienceSeconds = values.patience === undefined ? undefined : Number(values.patience);
+  if (patienceSeconds !== undefined && !(patienceSeconds >= 1 && patienceSeconds <= 3600))
+    throw new StartError(`--patience ${values.patience} is no number of seconds from 1 to 3600.`);
   return {
     once: values.once,
     json: values.json,
     data: values.data,
     disabled: new Set(values.disable.filter(isFunctionName)),
+    patienceSeconds,
     port,
   };
 }
@@ -61,8 +68,17 @@ function announce(region: LocalRegion): void {
   });
 }
 
+/** Left in the folder before the demonstration begins: what a killed run did not finish is not begun anew. */
+const begunFile = (folder: string): string => join(folder, 'demonstration-begun');
+
 async function main(): Promise<number> {
   const options = readOptions();
+  const begun = options.data !== undefined && existsSync(begunFile(options.data));
+  if (begun && options.once) {
+    throw new StartError(
+      `The demonstration has begun in ${options.data} before: leave --once out, or name a new folder.`,
+    );
+  }
   const say = (line: string) => (options.json ? console.error(line) : console.log(line));
   const folder = options.data ?? mkdtempSync(join(tmpdir(), 'muster-'));
   const cleanUp = () => {
@@ -89,7 +105,12 @@ async function main(): Promise<number> {
     process.once(signal, () => void stop(code));
   announce(region);
   say(`ready ${region.url}`);
-  const verdict = await play(region, say);
+  if (begun) {
+    say(`Going on from ${folder}: look at ${region.url}. Ctrl-C ends everything.`);
+    return new Promise(() => {});
+  }
+  writeFileSync(begunFile(folder), '');
+  const verdict = await play(region, options.patienceSeconds, say);
   say(`\n${verdictTable(verdict)}`);
   if (!options.once) {
     say(`\nThe fleet stays: look at ${region.url}. Ctrl-C ends everything.`);
@@ -101,13 +122,13 @@ async function main(): Promise<number> {
   return verdict.scenario.every(({ ok }) => ok) ? 0 : 1;
 }
 
-async function play(region: LocalRegion, say: (line: string) => void) {
+async function play(region: LocalRegion, patienceSeconds: number | undefined, say: (line: string) => void) {
   const began = Date.now();
   const told = ({ name, ended, ok }: Row) => {
     const after = `${((Date.now() - began) / 1000).toFixed(0)} s`.padStart(5);
     say(`${after}  ${ok ? '✓' : '✗'} ${name}: ${ended}`);
   };
-  return playScenario(localStage(region), told);
+  return playScenario(localStage(region, patienceSeconds), told);
 }
 
 try {

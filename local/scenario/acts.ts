@@ -5,7 +5,7 @@ import {
   StopInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import type { InstanceKey } from '#shared/domain/instance.ts';
-import type { ShownInstance, ShownServer, Stage } from './stage.ts';
+import type { ShownEvent, ShownInstance, ShownServer, Stage } from './stage.ts';
 
 /** A key that an operator keeps: the seed never leaves the place where it was made. */
 export interface OperatorKey {
@@ -106,4 +106,21 @@ export async function stopAndStart(stage: Stage, key: InstanceKey): Promise<void
 export async function loseEvents(stage: Stage, key: InstanceKey): Promise<void> {
   const Tags = [{ Key: stage.settings.feedTag, Value: 'lost' }];
   await stage.ec2(key.account, key.region).send(new CreateTagsCommand({ Resources: [key.instanceId], Tags }));
+}
+
+/** An agent says `operational` as soon as it is enrolled and goes on saying it. */
+export async function agentsWord(stage: Stage, key: InstanceKey): Promise<{ expected: string; ended: string }> {
+  const says = stage.agentFile(key)?.enrolled ? 'operational' : 'silent';
+  return { expected: `agent ${says}`, ended: `agent ${(await shown(stage, key))?.agent?.state ?? 'silent'}` };
+}
+
+/** The history tells of every step of an instance whose events arrive, each with EC2's own stamp: no later look can tell that. */
+export async function stepsTold(stage: Stage, key: InstanceKey): Promise<{ expected: string; ended: string }> {
+  const { items } = await stage.api<{ items: ShownEvent[] }>('GET', `${pathOf(key)}/history`);
+  const told = items
+    .filter(({ detailType }) => detailType === 'Instance State Changed')
+    .map(({ detail }) => detail.data);
+  const words = (steps: readonly { state?: string; at?: string }[]) =>
+    `told of ${steps.map(({ state, at }) => `${state} ${at?.slice(11, 19)}`).join(', ') || 'nothing'}`;
+  return { expected: words(stage.truth(key)?.steps ?? []), ended: words(told) };
 }

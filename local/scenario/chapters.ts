@@ -4,6 +4,7 @@ import {
   agentEnrolled,
   agentRefused,
   agentSettings,
+  agentsWord,
   createKey,
   inState,
   instanceOf,
@@ -11,6 +12,7 @@ import {
   loseEvents,
   runDirectly,
   shown,
+  stepsTold,
   stopAndStart,
 } from './acts.ts';
 import type { ShownServer, Stage } from './stage.ts';
@@ -21,6 +23,8 @@ export interface Chapter {
   play: (stage: Stage) => Promise<InstanceKey>;
   /** What an instance without an enrolled agent ends as, by the rules. */
   otherwise: { management: string; reason: string } | 'no record';
+  /** Looks at one thing more: what it should be, by EC2 or the agent, and what Muster shows. */
+  more?: (stage: Stage, key: InstanceKey) => Promise<{ expected: string; ended: string }>;
 }
 
 const discovered = { management: 'discovered-only', reason: 'deadline_passed' };
@@ -36,6 +40,7 @@ export const chapters: readonly Chapter[] = [
   {
     name: 'launched, enrolled after the event',
     otherwise: discovered,
+    more: agentsWord,
     play: async (stage) => (await launchedAnd(stage, 'web-1')).key,
   },
   {
@@ -51,6 +56,7 @@ export const chapters: readonly Chapter[] = [
   {
     name: 'launched past Muster from a plain image',
     otherwise: discovered,
+    more: stepsTold,
     play: (stage) => runDirectly(stage, { image: stage.settings.plainImage }),
   },
   {
@@ -156,6 +162,21 @@ export const chapters: readonly Chapter[] = [
       await stage.ec2(key.account, key.region).send(new TerminateInstancesCommand({ InstanceIds: [key.instanceId] }));
       await inState(stage, key, 'terminated');
       return key;
+    },
+  },
+  {
+    name: 'described though a zone of its region is dead',
+    otherwise: discovered,
+    async play(stage) {
+      const { homeRegion: region, plainImage: image } = stage.settings;
+      const revive = stage.killZone(region);
+      try {
+        const key = await runDirectly(stage, { image, region });
+        await stage.until('it is described', async () => ((await shown(stage, key))?.facts ? true : undefined));
+        return key;
+      } finally {
+        revive();
+      }
     },
   },
   {

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EC2Client } from '@aws-sdk/client-ec2';
+import { formatTime } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { wholeSecond } from '../ec2/lifecycle.ts';
 import { presentOf } from '../ec2/simulated-instance.ts';
 import { feedTag } from '../event-feed.ts';
 import type { LocalRegion } from '../local-region.ts';
@@ -9,11 +11,11 @@ import * as settings from '../settings.ts';
 import type { Stage } from './stage.ts';
 
 /** The longest that anything in the scenario takes; then it is wrong. */
-const longestWaitMs = 45_000;
+const usualPatienceSeconds = 45;
 const lookEveryMs = 250;
 
 /** The scenario's view of the local region: the simulated EC2's own truth, the agents' own files, and the API. */
-export function localStage(region: LocalRegion): Stage {
+export function localStage(region: LocalRegion, patienceSeconds: number = usualPatienceSeconds): Stage {
   const clients = new Map<string, EC2Client>();
   return {
     url: region.url,
@@ -36,7 +38,8 @@ export function localStage(region: LocalRegion): Stage {
       const instance = region.ec2.instance(key);
       if (!instance) return undefined;
       const starts = instance.history.filter(({ state }) => state === 'pending').length;
-      return { state: presentOf(instance).state, starts, reboots: instance.reboots.length };
+      const steps = instance.history.map(({ state, at }) => ({ state, at: formatTime(wholeSecond(at)) }));
+      return { state: presentOf(instance).state, steps, starts, reboots: instance.reboots.length };
     },
     launchedByMuster: (key) => region.ec2.instance(key)?.clientToken.startsWith('mst-') ?? false,
     agentFile: (key) => region.machines.agentFile(key),
@@ -51,7 +54,15 @@ export function localStage(region: LocalRegion): Stage {
       };
       region.ec2.faults.starts.push(fault);
     },
-    until,
+    killZone(name) {
+      const zone = `${name}a`;
+      region.ec2.faults.impairedZones.push(zone);
+      return () => {
+        const { impairedZones } = region.ec2.faults;
+        impairedZones.splice(impairedZones.indexOf(zone), 1);
+      };
+    },
+    until: (what, check) => until(what, check, patienceSeconds),
   };
 }
 
@@ -63,8 +74,12 @@ async function callApi<Answer>(url: string, method: string, body: object | undef
   return json;
 }
 
-async function until<T>(what: string, check: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const end = Date.now() + longestWaitMs;
+async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined> | T | undefined,
+  patienceSeconds: number,
+): Promise<T> {
+  const end = Date.now() + patienceSeconds * 1000;
   let trouble = '';
   while (Date.now() < end) {
     try {
@@ -75,5 +90,5 @@ async function until<T>(what: string, check: () => Promise<T | undefined> | T | 
     }
     await wait(lookEveryMs);
   }
-  throw new Error(`after ${longestWaitMs / 1000} s it is still not so that ${what}${trouble}`);
+  throw new Error(`after ${patienceSeconds} s it is still not so that ${what}${trouble}`);
 }

@@ -74,7 +74,13 @@ async function judge(chapter: Chapter, key: InstanceKey, stage: Stage): Promise<
   const ended = record
     ? wordsFor(record.state, record.management, record.managementReason, record.serverId !== null)
     : 'no record';
-  return { name: chapter.name, expected, ended, ok: expected === ended };
+  const row = { name: chapter.name, expected, ended, ok: expected === ended };
+  return chapter.more && record ? withMore(row, await chapter.more(stage, key)) : row;
+}
+
+function withMore(row: Row, { expected, ended }: { expected: string; ended: string }): Row {
+  const both = { expected: `${row.expected}, ${expected}`, ended: `${row.ended}, ${ended}` };
+  return { ...row, ...both, ok: row.ok && expected === ended };
 }
 
 function expectation({ otherwise }: Chapter, key: InstanceKey, stage: Stage): string {

@@ -19,6 +19,8 @@ export interface Stage {
   install(key: InstanceKey, settings: object): Promise<void>;
   /** The next launch in that region fails as EC2 says when it has no capacity. */
   failNextLaunch(account: string, region: string): void;
+  /** A zone in which none of the scenario's instances runs stops answering, and with it every listing of its region; the answer brings it back. */
+  killZone(region: string): () => void;
   settings: StageSettings;
   newGrantKey(): { seed: Uint8Array; publicKeyX: string };
   /** Resolves once `check` gives something; rejects when it has not after the longest wait. */
@@ -27,6 +29,8 @@ export interface Stage {
 
 export interface Truth {
   state: string;
+  /** Every state since the launch with EC2's stamp of it, RFC 3339 in whole seconds. */
+  steps: readonly { state: string; at: string }[];
   /** How often the instance was started, and rebooted. */
   starts: number;
   reboots: number;
@@ -55,6 +59,15 @@ export interface ShownInstance extends InstanceKey {
   management: string;
   managementReason: string;
   serverId: string | null;
+  agent: { state: string | null } | null;
+  /** What describe said; null before it was asked. */
+  facts?: object | null;
+}
+
+/** An entry of an instance's history, as far as the scenario looks. */
+export interface ShownEvent {
+  detailType: string;
+  detail: { data: { state?: string; at?: string } };
 }
 
 export interface ShownServer {

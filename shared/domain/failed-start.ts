@@ -1,9 +1,8 @@
-import type { Instance } from './instance.ts';
-import type { Sight } from './merge-describe.ts';
+import type { Ec2State, Instance } from './instance.ts';
 import { reason } from './transition.ts';
 
 /** EC2's StateReason names why a start failed; some codes tell of a failed start that no event told of. */
-export function nameFailure(next: Instance, sight: Sight): Instance {
+export function nameFailure(next: Instance, sight: { state: Ec2State; stateReason: string | null }): Instance {
   const code = sight.stateReason;
   if (!code || (sight.state !== 'stopped' && sight.state !== 'terminated' && sight.state !== 'shutting-down'))
     return next;

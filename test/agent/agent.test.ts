@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { importAgentKey } from '#agent/proof-request.ts';
+import { bodyHash, importAgentKey } from '#agent/proof-request.ts';
 import { readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
 import { grantMessage, newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
 import { checkinAnswer, enrolledAnswer, musterUrl, newFolder, problem, run } from './stage.ts';
@@ -54,7 +54,7 @@ describe('an agent', () => {
           now: new Date('2026-11-02T10:00:30Z'),
           clockSkewSeconds: 300,
         },
-        bodySha256: (await import('#agent/proof-request.ts')).bodyHash(request.body),
+        bodySha256: bodyHash(request.body),
       };
       expect(readKid(tokenOf(request))).toBe(key.id);
       seqs.push((await verifyAgentToken(tokenOf(request), key.publicKeyX, rules)).seq);
@@ -81,6 +81,7 @@ describe('a refusal', () => {
     ['busy', 503],
     ['instance_not_described', 503],
     ['document_from_future', 503],
+    ['stale_document', 403],
     ['clock_skew', 401],
     ['instance_not_running', 409],
     ['internal', 500],
@@ -91,7 +92,7 @@ describe('a refusal', () => {
     expect(stateIn(folder)).toMatchObject({ enrolled: { serverId: 'srv_1' }, refused: null });
   });
 
-  it.each(['refused', 'grant_expired', 'already_enrolled', 'key_denied', 'stale_document', 'wrong_audience'])(
+  it.each(['refused', 'grant_expired', 'already_enrolled', 'key_denied', 'wrong_audience'])(
     'that nothing on the instance can cure is final: %s',
     async (code) => {
       const { outcome, sent, said, folder } = await run({ enroll: [problem(code, 403, { reference: 'ref_7' })] });

@@ -1,14 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bodyHash, newAgentKey, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
-import { createAuthority } from '#local/authority.ts';
-import { identityDocument } from '#local/ec2/identity-document.ts';
+import { newAgentKey } from '#agent/proof-request.ts';
 import { functionFiles, isFunctionName } from '#local/function-host.ts';
 import { type LocalRegion, startLocalRegion } from '#local/local-region.ts';
 import { createKey, inState, pathOf, runDirectly } from '#local/scenario/acts.ts';
@@ -16,8 +13,8 @@ import { localStage } from '#local/scenario/local-stage.ts';
 import type { ShownInstance, ShownServer, Stage } from '#local/scenario/stage.ts';
 import * as settings from '#local/settings.ts';
 import type { InstanceKey } from '#shared/domain/instance.ts';
-import { grantMessage, signGrant } from '#shared/identity/grant.ts';
 import { sample } from '../events/samples.ts';
+import { checkinNow, enrollmentNow } from './agent-requests.ts';
 import { type LocalInvoker, localInvoker } from './local-invoker.ts';
 
 /**
@@ -100,11 +97,17 @@ describe.concurrent('serverless invoke local', { timeout: 90_000 }, () => {
     expect(await show(key)).toMatchObject({ state: 'running', agent: null });
 
     const agent = newAgentKey();
-    const enrolled = await serverless.invoke('enroll', await enrollment(agent, key));
+    const enrolled = await serverless.invoke(
+      'enroll',
+      enrollmentNow(agent, region.ec2.instance(key)!, {
+        ...{ url: region.url, authorityFile: join(folder, 'authority.json') },
+        grant: await createKey(stage, { instanceIds: [key.instanceId] }),
+      }),
+    );
     expect(enrolled).toMatchObject({ statusCode: 200 });
     expect(await show(key)).toMatchObject({ management: 'enrolled', agent: { id: agent.id, state: null } });
 
-    expect(await serverless.invoke('checkin', checkin(agent))).toMatchObject({ statusCode: 200 });
+    expect(await serverless.invoke('checkin', checkinNow(agent, region.url))).toMatchObject({ statusCode: 200 });
     expect(await show(key)).toMatchObject({ agent: { id: agent.id, state: 'operational' } });
   });
 
@@ -149,34 +152,4 @@ async function messagesIn(queueName: string): Promise<number> {
   const { Attributes = {} } = await client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }));
   client.destroy();
   return Number(Attributes.ApproximateNumberOfMessages) + Number(Attributes.ApproximateNumberOfMessagesNotVisible);
-}
-
-type AgentKey = ReturnType<typeof newAgentKey>;
-
-/** The sample's request, made anew: by this agent, on this instance, with an enrollment key that names it. */
-async function enrollment(agent: AgentKey, key: InstanceKey): Promise<APIGatewayProxyEventV2> {
-  const authority = createAuthority([key.region], JSON.parse(readFileSync(join(folder, 'authority.json'), 'utf8')));
-  const { document, rsa2048 } = authority.sign(identityDocument(region.ec2.instance(key)!), new Date());
-  const { id, seed } = await createKey(stage, { instanceIds: [key.instanceId] });
-  const jti = randomUUID();
-  const payload = {
-    aud: region.url,
-    iat: Math.floor(Date.now() / 1000),
-    jti,
-    proof: { kind: 'iid-rsa2048', document, rsa2048 },
-    grant: { id, signature: signGrant(Buffer.from(seed, 'base64url'), grantMessage(region.url, agent.id, jti)) },
-    agent: { version: '0.1.0', os: 'linux', osVersion: '', arch: 'arm64', hostname: 'web-1', bootId: randomUUID() },
-  };
-  return {
-    ...sample<APIGatewayProxyEventV2>('enroll'),
-    body: Buffer.from(signEnrollment(agent, payload)).toString('base64'),
-  };
-}
-
-/** The sample's report, in a token made anew. */
-function checkin(agent: AgentKey): APIGatewayProxyEventV2 {
-  const event = sample<APIGatewayProxyEventV2>('checkin');
-  const claims = { htm: 'POST', htu: `${region.url}/v1/checkin`, iat: Math.floor(Date.now() / 1000), seq: 1 };
-  const token = signAgentToken(agent, { ...claims, bsh: bodyHash(event.body ?? '') });
-  return { ...event, headers: { ...event.headers, authorization: `Bearer ${token}` } };
 }

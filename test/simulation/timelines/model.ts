@@ -7,7 +7,7 @@ import { type Change, drawLife, type Life, lastChange } from './life.ts';
 import { between, integer, pick, type Random } from './random.ts';
 
 /** A line of a timeline (docs/replay.md), still as an object. */
-export type Line = Readonly<Record<string, unknown>> & { receivedAt: string };
+type Line = Readonly<Record<string, unknown>> & { receivedAt: string };
 
 /** What a timeline is made with. Everything else comes from the seed. */
 export interface Faults extends BusFaults {

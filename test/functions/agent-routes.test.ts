@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { bodyHash, newAgentKey, signAgentToken } from '#agent/proof-request.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { enrollmentKeyNamed } from '../contracts/records.ts';
+import { audience, enrollmentOf } from '../fakes/identity.ts';
+import { apiEvent, call, functionStage, instanceId, place, runningInstance } from './stage.ts';
+
+const stage = functionStage();
+let enroll: unknown;
+let checkin: unknown;
+const grant = newGrantKey(randomBytes);
+beforeAll(async () => {
+  ({ handler: enroll } = await import('../../functions/enroll.ts'));
+  ({ handler: checkin } = await import('../../functions/checkin.ts'));
+  const common = {
+    publicKey: grant.publicKeyX,
+    expiresAt: null,
+    scope: { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] },
+  };
+  await stage.store.commit([{ kind: 'key', before: undefined, after: enrollmentKeyNamed('key_web', common) }]);
+});
+
+const jose = { 'content-type': 'application/jose' };
+/** API Gateway hands over application/jose as base64. */
+const posted = (body: string | Buffer, headers: object = jose) => ({
+  ...apiEvent('POST', '/v1/enroll'),
+  ...{ headers, body: Buffer.from(body).toString('base64'), isBase64Encoded: true },
+});
+
+async function enrollment(nth: number, fields: object = {}) {
+  const key = newAgentKey();
+  const { startedAt } = await runningInstance(stage, nth);
+  const claim = { ...place, instanceId: instanceId(nth), pendingTime: startedAt };
+  return {
+    key,
+    body: enrollmentOf({ key, claim, now: Date.now(), grant: { id: 'key_web', seed: grant.seed }, ...fields }),
+  };
+}
+
+describe('POST /v1/enroll', () => {
+  it('enrolls an agent, and again with the same answer', async () => {
+    const { key, body } = await enrollment(1);
+    const answer = await call(enroll, posted(body));
+    expect(answer).toMatchObject({
+      statusCode: 200,
+      headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+      json: { agentId: key.id, checkinUrl: `${audience}/v1/checkin`, checkinIntervalSeconds: 60 },
+    });
+    expect((await call(enroll, posted(body))).json).toEqual(answer.json);
+    expect(stage.lines).toContainEqual(expect.objectContaining({ message: 'enrollment decided', agentId: key.id }));
+    expect(stage.lines).toContainEqual(expect.objectContaining({ EnrollmentAccepted: 1, stage: 'test' }));
+  });
+
+  it('asks for a describe where EC2 has not confirmed the instance, and says when to come back', async () => {
+    const claim = { ...place, instanceId: instanceId(2), pendingTime: Math.floor(Date.now() / 1000) * 1000 - 9000 };
+    const body = enrollmentOf({
+      key: newAgentKey(),
+      claim,
+      now: Date.now(),
+      grant: { id: 'key_web', seed: grant.seed },
+    });
+    const { statusCode, headers, json } = await call(enroll, posted(body));
+    expect([statusCode, headers['retry-after'], json.code]).toEqual([503, '5', 'instance_not_described']);
+    const [message] = stage.queue('verify').receive(10);
+    expect(JSON.parse(message!.body)).toEqual({ ...place, instanceId: instanceId(2), attempt: 0 });
+  });
+
+  it('tells who has no valid grant one word, and the log the reason', async () => {
+    const { body } = await enrollment(3, { grant: { id: 'key_none', seed: grant.seed } });
+    const { statusCode, json } = await call(enroll, posted(body));
+    expect([statusCode, json.code]).toEqual([403, 'refused']);
+    expect(Object.keys(json).sort()).toEqual(['code', 'detail', 'reference', 'status', 'title', 'todo', 'type']);
+    const line = { message: 'enrollment decided', code: 'grant_unknown', reference: json.reference };
+    expect(stage.lines).toContainEqual(expect.objectContaining(line));
+  });
+
+  it.each<[string, object, number, string]>([
+    ['no body', { body: undefined }, 400, 'malformed_jws'],
+    ['one megabyte', posted(Buffer.alloc(1_048_576, 'a')), 413, 'body_too_large'],
+    ['a little over sixteen kilobytes', posted(Buffer.alloc(16_385, 'a')), 413, 'body_too_large'],
+    ['base64 that is none', { body: '%%%%', isBase64Encoded: true }, 400, 'malformed_jws'],
+    ['a JWS of two parts', posted('e30.e30'), 400, 'malformed_jws'],
+    ['bytes', posted(randomBytes(300)), 400, 'malformed_jws'],
+    ['JSON', posted('{}', { 'content-type': 'application/json' }), 415, 'unsupported_media_type'],
+    ['a compressed body', posted('x', { ...jose, 'content-encoding': 'gzip' }), 415, 'unsupported_media_type'],
+    ['no content type', posted('x', {}), 415, 'unsupported_media_type'],
+  ])('refuses %s by a stable code', async (_case, fields, status, code) => {
+    const answer = await call(enroll, { ...posted(''), ...fields });
+    expect(answer).toMatchObject({ statusCode: status, headers: { 'content-type': 'application/problem+json' } });
+    expect(answer.json).toMatchObject({ code, status, type: `urn:muster:problem:${code}` });
+  });
+
+  it.each([{}, { headers: null }, { headers: {}, body: 7 }, []])(
+    'never shows a stack, whatever invokes it: %j',
+    async (event) => {
+      const { statusCode, body, json } = await call(enroll, event);
+      expect(statusCode).toBeGreaterThanOrEqual(400);
+      expect(json).toMatchObject({ code: expect.any(String), todo: expect.any(String) });
+      expect(body).not.toMatch(/at .*\.ts|node_modules|TypeError/);
+    },
+  );
+});
+
+describe('POST /v1/checkin', () => {
+  const report = JSON.stringify({ bootId: 'b0', state: 'operational' });
+  const claims = (body: string, seq: number) => {
+    const iat = Math.floor(Date.now() / 1000);
+    return { htm: 'POST', htu: `${audience}/v1/checkin`, iat, seq, bsh: bodyHash(body) };
+  };
+  const checkinEvent = (key: ReturnType<typeof newAgentKey>, seq: number, body = report, sent = body) => {
+    const authorization = `Bearer ${signAgentToken(key, claims(body, seq))}`;
+    return apiEvent('POST', '/v1/checkin', {
+      headers: { 'content-type': 'application/json', authorization },
+      body: sent,
+    });
+  };
+
+  async function enrolledAgent(nth: number) {
+    const { key, body } = await enrollment(nth);
+    await call(enroll, posted(body));
+    return key;
+  }
+
+  it('hears an enrolled agent, and keeps what it says', async () => {
+    const key = await enrolledAgent(10);
+    const { statusCode, json } = await call(checkin, checkinEvent(key, 1));
+    expect([statusCode, json]).toEqual([200, { nextCheckinSeconds: 60, tasks: [] }]);
+    const record = await stage.store.getInstance({ ...place, instanceId: instanceId(10) });
+    expect(record).toMatchObject({ agent: { id: key.id, state: 'operational' } });
+    expect(await stage.store.getLease({ ...place, instanceId: instanceId(10) })).toMatchObject({ seq: 1 });
+  });
+
+  it('refuses a number that does not rise, with the one that stands', async () => {
+    const key = await enrolledAgent(11);
+    await call(checkin, checkinEvent(key, 5));
+    const { statusCode, json } = await call(checkin, checkinEvent(key, 5));
+    expect([statusCode, json.code, json.seq]).toEqual([409, 'stale_sequence', 5]);
+  });
+
+  it('refuses another body than the one that was signed', async () => {
+    const key = await enrolledAgent(12);
+    const { statusCode, json } = await call(
+      checkin,
+      checkinEvent(key, 1, report, report.replace('operational', 'booting')),
+    );
+    expect([statusCode, json.code]).toEqual([401, 'body_hash_mismatch']);
+  });
+
+  it.each<[string, object, number, string]>([
+    ['no token', { headers: { 'content-type': 'application/json' } }, 400, 'malformed_jws'],
+    [
+      'another scheme',
+      { headers: { 'content-type': 'application/json', authorization: 'Basic YTpi' } },
+      400,
+      'malformed_jws',
+    ],
+    [
+      'a token that is none',
+      { headers: { 'content-type': 'application/json', authorization: 'Bearer a.b.c' } },
+      400,
+      'malformed_jws',
+    ],
+    ['a body that is no JSON', checkinEvent(newAgentKey(), 1, '{'), 400, 'malformed_request'],
+    ['a body of another shape', checkinEvent(newAgentKey(), 1, '{"bootId":"b0"}'), 400, 'malformed_request'],
+    [
+      'a state that no agent has',
+      checkinEvent(newAgentKey(), 1, '{"bootId":"b0","state":"terminated"}'),
+      400,
+      'malformed_request',
+    ],
+    ['one megabyte', checkinEvent(newAgentKey(), 1, ' '.repeat(1_048_576)), 413, 'body_too_large'],
+    ['a key that nobody enrolled', checkinEvent(newAgentKey(), 1), 401, 'agent_unknown'],
+  ])('refuses %s by a stable code', async (_case, fields, status, code) => {
+    const answer = await call(checkin, { ...apiEvent('POST', '/v1/checkin', { body: report }), ...fields });
+    expect([answer.statusCode, answer.json.code]).toEqual([status, code]);
+  });
+});
