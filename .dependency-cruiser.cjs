@@ -3,7 +3,12 @@ const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', f
 
 module.exports = {
   forbidden: [
-    rule('domain-is-pure', 'shared/domain imports nothing outside itself', { path: '^shared/domain/' }, { pathNot: '^shared/domain/' }),
+    rule(
+      'domain-is-pure',
+      'shared/domain imports nothing outside itself',
+      { path: '^shared/domain/' },
+      { pathNot: '^shared/domain/' },
+    ),
     rule(
       'identity-is-offline',
       'shared/identity verifies: it knows problems, keys and cryptography, nothing that waits',
@@ -16,16 +21,40 @@ module.exports = {
       { path: '^shared/app/' },
       { path: '^(shared/(adapters|http|observe|config)|functions|local|cli|agent)|@aws-sdk|@middy' },
     ),
-    rule('adapters-know-no-function', 'adapters implement ports', { path: '^shared/adapters/' }, { path: '^(functions|local|cli|agent|shared/http)' }),
-    rule('functions-import-no-other', 'a function shares make-handler.ts with the others and nothing else', { path: '^functions/' }, { path: '^(functions/(?!make-handler)|local|cli|agent)' }),
-    rule('product-knows-no-local-region', 'no branch in product code knows about the local region', { path: '^(functions|shared|agent)/' }, { path: '^(local|test|bench)/' }),
-    rule('hot-path-without-ec2', 'the event path never calls EC2', { path: '^functions/(on-instance-changed|enroll|checkin|tick|sweep)\\.ts$' }, { path: 'adapters/ec2|client-ec2' }),
+    rule(
+      'adapters-know-no-function',
+      'adapters implement ports',
+      { path: '^shared/adapters/' },
+      { path: '^(functions|local|cli|agent|shared/http)' },
+    ),
+    rule(
+      'functions-import-no-other',
+      'a function shares make-handler.ts with the others and nothing else',
+      { path: '^functions/' },
+      { path: '^(functions/(?!make-handler)|local|cli|agent)' },
+    ),
+    rule(
+      'product-knows-no-local-region',
+      'no branch in product code knows about the local region',
+      { path: '^(functions|shared|agent)/' },
+      { path: '^(local|test|bench)/' },
+    ),
+    rule(
+      'hot-path-without-ec2',
+      'the event path never calls EC2',
+      { path: '^functions/(on-instance-changed|enroll|checkin|tick|sweep)\\.ts$' },
+      { path: 'adapters/ec2|client-ec2' },
+    ),
     rule('no-cycles', 'a cycle hides which comes first', {}, { circular: true }),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types'], extensions: ['.ts', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'types'],
+      extensions: ['.ts', '.js', '.json'],
+    },
   },
 };

@@ -19,7 +19,7 @@ export const handler = makeQueueHandler('launch', async (body, record) => {
   const { launchId } = readLaunchMessage(body);
   try {
     const state = await runLaunch(launchId, Date.now(), ports());
-    if (state !== 'launched' && state !== 'requested') count('LaunchFailed', ports().stage);
+    if (state !== 'launched' && state !== 'requested' && state !== 'unknown') count('LaunchFailed', ports().stage);
     return { launchId, state };
   } catch (error) {
     await giveBack(ports().queueUrl, record, Math.random);

@@ -9,9 +9,11 @@ import type {
   SQSRecord,
 } from 'aws-lambda';
 import { newId } from '#shared/adapters/ids.ts';
+import { readConfig } from '#shared/config.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { asProblem, type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
 import { errorFields, type Fields, log } from '#shared/observe/log.ts';
+import { count } from '#shared/observe/metrics.ts';
 
 /** Handlers are composed here and nowhere else; what they export is the wrapped function. */
 
@@ -21,8 +23,10 @@ const problemsToAnswers = (): MiddlewareObj<APIGatewayProxyEventV2, HttpAnswer> 
     const reference = newId('ref');
     const error = isNoRoute(request.error) ? new Problem('not_found', 'there is no such route', {}) : request.error;
     const problem = asProblem(error, reference);
-    if (problem.code === 'internal') log.error('request failed', { reference, ...errorFields(error) });
-    else log.info('request refused', { code: problem.code, ...problem.facts });
+    if (problem.code === 'internal') {
+      log.error('request failed', { reference, ...errorFields(error) });
+      count('RequestFailed', readConfig().stage);
+    } else log.info('request refused', { code: problem.code, ...problem.facts });
     request.response = problemAnswer(problem);
   },
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { type Timing, defaultTiming } from './domain/timing.ts';
+import { defaultTiming, type Timing } from './domain/timing.ts';
 
 const texts = z.array(z.string());
 const Account = z.strictObject({
@@ -23,14 +23,17 @@ const durations = Object.fromEntries(
 
 const json = <T extends z.ZodMiniType>(schema: T, fallback: string) =>
   z.pipe(
-    z.pipe(z._default(z.string(), fallback), z.transform((text, context) => {
-      try {
-        return JSON.parse(text === '' ? fallback : text) as unknown;
-      } catch {
-        context.issues.push({ code: 'custom', message: 'is not JSON', input: text });
-        return z.NEVER;
-      }
-    })),
+    z.pipe(
+      z._default(z.string(), fallback),
+      z.transform((text, context) => {
+        try {
+          return JSON.parse(text === '' ? fallback : text) as unknown;
+        } catch {
+          context.issues.push({ code: 'custom', message: 'is not JSON', input: text });
+          return z.NEVER;
+        }
+      }),
+    ),
     schema,
   );
 
@@ -44,9 +47,15 @@ const variables = {
   PRIVATE_TABLE_NAME: text,
   BUS_NAME: text,
   EVENT_SOURCE: text,
-  AUDIENCES: z.pipe(text, z.transform((list) => list.split(',').map((url) => url.trim()))),
+  AUDIENCES: z.pipe(
+    text,
+    z.transform((list) => list.split(',').map((url) => url.trim())),
+  ),
   ACCOUNTS: json(z.record(z.string().check(z.regex(/^\d{12}$/)), Account), '{}'),
-  POLICY: json(z.strictObject({ proofKinds: z.array(z.enum(['iid-rsa2048', 'iid-rsa'])) }), '{"proofKinds":["iid-rsa2048"]}'),
+  POLICY: json(
+    z.strictObject({ proofKinds: z.array(z.enum(['iid-rsa2048', 'iid-rsa'])) }),
+    '{"proofKinds":["iid-rsa2048"]}',
+  ),
   EXTRA_ANCHORS: json(z.unknown(), '[]'),
   TEST_ANCHORS: json(z.unknown(), '[]'),
   AWS_ENDPOINT_URL_EC2: z.optional(z.string()),
@@ -60,7 +69,10 @@ type Variables = typeof variables;
 type Name = keyof Variables;
 
 /** Only the named variables, read and checked; a missing one fails at the first invocation, with all that is wrong at once. */
-function readEnvironment<N extends Name>(names: readonly N[], env: NodeJS.ProcessEnv): { [K in N]: z.output<Variables[K]> } {
+function readEnvironment<N extends Name>(
+  names: readonly N[],
+  env: NodeJS.ProcessEnv,
+): { [K in N]: z.output<Variables[K]> } {
   const wrong: string[] = [];
   const read = names.map((name) => {
     const result = z.safeParse(variables[name], env[name]);
@@ -72,7 +84,9 @@ function readEnvironment<N extends Name>(names: readonly N[], env: NodeJS.Proces
 }
 
 /** The only reader of `process.env`. Values are never logged: the environment of a Lambda function holds its role's keys. */
-export function readConfig<N extends Name>(...names: N[]): { [K in N]: z.output<Variables[K]> } & { stage: string; timing: Timing } {
+export function readConfig<N extends Name>(
+  ...names: N[]
+): { [K in N]: z.output<Variables[K]> } & { stage: string; timing: Timing } {
   const { STAGE, TIMING, ...rest } = readEnvironment([...names, 'STAGE', 'TIMING'], process.env);
   const timing = Object.freeze({ ...defaultTiming, ...TIMING }) as Timing;
   return { ...(rest as { [K in N]: z.output<Variables[K]> }), STAGE, TIMING, stage: STAGE, timing };

@@ -4,7 +4,17 @@ import { spawnSync } from 'node:child_process';
 const checks: Record<string, string[]> = {
   'format and lint': ['biome', 'check', '--error-on-warnings', '.'],
   types: ['tsc', '--noEmit', '-p', '.'],
-  'dependency rule': ['depcruise', '--config', '.dependency-cruiser.cjs', 'functions', 'shared', 'agent', 'cli', 'local', 'bench'],
+  'dependency rule': [
+    'depcruise',
+    '--config',
+    '.dependency-cruiser.cjs',
+    'functions',
+    'shared',
+    'agent',
+    'cli',
+    'local',
+    'bench',
+  ],
   'dead code': ['knip', '--no-progress'],
 };
 

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import type { Instance } from '#shared/domain/instance.ts';
 import { mergeCheckin } from '#shared/domain/merge-agent.ts';
 import { Problem } from '#shared/domain/problems.ts';
+import { agentWord } from '#shared/domain/server.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import type { Outcome } from '#shared/domain/transition.ts';
@@ -92,11 +93,14 @@ async function apply(report: CheckinReport, instance: Instance, word: Word, port
   if (merged?.outcome.ask) await ports.verify.send([{ ...key, attempt: 0 }]);
 }
 
-/** The agent's own word of its state, which belongs to one boot. */
+/** The agent's own word of its state, which belongs to one boot; repeated after a restart it is a new word. */
 function mergeReport(current: Instance, report: CheckinReport, now: Instant): Outcome {
   const outcome = mergeCheckin(current, now);
   const { agent } = outcome.instance;
-  if (!agent || (agent.state === report.state && agent.bootId === report.bootId)) return outcome;
-  const instance = { ...outcome.instance, agent: { ...agent, state: report.state, bootId: report.bootId } };
+  if (!agent || (agentWord(current) === report.state && agent.bootId === report.bootId)) return outcome;
+  const instance = {
+    ...outcome.instance,
+    agent: { ...agent, state: report.state, stateAt: now, bootId: report.bootId },
+  };
   return { ...outcome, instance, changed: true };
 }

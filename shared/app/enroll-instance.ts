@@ -108,7 +108,7 @@ function bindingChanges(
 ): { changes: RecordChange[]; serverId: string | null } {
   const { instance, grant } = decision;
   const { version, bootId } = request.agent;
-  const agent = { id: request.agentId, version, bootId, enrolledAt: now, state: null };
+  const agent = { id: request.agentId, version, bootId, enrolledAt: now, state: null, stateAt: null };
   const adopted = instance.serverId === null ? newServer(adoptedFields(request, instance, ports), now) : undefined;
   const serverId = adopted?.id ?? instance.serverId;
   const reason = grant.kind === 'launch' ? 'launched' : 'enrollment_key';

@@ -1,7 +1,7 @@
 import { instanceActions, serverActions } from '#shared/domain/actions.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance.ts';
-import { conditionsOf, effectiveState, type Server } from '#shared/domain/server.ts';
+import { agentWord, conditionsOf, effectiveState, type Server } from '#shared/domain/server.ts';
 import { formatTime, type Instant, seconds, formatTimeOrNull as time } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
 import type { Facts, HistoryEntry, Lease } from './ports.ts';
@@ -42,7 +42,13 @@ function agentView(instance: Instance, lease: Lease | undefined, { now, timing }
   const lastSeenAt = Math.max(agent.enrolledAt, lease?.lastSeenAt ?? 0);
   const spokenFor = Math.max(lastSeenAt, instance.runningAt ?? 0);
   const silent = instance.state === 'running' && now > spokenFor + seconds(silentAfterSeconds(timing));
-  return { id: agent.id, version: agent.version, state: agent.state, lastSeenAt: formatTime(lastSeenAt), silent };
+  return {
+    id: agent.id,
+    version: agent.version,
+    state: agentWord(instance),
+    lastSeenAt: formatTime(lastSeenAt),
+    silent,
+  };
 }
 
 export function factsView(facts: Facts | undefined) {

@@ -72,7 +72,14 @@ export interface Instance extends InstanceKey {
   launchId: string | null;
   /** An instance of a launch whose server has moved on; visible, never silently terminated. */
   surplusSince: Instant | null;
-  agent: { id: string; version: string; bootId: string; enrolledAt: Instant; state: string | null } | null;
+  agent: {
+    id: string;
+    version: string;
+    bootId: string;
+    enrolledAt: Instant;
+    state: string | null;
+    stateAt: Instant | null;
+  } | null;
   /** The last refused attempt of an agent, noted at most hourly. */
   attempt: { at: Instant; code: string; reference: string } | null;
   version: number;

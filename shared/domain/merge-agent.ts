@@ -38,7 +38,14 @@ export function replayEnrollment(
   return mergeEnrollment(known, { agent: unnamedAgent(at), serverId: null, reason: 'adopted' }, at);
 }
 
-const unnamedAgent = (at: Instant) => ({ id: 'replayed', version: '', bootId: '', enrolledAt: at, state: null });
+const unnamedAgent = (at: Instant) => ({
+  id: 'replayed',
+  version: '',
+  bootId: '',
+  enrolledAt: at,
+  state: null,
+  stateAt: null,
+});
 
 /** A check-in is evidence of life and nothing more: doubt about an ended record, and a veto against absence. */
 export function mergeCheckin(current: Instance, receivedAt: Instant): Outcome {

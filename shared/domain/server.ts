@@ -60,7 +60,13 @@ export function effectiveState(instance: Instance | null): string {
   if (instance.management === 'discovered-only' && instance.managementReason === 'deadline_passed') {
     return 'stranded in booting';
   }
-  return instance.agent?.state ?? 'booting';
+  return agentWord(instance) ?? 'booting';
+}
+
+/** The agent's own word of its state, if it gave one since this start: the word of the last one says nothing of this. */
+export function agentWord({ agent, epoch }: Instance): string | null {
+  if (!agent || agent.stateAt === null) return null;
+  return epoch === null || agent.stateAt >= epoch ? agent.state : null;
 }
 
 export interface Condition {

@@ -40,7 +40,9 @@ export function withExtra(anchors: Anchors, extra: readonly Anchor[]): Anchors {
     if (anchor.test) throw unusable('A test anchor is among the real ones.', anchor);
     const [pinned] = all.get(place(anchor.region, anchor.kind)) ?? [];
     if (pinned && pinned.spki !== anchor.spki) throw unusable('Another key is pinned for this Region already.', anchor);
-    if (!pinned) all.set(place(anchor.region, anchor.kind), [anchor]);
+    // A certificate renewed over the pinned key adds a name for it, and nothing else.
+    const signers = [...new Set([...(pinned?.signers ?? []), ...anchor.signers])];
+    all.set(place(anchor.region, anchor.kind), [{ ...(pinned ?? anchor), signers }]);
   }
   return all;
 }

@@ -3,7 +3,7 @@ export type MetricName =
   | 'NotificationIgnored'
   | 'EnrollmentAccepted'
   | 'EnrollmentRefused'
-  | 'CheckinRefused'
+  | 'RequestFailed'
   | 'DueFailed'
   | 'SweepRepaired'
   | 'MassRemovalWithheld'
@@ -18,5 +18,7 @@ export type MetricName =
  */
 export function count(name: MetricName, stage: string, value = 1, now = Date.now()): void {
   const metric = { Namespace: 'Muster', Dimensions: [['stage']], Metrics: [{ Name: name, Unit: 'Count' }] };
-  process.stdout.write(`${JSON.stringify({ _aws: { Timestamp: now, CloudWatchMetrics: [metric] }, stage, [name]: value })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ _aws: { Timestamp: now, CloudWatchMetrics: [metric] }, stage, [name]: value })}\n`,
+  );
 }

@@ -26,7 +26,7 @@ async function stageWith(fields: { instance?: Partial<Instance>; binding?: Parti
     return renewed;
   };
   const store: Store = { ...memory, renewLease };
-  const agent = { id: key.id, version: '0.1.0', bootId: 'b0', enrolledAt: start, state: 'operational' };
+  const agent = { id: key.id, version: '0.1.0', bootId: 'b0', enrolledAt: start, state: 'operational', stateAt: start };
   const enrolled = { state: 'running', at: start, management: 'enrolled', agent, serverId: 'srv_1' } as const;
   const instance = instanceNamed(here.instanceId, { ...enrolled, ...fields.instance });
   await store.commit([{ kind: 'instance', before: undefined, after: instance }]);
@@ -154,7 +154,7 @@ describe('a check-in is refused', () => {
   });
 
   it('by a key whose instance has another by now', async () => {
-    const other = { id: 'other', version: '', bootId: '', enrolledAt: start, state: null };
+    const other = { id: 'other', version: '', bootId: '', enrolledAt: start, state: null, stateAt: null };
     const { send } = await stageWith({ instance: { agent: other } });
     expect(await refusalOf(send())).toEqual({ code: 'agent_unknown', facts: { agentId: key.id } });
   });

@@ -96,6 +96,7 @@ export const agentOf = (key: AgentKey) => ({
   bootId: 'b0',
   enrolledAt: now,
   state: null,
+  stateAt: null,
 });
 
 /** The binding of a key to the instance. */

@@ -249,7 +249,14 @@ describe('a removal that a sweep withheld', () => {
 });
 
 describe('what an operator sees', () => {
-  const agent = { id: 'agent', version: '0.1.0', bootId: 'b0', enrolledAt: start, state: 'operational' };
+  const agent = {
+    id: 'agent',
+    version: '0.1.0',
+    bootId: 'b0',
+    enrolledAt: start,
+    state: 'operational',
+    stateAt: start,
+  };
   const enrolled = { state: 'running', at: start, runningAt: start, management: 'enrolled', agent } as const;
   const silentAfter = (4 * defaultTiming.checkinIntervalSeconds + 20) * second;
 

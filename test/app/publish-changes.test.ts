@@ -31,7 +31,7 @@ const started: InstanceChange = {
   }),
   changedAt: start + second,
 };
-const agent = { id: 'agent', version: '0.1.0', bootId: 'b0', enrolledAt: start, state: null };
+const agent = { id: 'agent', version: '0.1.0', bootId: 'b0', enrolledAt: start, state: null, stateAt: null };
 const enrolled: InstanceChange = {
   before: started.after,
   after: {

@@ -42,6 +42,7 @@ const agent = fc.record({
   bootId: fc.constantFrom('boot-1', ''),
   enrolledAt: instant,
   state: maybe(fc.constant('operational')),
+  stateAt: maybe(instant),
 });
 
 /** Records of all kinds, also such as no sequence of observations leads to; of their fields' own agreements only the plainest are kept. */

@@ -48,7 +48,7 @@ export function dueContract(makeStore: MakeStore): void {
     test('an enrolled instance is not, whatever events come', async () => {
       const store = await makeStore();
       await store.saveInstance(undefined, running('i-1', start));
-      const agent = { id: 'agent-1', version: '1', bootId: 'b', enrolledAt: start, state: null };
+      const agent = { id: 'agent-1', version: '1', bootId: 'b', enrolledAt: start, state: null, stateAt: null };
       const before = (await store.getInstance(keyNamed('i-1')))!;
       const enrolled = mergeEnrollment(before, { agent, serverId: 'srv_1', reason: 'adopted' }, start + second);
       await store.saveInstance(before, enrolled.instance);

@@ -21,7 +21,7 @@ const fat: Partial<Instance> = {
   serverId: 'srv_1',
   launchId: 'lch_1',
   surplusSince: start,
-  agent: { id: 'agent-1', version: '', bootId: 'boot-1', enrolledAt: start, state: null },
+  agent: { id: 'agent-1', version: '', bootId: 'boot-1', enrolledAt: start, state: null, stateAt: null },
   attempt: { at: start, code: 'grant_missing', reference: 'ref_1' },
 };
 

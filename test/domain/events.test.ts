@@ -15,7 +15,7 @@ const told = (
 ) => mergeEvent(record, anEvent({ state, at: clock(time) }), defaultTiming).instance;
 const ofType = (type: DetailType, before: Instance | undefined, after: Instance) =>
   eventsOf(before, after).filter(({ detailType }) => detailType === type);
-const agent = { id: 'agent-1', version: '1', bootId: 'b', enrolledAt: clock('10:05:00'), state: null };
+const agent = { id: 'agent-1', version: '1', bootId: 'b', enrolledAt: clock('10:05:00'), state: null, stateAt: null };
 const enrolled = (record: Instance, at = clock('10:05:00')) =>
   mergeEnrollment(record, { agent, serverId: 'srv_1', reason: 'launched' }, at).instance;
 
@@ -85,7 +85,7 @@ describe('management', () => {
     expect(ofType('Instance Enrolled', anInstance(), after)).toMatchObject([
       { data: { agentId: 'agent-1', reason: 'launched', serverId: 'srv_1', at: '2026-11-02T10:05:00Z' } },
     ]);
-    const reported = { ...after, agent: { ...agent, state: 'operational' } };
+    const reported = { ...after, agent: { ...agent, state: 'operational', stateAt: clock('10:06:00') } };
     expect(ofType('Instance Enrolled', after, reported)).toEqual([]);
   });
 

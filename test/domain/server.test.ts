@@ -3,7 +3,8 @@ import { attach, conditionsOf, effectiveState, pastKept, sameInstance } from '#s
 import { aServer } from '../build/a-launch.ts';
 import { aKey, anInstance, clock } from '../build/an-instance.ts';
 
-const agent = { id: 'a', version: '1.0.0', bootId: 'b', enrolledAt: clock('10:05:00'), state: 'operational' };
+const enrolled = { id: 'a', version: '1.0.0', bootId: 'b', enrolledAt: clock('10:05:00') };
+const agent = { ...enrolled, state: 'operational', stateAt: clock('10:06:00') };
 
 describe('the effective state of a server', () => {
   it('is `inactive` with no current instance, or an ended one', () => {
@@ -29,6 +30,13 @@ describe('the effective state of a server', () => {
     expect(effectiveState(anInstance({ agent }))).toBe('operational');
     expect(effectiveState(anInstance({ agent: { ...agent, state: null } }))).toBe('booting');
     expect(effectiveState(anInstance())).toBe('booting');
+  });
+
+  it('is `booting` after a restart until the agent gives its word anew', () => {
+    const restarted = { epoch: clock('11:00:00'), agent };
+    expect(effectiveState(anInstance(restarted))).toBe('booting');
+    const anew = { ...agent, stateAt: clock('11:00:30') };
+    expect(effectiveState(anInstance({ ...restarted, agent: anew }))).toBe('operational');
   });
 });
 

@@ -64,8 +64,11 @@ async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]):
   stage.store = createDynamoStore({ client, tableName, timing: defaultTiming });
   stage.history = createDynamoHistory({ client, tableName: privateTableName });
   stage.userData = createDynamoUserData({ client, tableName: privateTableName }, Date.now);
-  const clock = new RealClock((error) => Promise.reject(error));
-  const common = { clock, random: random(1), ...place, onError: (error: unknown) => Promise.reject(error) };
+  const onError = (error: unknown) => {
+    throw error;
+  };
+  const clock = new RealClock(onError);
+  const common = { clock, random: random(1), ...place, onError };
   const queues = new Queues(common);
   for (const name of queueNames) queues.create(name);
   stage.queue = (name) => queues.queue(name);
@@ -76,7 +79,7 @@ async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]):
     buses: [bus],
     account: place.account,
     port: 0,
-    onError: common.onError,
+    onError,
   });
   stage.ec2 = new Ec2Region({
     clock: { now: () => new Date(), after: () => {} },
@@ -99,12 +102,13 @@ async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]):
   listen(stage.lines);
 }
 
+/** DynamoDB Local keeps tables by access key: the one of test/contracts/dynamodb.ts. */
 function setEnvironment(env: Record<string, string>): void {
   const launch = { subnetIds: [subnetId] };
   const fixed = {
     ...{
       AWS_REGION: place.region,
-      AWS_ACCESS_KEY_ID: place.account,
+      AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_MAX_ATTEMPTS: '1',
     },
@@ -119,7 +123,7 @@ function setEnvironment(env: Record<string, string>): void {
 
 /** The log, line by line; metrics are lines too. */
 function listen(lines: Record<string, unknown>[]): void {
-  const keep = (line: unknown) => { process.stderr.write('DBG '+String(line).slice(0,900)+'\n'); return void lines.push(JSON.parse(String(line)));};
+  const keep = (line: unknown) => void lines.push(JSON.parse(String(line)));
   for (const level of ['debug', 'info', 'warn', 'error'] as const) vi.spyOn(console, level).mockImplementation(keep);
   vi.spyOn(process.stdout, 'write').mockImplementation((line) => {
     keep(line);

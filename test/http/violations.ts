@@ -34,10 +34,11 @@ function objectViolations(
 ): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [`${path}: is no object`];
   const properties = (schema.properties ?? {}) as Record<string, Schema>;
-  const others = schema.additionalProperties as Schema | undefined;
+  const others = schema.additionalProperties as Schema | true | undefined;
   const missing = ((schema.required ?? []) as string[]).filter((name) => !Object.hasOwn(value, name));
   const told = Object.entries(value).flatMap(([name, member]) => {
     const of = properties[name] ?? others;
+    if (of === true) return [];
     if (of) return violations(member, of, named, `${path}.${name}`);
     return schema.properties ? [`${path}.${name}: is not documented`] : [];
   });

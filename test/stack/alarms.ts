@@ -21,6 +21,7 @@ const watched = [
   'Invocations of SweepLambdaFunction',
   'Invocations of TickLambdaFunction',
   'MassRemovalWithheld of prod',
+  'RequestFailed of prod',
   'TerminatedUndone of prod',
   'TerminationInferredWrongly of prod',
   'DueFailed of prod',

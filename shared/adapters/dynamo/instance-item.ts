@@ -33,7 +33,7 @@ const listed: { [F in Field]?: readonly string[] } = {
   absent: ['seenAt', 'since'],
   failedStart: ['at', 'reason'],
   prediction: ['what', 'at'],
-  agent: ['id', 'version', 'bootId', 'enrolledAt', 'state'],
+  agent: ['id', 'version', 'bootId', 'enrolledAt', 'state', 'stateAt'],
   attempt: ['at', 'code', 'reference'],
 };
 

@@ -55,6 +55,7 @@ const fattest = (
     bootId: '00000000-0000-4000-8000-000000000000',
     enrolledAt: at,
     state: 'stranded in booting',
+    stateAt: at,
   },
   attempt: { at, code: 'enrollment_window_closed', reference: `ref_${'d'.repeat(32)}` },
   version: 123_456_789,

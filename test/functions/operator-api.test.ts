@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { answerSchemas } from '#shared/http/answer-schemas.ts';
+import { operatorRoutes } from '#shared/http/operator-routes.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { factsOf, keyNamed } from '../contracts/records.ts';
+import { violations } from '../http/violations.ts';
+import { apiEvent, call, functionStage, instanceId, place, runningInstance, subnetId } from './stage.ts';
+
+const stage = functionStage();
+let operatorApi: unknown;
+beforeAll(async () => {
+  ({ handler: operatorApi } = await import('../../functions/operator-api.ts'));
+});
+
+const request = { imageId: 'ami-0123456789abcdef0', instanceType: 't4g.nano', subnetId };
+const server = { name: 'web-1', ...place, request };
+
+const ask = (method: string, url: string, body?: unknown) =>
+  call(
+    operatorApi,
+    apiEvent(method, url, body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  );
+
+/** An answer, held to the schema that the OpenAPI document names for its route. */
+async function documented(method: string, url: string, body?: unknown) {
+  const answer = await ask(method, url, body);
+  const path = new URL(url, 'http://api').pathname;
+  const route = operatorRoutes.find((one) => one.method === method && patternOf(one.path).test(path));
+  const schema = answerSchemas[answer.statusCode < 400 ? route!.answers : 'Problem']!;
+  expect(violations(answer.json, schema, answerSchemas)).toEqual([]);
+  return answer;
+}
+const patternOf = (path: string) => new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
+
+describe('the operator API', () => {
+  it('answers each route as its document says', async () => {
+    const { instance } = await runningInstance(stage, 1, { serverId: null });
+    await stage.store.putFacts(factsOf(instance.instanceId));
+    const path = `/v1/instances/111122223333/us-east-1/${instance.instanceId}`;
+    expect((await documented('GET', '/v1/instances')).json.items).toHaveLength(1);
+    expect((await documented('GET', path)).json).toMatchObject({ state: 'running', facts: { vpcId: 'vpc-1' } });
+    expect((await documented('GET', `${path}/history`)).json).toEqual({ items: [], nextPageToken: null });
+    const created = await documented('POST', '/v1/servers', server);
+    expect([created.statusCode, created.json.state]).toEqual([201, 'inactive']);
+    const own = `/v1/servers/${created.json.id}`;
+    expect((await documented('GET', own)).json).toEqual(created.json);
+    expect((await documented('GET', '/v1/servers')).json.items).toEqual([created.json]);
+    expect(await documented('POST', `${own}/launch`)).toMatchObject({ statusCode: 202, json: { generation: 1 } });
+    expect(stage.queue('launch').receive(10)).toHaveLength(1);
+    expect((await documented('GET', `${own}/history`)).statusCode).toBe(200);
+    expect(await documented('POST', `${own}/terminate`)).toMatchObject({
+      statusCode: 409,
+      json: { code: 'not_running' },
+    });
+  });
+
+  it('shows the instance of a server that runs, and ends it by EC2’s own word', async () => {
+    const launched = stage.ec2.runInstances(place, { MinCount: 1, MaxCount: 1, ImageId: request.imageId });
+    const id = launched.Instances![0]!.InstanceId!;
+    const created = await ask('POST', '/v1/servers', server);
+    const before = await stage.store.getServer(String(created.json.id));
+    const { instance } = await runningInstance(stage, 0, { ...keyNamed(id), serverId: before!.id });
+    await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: keyNamed(id) } }]);
+    const ended = await documented('POST', `/v1/servers/${before!.id}/terminate`);
+    expect(ended).toMatchObject({ statusCode: 202, json: { instance: keyNamed(id), state: 'booting' } });
+    expect(stage.ec2.instance(instance)?.history.at(-1)).toMatchObject({ state: 'shutting-down' });
+  });
+
+  it('registers, shows and revokes enrollment keys', async () => {
+    const { publicKeyX: publicKey } = newGrantKey(randomBytes);
+    const created = await documented('POST', '/v1/enrollment-keys', {
+      publicKey,
+      uses: 3,
+      expiresAt: '2030-01-01T00:00:00Z',
+    });
+    expect(created).toMatchObject({
+      statusCode: 201,
+      json: { publicKey, usesLeft: 3, createdBy: 'local', revokedAt: null },
+    });
+    const path = `/v1/enrollment-keys/${created.json.id}`;
+    expect((await documented('GET', path)).json).toEqual(created.json);
+    expect((await documented('GET', '/v1/enrollment-keys')).json.items).toHaveLength(1);
+    expect((await documented('DELETE', path)).json.revokedAt).toEqual(expect.any(String));
+  });
+
+  it('names who registered a key by what API Gateway has verified', async () => {
+    const { publicKeyX: publicKey } = newGrantKey(randomBytes);
+    const event = apiEvent('POST', '/v1/enrollment-keys', { body: JSON.stringify({ publicKey, createdBy: 'me' }) });
+    const forged = await call(operatorApi, event);
+    expect([forged.statusCode, forged.json.member]).toEqual([400, '']);
+    const userArn = 'arn:aws:sts::111122223333:assumed-role/operators/ann';
+    const requestContext = { ...event.requestContext, authorizer: { iam: { userArn } } };
+    const signed = await call(operatorApi, { ...event, requestContext, body: JSON.stringify({ publicKey }) });
+    expect(signed.json.createdBy).toBe(userArn);
+  });
+
+  it('releases a withheld removal, once there is one', async () => {
+    const path = '/v1/pairs/111122223333/us-east-1/release-removal';
+    expect((await documented('POST', path)).json.code).toBe('not_found');
+    await stage.store.savePair({ ...place, lastSweepAt: 0, withheld: { since: 0, released: false } });
+    expect(await documented('POST', path)).toMatchObject({ statusCode: 200, json: { released: true } });
+  });
+
+  it('shows its own document, which names every route', async () => {
+    const { statusCode, json } = await ask('GET', '/v1/openapi.json');
+    expect([statusCode, json.openapi]).toEqual([200, '3.1.0']);
+    expect(Object.keys(json.paths as object)).toEqual(expect.arrayContaining(operatorRoutes.map(({ path }) => path)));
+  });
+});
+
+describe('a listing', () => {
+  it('comes in pages by opaque tokens, each record once', async () => {
+    for (const nth of [20, 21, 22, 23]) await runningInstance(stage, nth);
+    const all = (await ask('GET', '/v1/instances')).json.items as { instanceId: string }[];
+    const seen: string[] = [];
+    for (let token: unknown = '', turn = 0; token !== null && turn < 20; turn++) {
+      const page = await documented('GET', `/v1/instances?pageSize=2${token ? `&pageToken=${token}` : ''}`);
+      const items = page.json.items as { instanceId: string }[];
+      expect(items.length).toBeLessThanOrEqual(2);
+      seen.push(...items.map((item) => item.instanceId));
+      token = page.json.nextPageToken;
+    }
+    expect(seen).toEqual(all.map((item) => item.instanceId));
+    expect(seen.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it.each([
+    'pageSize=0',
+    'pageSize=101',
+    'pageSize=x',
+    'pageSize=1.5',
+    'pageToken=x',
+    `pageToken=${Buffer.from('{"pair":"1","sk":"x"}').toString('base64url')}`,
+    `pageToken=${'A'.repeat(2000)}`,
+  ])('refuses %s', async (query) => {
+    for (const path of ['/v1/instances', '/v1/servers', '/v1/enrollment-keys']) {
+      expect(await documented('GET', `${path}?${query}`)).toMatchObject({
+        statusCode: 400,
+        json: { code: 'malformed_request' },
+      });
+    }
+  });
+});
+
+describe('the operator API refuses by a stable code', () => {
+  it.each<[string, string, string, unknown, number, string]>([
+    ['a route that is none', 'GET', '/v1/instance', undefined, 404, 'not_found'],
+    ['a method that a route does not take', 'DELETE', '/v1/servers', undefined, 404, 'not_found'],
+    ['a path of another API', 'GET', '/', undefined, 404, 'not_found'],
+    [
+      'an instance that is none',
+      'GET',
+      `/v1/instances/111122223333/us-east-1/${instanceId(999)}`,
+      undefined,
+      404,
+      'not_found',
+    ],
+    ['an id of another form', 'GET', '/v1/instances/111122223333/us-east-1/i-1', undefined, 400, 'malformed_request'],
+    [
+      'an id that would name another item',
+      'GET',
+      `/v1/instances/111122223333/us-east-1/${instanceId(1)}%23facts`,
+      undefined,
+      400,
+      'malformed_request',
+    ],
+    [
+      'an account of another form',
+      'GET',
+      `/v1/instances/1111/us-east-1/${instanceId(1)}`,
+      undefined,
+      400,
+      'malformed_request',
+    ],
+    ['a server that is none', 'GET', '/v1/servers/srv_none', undefined, 404, 'not_found'],
+    ['a server’s id of another form', 'GET', '/v1/servers/srv_%2e', undefined, 400, 'malformed_request'],
+    ['a body that is no JSON', 'POST', '/v1/servers', '{', 400, 'malformed_request'],
+    ['bytes that are no UTF-8', 'POST', '/v1/servers', '\uFFFE{', 400, 'malformed_request'],
+    ['one megabyte', 'POST', '/v1/servers', ' '.repeat(1_048_576), 413, 'body_too_large'],
+    [
+      'a field that no launch may have',
+      'POST',
+      '/v1/servers',
+      { ...server, request: { ...request, userData: 'x' } },
+      400,
+      'malformed_request',
+    ],
+    [
+      'an image of another form',
+      'POST',
+      '/v1/servers',
+      { ...server, request: { ...request, imageId: 'x' } },
+      400,
+      'malformed_request',
+    ],
+    [
+      'a reserved tag',
+      'POST',
+      '/v1/servers',
+      { ...server, request: { ...request, tags: { 'aws:x': '1' } } },
+      400,
+      'malformed_request',
+    ],
+    [
+      'a subnet that is not allowed',
+      'POST',
+      '/v1/servers',
+      { ...server, request: { ...request, subnetId: 'subnet-0fedcba9' } },
+      422,
+      'launch_not_allowed',
+    ],
+    [
+      'an account that is not registered',
+      'POST',
+      '/v1/servers',
+      { ...server, account: '999988887777' },
+      403,
+      'account_not_registered',
+    ],
+    ['a weak enrollment key', 'POST', '/v1/enrollment-keys', { publicKey: 'A'.repeat(43) }, 400, 'weak_key'],
+    [
+      'a private key for a public one',
+      'POST',
+      '/v1/enrollment-keys',
+      { publicKey: 'x', seed: 'y' },
+      400,
+      'malformed_request',
+    ],
+  ])('%s', async (_case, method, url, body, status, code) => {
+    const { statusCode, headers, json } = await ask(method, url, body);
+    expect([statusCode, json.code, headers['content-type']]).toEqual([status, code, 'application/problem+json']);
+    expect(violations(json, answerSchemas.Problem!, answerSchemas)).toEqual([]);
+  });
+
+  it.each([
+    {},
+    { version: '2.0' },
+    { version: '2.0', requestContext: { http: { method: 'GET' } } },
+  ])('an event of another shape, without a stack: %j', async (event) => {
+    const { statusCode, body, json } = await call(operatorApi, event);
+    expect(statusCode).toBeGreaterThanOrEqual(400);
+    expect(json.code).toEqual(expect.any(String));
+    expect(body).not.toMatch(/at .*\.ts|node_modules|TypeError/);
+  });
+});

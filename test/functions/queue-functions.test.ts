@@ -1,0 +1,186 @@
+import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { formatTime } from '#shared/domain/time.ts';
+import { launchNamed, serverNamed } from '../contracts/records.ts';
+import { failuresOf, functionStage, instanceId, place, runningInstance, sqsBatch } from './stage.ts';
+
+const stage = functionStage();
+const handlers = {} as Record<'onInstanceChanged' | 'verify' | 'sweepRegion' | 'launch', unknown>;
+beforeAll(async () => {
+  ({ handler: handlers.onInstanceChanged } = await import('../../functions/on-instance-changed.ts'));
+  ({ handler: handlers.verify } = await import('../../functions/verify.ts'));
+  ({ handler: handlers.sweepRegion } = await import('../../functions/sweep-region.ts'));
+  ({ handler: handlers.launch } = await import('../../functions/launch.ts'));
+});
+
+const changed = (nth: number, fields: object = {}) => ({
+  ...{ version: '0', id: `event-${nth}`, 'detail-type': 'EC2 Instance State-change Notification', source: 'aws.ec2' },
+  ...{ ...place, time: formatTime(Math.floor(Date.now() / 1000) * 1000 - 5000) },
+  resources: [`arn:aws:ec2:us-east-1:111122223333:instance/${instanceId(nth)}`],
+  detail: { 'instance-id': instanceId(nth), state: 'pending' },
+  ...fields,
+});
+const recorded = async (nths: readonly number[]) => {
+  const keys = nths.map((nth) => ({ ...place, instanceId: instanceId(nth) }));
+  return (await stage.store.getInstances(keys)).map((one) => one.instanceId);
+};
+const ids = (nths: readonly number[]) => nths.map(instanceId);
+
+describe('onInstanceChanged', () => {
+  const nine = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const poison: [string, unknown, string | undefined][] = [
+    ['a body that is no JSON', '{', 'malformed_request'],
+    ['a list', [], undefined],
+    ['an event of a foreign source', changed(10, { source: 'muster.forged' }), undefined],
+    ['an event of an unknown account', changed(10, { account: '999988887777' }), undefined],
+    [
+      'an event that names another account’s instance',
+      changed(10, { resources: ['arn:aws:ec2:us-east-1:999988887777:instance/i-1'] }),
+      undefined,
+    ],
+  ];
+
+  it.each(poison)('applies the nine others and acknowledges the tenth: %s', async (_case, body, code) => {
+    const batch = sqsBatch([
+      ...nine.slice(0, 4).map((nth) => changed(nth)),
+      body,
+      ...nine.slice(4).map((nth) => changed(nth)),
+    ]);
+    expect(await failuresOf(handlers.onInstanceChanged, batch)).toEqual([]);
+    expect(await recorded([...nine, 10])).toEqual(ids(nine));
+    const told = stage.lines.filter((line) => line.messageId === 'm4');
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject(code ? { level: 'WARN', code } : { level: 'INFO', what: 'ignored' });
+  });
+
+  it('counts what it ignores', async () => {
+    await failuresOf(handlers.onInstanceChanged, sqsBatch([changed(1, { source: 'x' })]));
+    expect(stage.lines).toContainEqual(expect.objectContaining({ NotificationIgnored: 1, stage: 'test' }));
+  });
+
+  it('gives again exactly the one that its own store refuses', async () => {
+    await poisonRecord(40);
+    const batch = sqsBatch([changed(41), changed(40), changed(42)]);
+    expect(await failuresOf(handlers.onInstanceChanged, batch)).toEqual(['m1']);
+    expect(await recorded([41, 42])).toEqual(ids([41, 42]));
+    expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', messageId: 'm1' }));
+  });
+
+  it('asks for a describe of each instance that it has not seen', async () => {
+    await failuresOf(handlers.onInstanceChanged, sqsBatch([changed(50), changed(50)]));
+    const [message] = stage.queue('verify').receive(10);
+    expect(JSON.parse(message!.body)).toEqual({ ...place, instanceId: instanceId(50), attempt: 0 });
+  });
+});
+
+/** An item in the place of an instance's record whose ledger is no list: no update and no merge can read it. */
+async function poisonRecord(nth: number): Promise<void> {
+  const Item = {
+    pk: { S: 'INSTANCE#111122223333#us-east-1' },
+    sk: { S: instanceId(nth) },
+    kind: { S: 'instance' },
+    ledger: { S: 'x' },
+  };
+  await stage.dynamo.client.send(new PutItemCommand({ TableName: stage.tableName, Item }));
+}
+
+describe('verify', () => {
+  const asking = (nth: number) => ({ ...place, instanceId: instanceId(nth), attempt: 3 });
+  it('drops what is no question of Muster’s, and answers the others', async () => {
+    const launched = stage.ec2.runInstances(place, { MinCount: 2, MaxCount: 2, ImageId: 'ami-0123456789abcdef0' });
+    const [a, b] = launched.Instances!.map(({ InstanceId }) => ({ ...place, instanceId: InstanceId!, attempt: 0 }));
+    const forged = [
+      { ...asking(1), attempt: -1 },
+      { ...asking(1), instanceId: 'i-*' },
+      { ...asking(1), x: 1 },
+      'x',
+      null,
+    ];
+    expect(await failuresOf(handlers.verify, sqsBatch([a, ...forged, b]))).toEqual([]);
+    expect(await stage.store.getInstances([a!, b!])).toMatchObject([{ state: 'pending' }, { state: 'pending' }]);
+    expect(stage.lines.filter(({ level }) => level === 'WARN')).toHaveLength(5);
+  });
+
+  it('gives all again when EC2 throttles', async () => {
+    stage.ec2.faults.calls.push({ kind: 'throttle', times: 1 });
+    await expect(failuresOf(handlers.verify, sqsBatch([asking(1), asking(2)]))).rejects.toMatchObject({
+      name: 'RequestLimitExceeded',
+    });
+  });
+
+  it('gives again, and tells why, what EC2 could not answer', async () => {
+    stage.ec2.faults.calls.push({ kind: 'error', code: 'InternalError', times: 2 });
+    const dbg = stage.ec2.faults.calls; stage.lines.push({ before: JSON.stringify(dbg) });
+    expect(await failuresOf(handlers.verify, sqsBatch(['x', asking(1), asking(2)]))).toEqual(['m1', 'm2']);
+    process.stderr.write(JSON.stringify(stage.lines)+'DBG');
+    const line = { message: 'verify left a question open', instanceId: instanceId(1), error: 'InternalError' };
+    expect(stage.lines).toContainEqual(expect.objectContaining(line));
+  });
+});
+
+describe('sweepRegion', () => {
+  it('compares a pair with EC2, and counts what it repaired', async () => {
+    await runningInstance(stage, 60);
+    expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual([]);
+    expect(stage.lines).toContainEqual(expect.objectContaining({ message: 'sweep of a region handled', ...place }));
+    expect(stage.lines).toContainEqual(expect.objectContaining({ SweepRepaired: expect.any(Number) }));
+  });
+
+  it('leaves a pair alone that is not registered', async () => {
+    expect(await failuresOf(handlers.sweepRegion, sqsBatch([{ ...place, region: 'eu-west-1' }]))).toEqual([]);
+    expect(stage.lines).toContainEqual(expect.objectContaining({ ignored: 'not_registered' }));
+  });
+
+  it('gives a pair again whose listing failed', async () => {
+    stage.ec2.faults.calls.push({ kind: 'error', code: 'InternalError', times: 1 });
+    expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual(['m0']);
+  });
+
+  it.each([{ account: 'x', region: 'us-east-1' }, { ...place, more: 1 }, '[', 7])(
+    'acknowledges what is no pair: %j',
+    async (body) => {
+      expect(await failuresOf(handlers.sweepRegion, sqsBatch([body]))).toEqual([]);
+      expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'WARN', code: 'malformed_request' }));
+    },
+  );
+});
+
+describe('launch', () => {
+  const launchId = 'lch_0123456789abcdef0123456789abcdef';
+  const request = { ...launchNamed('').request, imageId: 'ami-0123456789abcdef0', securityGroupIds: [] };
+
+  it('launches what was asked for, however often the message comes', async () => {
+    const launch = launchNamed(launchId, {
+      request,
+      requestedAt: Date.now(),
+      servers: [{ serverId: 'srv_1', generation: 1 }],
+    });
+    const server = serverNamed('srv_1', { generation: 1, launchId, launchState: 'requested' });
+    await stage.store.commit([
+      { kind: 'launch', before: undefined, after: launch },
+      { kind: 'server', before: undefined, after: server },
+    ]);
+    await stage.userData.put(launchId, '{}');
+    expect(await failuresOf(handlers.launch, sqsBatch([{ launchId }]))).toEqual([]);
+    expect(await failuresOf(handlers.launch, sqsBatch([{ launchId }]))).toEqual([]);
+    const made = stage.ec2.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
+    expect(made).toHaveLength(1);
+    expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: { instanceId: made[0]!.instanceId } });
+  });
+
+  it.each([{ launchId: 'lch_1' }, { launchId, request: {} }, { launchId: '../x' }, 'launch', null])(
+    'acknowledges a forged message, and launches nothing: %j',
+    async (body) => {
+      const before = stage.ec2.truth().length;
+      expect(await failuresOf(handlers.launch, sqsBatch([body]))).toEqual([]);
+      expect(stage.ec2.truth()).toHaveLength(before);
+      expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'WARN', code: 'malformed_request' }));
+    },
+  );
+
+  it('of an id that nobody asked for launches nothing', async () => {
+    const before = stage.ec2.truth().length;
+    expect(await failuresOf(handlers.launch, sqsBatch([{ launchId: `lch_${'0'.repeat(32)}` }]))).toEqual([]);
+    expect(stage.ec2.truth()).toHaveLength(before);
+  });
+});

@@ -1,0 +1,98 @@
+import { marshall } from '@aws-sdk/util-dynamodb';
+import type { DynamoDBRecord } from 'aws-lambda';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
+import type { Instance } from '#shared/domain/instance.ts';
+import { ledgerEntry } from '#shared/domain/instance.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { instanceNamed, start } from '../contracts/records.ts';
+import { failuresOf, functionStage, instanceId, invoke, place, runningInstance } from './stage.ts';
+
+const stage = functionStage();
+const handlers = {} as Record<'onRecordChanged' | 'tick' | 'sweep', unknown>;
+beforeAll(async () => {
+  ({ handler: handlers.onRecordChanged } = await import('../../functions/on-record-changed.ts'));
+  ({ handler: handlers.tick } = await import('../../functions/tick.ts'));
+  ({ handler: handlers.sweep } = await import('../../functions/sweep.ts'));
+});
+
+const started = (nth: number): Instance =>
+  instanceNamed(instanceId(nth), {
+    state: 'pending',
+    at: start,
+    ledger: [ledgerEntry('pending', start, 'one')],
+    version: 1,
+  });
+const image = (instance: Instance) =>
+  toInstanceItem(instance, defaultTiming) as NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
+const inserted = (sequence: string, NewImage: NonNullable<DynamoDBRecord['dynamodb']>['NewImage']): DynamoDBRecord => ({
+  ...{ eventID: sequence, eventName: 'INSERT', eventSource: 'aws:dynamodb' },
+  dynamodb: { SequenceNumber: sequence, ApproximateCreationDateTime: start / 1000, ...(NewImage && { NewImage }) },
+});
+const told = () =>
+  stage
+    .queue('consumer')
+    .receive(1000, 0)
+    .map(({ body }) => JSON.parse(body));
+
+describe('onRecordChanged', () => {
+  it('tells of a change once per event, and again with the same id when it is delivered again', async () => {
+    const batch = { Records: [inserted('1', image(started(1)))] };
+    expect(await failuresOf(handlers.onRecordChanged, batch)).toEqual([]);
+    expect(await failuresOf(handlers.onRecordChanged, batch)).toEqual([]);
+    const [first, second, ...more] = told();
+    expect(first).toMatchObject({
+      source: 'muster',
+      'detail-type': 'Instance State Changed',
+      detail: { data: { state: 'pending' } },
+    });
+    expect([second.detail, more]).toEqual([first.detail, []]);
+    const record = `111122223333/us-east-1/${instanceId(1)}`;
+    expect((await stage.history.list(record, { size: 10, after: null })).items).toHaveLength(1);
+  });
+
+  it('stops at the first record that fails, and names it: Lambda goes on from there', async () => {
+    const broken = { ...image(started(3)), ledger: { S: 'x' } };
+    const Records = [inserted('1', image(started(2))), inserted('2', broken), inserted('3', image(started(4)))];
+    expect(await failuresOf(handlers.onRecordChanged, { Records })).toEqual(['2']);
+    expect(told().map(({ detail }) => detail.data.instanceId)).toEqual([instanceId(2)]);
+    expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', itemIdentifier: '2' }));
+  });
+
+  it('has nothing to tell of other records, of deletions and of empty ones', async () => {
+    const server = marshall({ pk: 'SERVERS', sk: 'srv_1', kind: 'server', version: 1 }) as NonNullable<
+      DynamoDBRecord['dynamodb']
+    >['NewImage'];
+    const Records = [inserted('1', server), inserted('2', undefined), { eventName: 'REMOVE' } as DynamoDBRecord];
+    expect(await failuresOf(handlers.onRecordChanged, { Records })).toEqual([]);
+    expect(told()).toEqual([]);
+  });
+});
+
+describe('tick', () => {
+  it('does what time alone changes, and says how much', async () => {
+    const late = defaultTiming.enrollmentDeadlineSeconds * 1000 + 5000;
+    await runningInstance(stage, 10, {}, late);
+    await runningInstance(stage, 11, {}, 1000);
+    expect(await invoke(handlers.tick, {})).toEqual({ due: 1, failed: 0 });
+    const [first, second] = await stage.store.getInstances(
+      [10, 11].map((nth) => ({ ...place, instanceId: instanceId(nth) })),
+    );
+    expect(first).toMatchObject({ management: 'discovered-only', managementReason: 'deadline_passed' });
+    expect(second).toMatchObject({ management: 'pending' });
+    expect(await invoke(handlers.tick, { forged: true })).toEqual({ due: 0, failed: 0 });
+  });
+});
+
+describe('sweep', () => {
+  it('asks for the pairs that hold records', async () => {
+    await runningInstance(stage, 20);
+    expect(await invoke(handlers.sweep, {})).toEqual({ asked: 1 });
+    expect(
+      stage
+        .queue('sweep')
+        .receive(10)
+        .map(({ body }) => JSON.parse(body)),
+    ).toEqual([place]);
+  });
+});
