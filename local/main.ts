@@ -1,71 +1,26 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { StartError } from './dynamodb-local.ts';
-import { type FunctionName, isFunctionName } from './function-host.ts';
 import { type LocalRegion, startLocalRegion } from './local-region.ts';
+import { type Options, readOptions, usage } from './options.ts';
 import { page } from './page.ts';
 import { localStage } from './scenario/local-stage.ts';
 import { playScenario, type Row, verdictTable } from './scenario/play.ts';
-
-const usage = `npm start                   all of Muster on this machine, with a fleet that does things
-npm start -- --once         play the demonstration to its end; exit 0 if all ended as it should
-npm start -- --once --json  the same as JSON on standard output
-npm start -- --data DIR     keep everything in DIR; the demonstration is played once, then all goes on from what DIR holds
-npm start -- --patience S   wait at most S seconds for anything in the demonstration
-PORT=4001 npm start         another port than 4000`;
-
-interface Options {
-  once: boolean;
-  json: boolean;
-  data: string | undefined;
-  disabled: ReadonlySet<FunctionName>;
-  patienceSeconds: number | undefined;
-  port: number;
-}
-
-function readOptions(): Options {
-  const { values } = parseArgs({
-    options: {
-      once: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      data: { type: 'string' },
-      disable: { type: 'string', multiple: true, default: [] },
-      patience: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(usage);
-    process.exit(0);
-  }
-  const unknown = values.disable.find((name) => !isFunctionName(name));
-  if (unknown !== undefined) throw new StartError(`There is no function ${unknown}.`);
-  const port = Number(process.env.PORT ?? 4000);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new StartError(`PORT=${process.env.PORT} is no port.`);
-  const patienceSeconds = values.patience === undefined ? undefined : Number(values.patience);
-  if (patienceSeconds !== undefined && !(patienceSeconds >= 1 && patienceSeconds <= 3600))
-    throw new StartError(`--patience ${values.patience} is no number of seconds from 1 to 3600.`);
-  return {
-    once: values.once,
-    json: values.json,
-    data: values.data,
-    disabled: new Set(values.disable.filter(isFunctionName)),
-    patienceSeconds,
-    port,
-  };
-}
 
 /** `.muster/local.json`: where `serverless invoke local` finds the running region. */
 const localFile = join('.muster', 'local.json');
 
 function announce(region: LocalRegion): void {
   mkdirSync('.muster', { recursive: true });
-  writeFileSync(localFile, JSON.stringify({ pid: process.pid, url: region.url, env: region.env }, null, 2), {
-    mode: 0o600,
-  });
+  const announced = { pid: process.pid, url: region.url, env: region.env };
+  writeFileSync(localFile, JSON.stringify(announced, null, 2), { mode: 0o600 });
+}
+
+/** Takes back what this process announced; another's, started since, stays. */
+function withdraw(): void {
+  const { pid } = existsSync(localFile) ? (JSON.parse(readFileSync(localFile, 'utf8')) as { pid: number }) : { pid: 0 };
+  if (pid === process.pid) rmSync(localFile, { force: true });
 }
 
 /** Left in the folder before the demonstration begins: what a killed run did not finish is not begun anew. */
@@ -79,47 +34,55 @@ async function main(): Promise<number> {
       `The demonstration has begun in ${options.data} before: leave --once out, or name a new folder.`,
     );
   }
-  const say = (line: string) => (options.json ? console.error(line) : console.log(line));
   const folder = options.data ?? mkdtempSync(join(tmpdir(), 'muster-'));
   const cleanUp = () => {
-    rmSync(localFile, { force: true });
+    withdraw();
     if (!options.data) rmSync(folder, { recursive: true, force: true });
   };
-  say('Starting Muster: DynamoDB Local, a simulated EC2, the handlers …');
-  const region = await startLocalRegion({
-    port: options.port,
-    folder,
-    inMemory: !options.data,
-    disabled: options.disabled,
-    page,
-  });
-  const stop = async (code: number) => {
-    await region.close();
+  try {
+    return await run(options, folder, begun);
+  } finally {
     cleanUp();
-    process.exit(code);
-  };
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)
-    process.once(signal, () => void stop(code));
-  announce(region);
-  say(`ready ${region.url}`);
-  if (begun) {
-    say(`Going on from ${folder}: look at ${region.url}. Ctrl-C ends everything.`);
-    return new Promise(() => {});
   }
+}
+
+/** Resolves with the exit code when the demonstration has ended, or when the process is told to stop. */
+async function run(options: Options, folder: string, begun: boolean): Promise<number> {
+  const say = (line: string) => (options.json ? console.error(line) : console.log(line));
+  const told = signalled();
+  say('Starting Muster: DynamoDB Local, a simulated EC2, the handlers …');
+  const { port, disabled } = options;
+  const region = await startLocalRegion({ port, folder, inMemory: !options.data, disabled, page });
+  try {
+    announce(region);
+    say(`ready ${region.url}`);
+    return await Promise.race([told, begun ? goOn(folder, region, say) : demonstrate(region, folder, options, say)]);
+  } finally {
+    await region.close();
+  }
+}
+
+/** The exit code for the signal that ends the process: 128 and its number, as shells have it. */
+function signalled(): Promise<number> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve(130));
+    process.once('SIGTERM', () => resolve(143));
+  });
+}
+
+function goOn(folder: string, region: LocalRegion, say: (line: string) => void): Promise<never> {
+  say(`Going on from ${folder}: look at ${region.url}. Ctrl-C ends everything.`);
+  return new Promise(() => {});
+}
+
+async function demonstrate(region: LocalRegion, folder: string, options: Options, say: (line: string) => void) {
   writeFileSync(begunFile(folder), '');
   const verdict = await play(region, options.patienceSeconds, say);
   say(`\n${verdictTable(verdict)}`);
-  if (!options.once) {
-    say(`\nThe fleet stays: look at ${region.url}. Ctrl-C ends everything.`);
-    return new Promise(() => {});
-  }
   if (options.json) console.log(JSON.stringify(verdict));
-  await region.close();
-  cleanUp();
-  return verdict.scenario.every(({ ok }) => ok) ? 0 : 1;
+  if (options.once) return verdict.scenario.every(({ ok }) => ok) ? 0 : 1;
+  say(`\nThe fleet stays: look at ${region.url}. Ctrl-C ends everything.`);
+  return new Promise<never>(() => {});
 }
 
 async function play(region: LocalRegion, patienceSeconds: number | undefined, say: (line: string) => void) {

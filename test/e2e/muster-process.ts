@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import type { TestContext } from 'vitest';
 
 /** `npm start` as a process of its own, in a folder of its own: `.muster/local.json` is there too. */
 export interface MusterProcess {
@@ -45,7 +45,7 @@ export function startMuster(args: readonly string[], at: { folder: string; port:
 }
 
 /** A folder that goes when the test is over, with whatever still runs in it. */
-export function ownFolder(name: string): string {
+export function ownFolder(name: string, { onTestFinished }: Pick<TestContext, 'onTestFinished'>): string {
   const folder = mkdtempSync(join(tmpdir(), `muster-${name}-`));
   onTestFinished(() => {
     for (const { pid } of processesOf(folder)) process.kill(pid, 'SIGKILL');

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { type FunctionName, functionFiles } from '#local/function-host.ts';
 import { chapters } from '#local/scenario/chapters.ts';
 import type { Verdict } from '#local/scenario/play.ts';
@@ -33,15 +33,21 @@ async function inLane<T>(run: () => Promise<T>): Promise<T> {
   return result;
 }
 
-async function playOnce(args: readonly string[]): Promise<{ code: number | null; verdict: Verdict; stderr: string }> {
-  const process = startMuster(['--once', '--json', ...args], { folder: ownFolder('scenario'), port: await freePort() });
+async function playOnce(
+  args: readonly string[],
+  test: TestContext,
+): Promise<{ code: number | null; verdict: Verdict; stderr: string }> {
+  const process = startMuster(['--once', '--json', ...args], {
+    folder: ownFolder('scenario', test),
+    port: await freePort(),
+  });
   const code = await process.exited;
   return { code, verdict: JSON.parse(process.stdout()), stderr: process.stderr() };
 }
 
 describe.concurrent('npm start -- --once', () => {
-  it('ends every chapter as it should, exits 0 and says so as JSON alone', { timeout }, async () => {
-    const { code, verdict, stderr } = await inLane(() => playOnce([]));
+  it('ends every chapter as it should, exits 0 and says so as JSON alone', { timeout }, async (test) => {
+    const { code, verdict, stderr } = await inLane(() => playOnce([], test));
     expect(verdict.scenario.filter(({ ok }) => !ok)).toEqual([]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^ready http:\/\/127\.0\.0\.1:\d+$/m) });
     expect(verdict.scenario.map(({ name }) => name)).toEqual(chapters.map(({ name }) => name));
@@ -52,8 +58,8 @@ describe.concurrent('npm start -- --once', () => {
   it.each(Object.keys(functionFiles) as FunctionName[])(
     'without the function %s it exits 1, and the row that needs it says what came instead',
     { timeout },
-    async (name) => {
-      const { code, verdict } = await inLane(() => playOnce(['--disable', name, '--patience', '15']));
+    async (name, test) => {
+      const { code, verdict } = await inLane(() => playOnce(['--disable', name, '--patience', '15'], test));
       const row = verdict.scenario.find((one) => one.name === missedBy[name]);
       expect(row).toMatchObject({ ok: false });
       expect(row?.ended).not.toBe(row?.expected);
