@@ -10,7 +10,7 @@ export interface MusterAnswer {
   nextCheckinSeconds: number | undefined;
 }
 
-export interface Enrolled {
+interface Enrolled {
   serverId: string | null;
   checkinUrl: string;
   checkinIntervalSeconds: number;

@@ -22,7 +22,8 @@ export const handler = makeQueueHandler('launch', async (body, record) => {
     if (state !== 'launched' && state !== 'requested' && state !== 'unknown') count('LaunchFailed', ports().stage);
     return { launchId, state };
   } catch (error) {
-    await giveBack(ports().queueUrl, record, Math.random);
+    // Should that fail too, the message comes back by the queue's own timeout; what matters is the first error.
+    await giveBack(ports().queueUrl, record, Math.random).catch(() => {});
     throw error;
   }
 });

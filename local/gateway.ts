@@ -54,9 +54,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   response.writeHead(statusCode, headers).end(body);
 }
 
+/** What a request line asks for that holds no path. */
+const nowhere = { pathname: '', searchParams: new URLSearchParams() };
+
 async function route(request: IncomingMessage, options: GatewayOptions): Promise<HttpAnswer> {
   assertLocal(request);
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+  const { pathname, searchParams } = URL.parse(request.url ?? '/', 'http://localhost') ?? nowhere;
   if (pathname === '/' && request.method === 'GET') return html(options.page());
   const name = functionFor(request.method ?? '', pathname);
   if (!name) throw new Problem('not_found', 'there is no such route', { path: pathname.slice(0, 200) });

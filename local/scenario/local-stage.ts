@@ -19,7 +19,17 @@ export function localStage(region: LocalRegion, patienceSeconds: number = usualP
   const clients = new Map<string, EC2Client>();
   return {
     url: region.url,
-    settings: { ...settings, feedTag },
+    settings: {
+      account: settings.account,
+      foreignAccount: settings.foreignAccount,
+      homeRegion: settings.homeRegion,
+      secondRegion: settings.secondRegion,
+      agentImage: settings.agentImage,
+      plainImage: settings.plainImage,
+      subnetId: settings.subnetId,
+      securityGroupId: settings.securityGroupId,
+      feedTag,
+    },
     newGrantKey: () => newGrantKey(randomBytes),
     ec2(account, name) {
       const at = {

@@ -39,7 +39,7 @@ export async function playScenario(stage: Stage, told: (row: Row) => void): Prom
 }
 
 /** Everything on record, page by page. */
-export async function fleet(stage: Stage): Promise<Pick<Verdict, 'instances' | 'servers'>> {
+async function fleet(stage: Stage): Promise<Pick<Verdict, 'instances' | 'servers'>> {
   return { instances: await allOf(stage, '/v1/instances'), servers: await allOf(stage, '/v1/servers') };
 }
 

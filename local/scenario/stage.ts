@@ -27,7 +27,7 @@ export interface Stage {
   until<T>(what: string, check: () => Promise<T | undefined> | T | undefined): Promise<T>;
 }
 
-export interface Truth {
+interface Truth {
   state: string;
   /** Every state since the launch with EC2's stamp of it, RFC 3339 in whole seconds. */
   steps: readonly { state: string; at: string }[];
@@ -36,12 +36,12 @@ export interface Truth {
   reboots: number;
 }
 
-export interface AgentFile {
+interface AgentFile {
   enrolled: { serverId: string | null } | null;
   refused: string | null;
 }
 
-export interface StageSettings {
+interface StageSettings {
   account: string;
   foreignAccount: string;
   homeRegion: string;

@@ -1,4 +1,5 @@
 import { type AgentKey, bodyHash, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
+import type { CheckinRequest } from '#shared/app/check-in.ts';
 import { type InstanceKey, keyOf } from '#shared/domain/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { seconds } from '#shared/domain/time.ts';
@@ -81,13 +82,8 @@ export class Agents {
   }
 
   async #checkIn(agent: SimulatedAgent): Promise<number | null> {
-    agent.seq += 1;
-    const report = { bootId: 'b0075', state: 'operational' as const };
-    const bodySha256 = bodyHash(JSON.stringify(report));
-    const iat = Math.floor((this.#pipeline.now() + agent.skewMs) / 1000);
-    const claims = { htm: 'POST', htu: `${audience}/v1/checkin`, iat, seq: agent.seq, bsh: bodySha256 };
     try {
-      await this.#pipeline.functions.checkin({ token: signAgentToken(agent.identity, claims), bodySha256, report });
+      await this.#pipeline.functions.checkin(checkinRequest(agent, this.#pipeline));
       this.#pipeline.timeline.word(this.#pipeline.now(), 'checkin', agent.key);
       return checkinMs;
     } catch (error) {
@@ -108,7 +104,7 @@ const curable = new Set([
   ...['retry', 'busy', 'conflict', 'instance_not_described', 'document_from_future', 'clock_skew', 'stale_sequence'],
 ]);
 
-function newAgent(key: InstanceKey, random: Random, skewMs: number): SimulatedAgent {
+export function newAgent(key: InstanceKey, random: Random, skewMs = 0): SimulatedAgent {
   return { key, identity: newIdentity(random), seq: 0, skewMs, enrolled: false, refused: null };
 }
 
@@ -117,6 +113,16 @@ export function newIdentity(random: Random): AgentKey {
   const privateKey = privateKeyFromSeed(Buffer.from(hex(random, 64), 'hex'));
   const x = publicKeyX(privateKey);
   return { id: thumbprint(x), publicKeyX: x, privateKey };
+}
+
+/** The agent's next request to check in. */
+export function checkinRequest(agent: SimulatedAgent, pipeline: Pipeline): CheckinRequest {
+  agent.seq += 1;
+  const report = { bootId: 'b0075', state: 'operational' as const };
+  const bodySha256 = bodyHash(JSON.stringify(report));
+  const iat = Math.floor((pipeline.now() + agent.skewMs) / 1000);
+  const claims = { htm: 'POST', htu: `${audience}/v1/checkin`, iat, seq: agent.seq, bsh: bodySha256 };
+  return { token: signAgentToken(agent.identity, claims), bodySha256, report };
 }
 
 /** What the agent finds in its user data (shared/app/operate.ts). */

@@ -83,7 +83,7 @@ async function runDirectly(pipeline: Pipeline): Promise<void> {
 }
 
 /** An enrollment key as `muster key create` makes it, some for one use only. */
-async function newKey({ functions, random }: Pipeline): Promise<{ id: string; seed: string } | undefined> {
+export async function newKey({ functions, random }: Pipeline): Promise<{ id: string; seed: string } | undefined> {
   const { seed, publicKeyX } = newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex'));
   const scope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
   const wanted = { publicKey: publicKeyX, scope, expiresAt: null, uses: pick(random, [null, 1]) };

@@ -11,13 +11,7 @@ import type { Binding, Lease, Outbox, Store, VerifyMessage } from './ports.ts';
 import { readAndSaveMerged } from './save-merged.ts';
 
 /** What an agent may say of itself: RightLink's words (research/rightscale.md). */
-export const agentStates = [
-  'booting',
-  'operational',
-  'stranded in booting',
-  'decommissioning',
-  'decommissioned',
-] as const;
+const agentStates = ['booting', 'operational', 'stranded in booting', 'decommissioning', 'decommissioned'] as const;
 
 export const CheckinReport = z.strictObject({
   bootId: z.string().check(z.regex(/^[0-9A-Za-z-]{1,36}$/)),

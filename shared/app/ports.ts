@@ -67,7 +67,7 @@ export interface DueRecord {
   due: Instant;
 }
 
-export interface PairRecords {
+interface PairRecords {
   instances: Instance[];
   lastHeardAt: Map<string, Instant>;
   facts: Map<string, Facts>;

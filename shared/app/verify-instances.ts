@@ -122,7 +122,7 @@ async function mergeAnswer(
 }
 
 /** True if the record's doubt outlived the answer. */
-export async function mergeDescribed(
+async function mergeDescribed(
   { sight, facts }: Described,
   ports: Pick<VerifyPorts, 'store' | 'alarm' | 'timing'>,
 ): Promise<boolean> {

@@ -1,5 +1,5 @@
 /** What one registered account may be asked to do: its regions, and what a launch there may name. */
-export interface RegisteredAccount {
+interface RegisteredAccount {
   regions: readonly string[];
   launch: { instanceProfileArns: readonly string[]; subnetIds: readonly string[]; securityGroupIds: readonly string[] };
 }

@@ -96,17 +96,21 @@ export const answerSchemas: Record<string, Schema> = {
     checkinIntervalSeconds: { type: 'number' },
   }),
   Checkin: record({ nextCheckinSeconds: { type: 'number' }, tasks: list({ type: 'object' }) }),
-  Problem: record(
-    {
-      type: text,
-      title: text,
-      status: whole,
-      detail: text,
-      code: { enum: Object.keys(problems) },
-      todo: text,
-      reference: text,
-      retryAfterSeconds: { type: 'number' },
-    },
-    ['reference', 'retryAfterSeconds'],
-  ),
+  // The facts of one refusal are members of their own (RFC 9457, section 3.2).
+  Problem: {
+    ...record(
+      {
+        type: text,
+        title: text,
+        status: whole,
+        detail: text,
+        code: { enum: Object.keys(problems) },
+        todo: text,
+        reference: text,
+        retryAfterSeconds: { type: 'number' },
+      },
+      ['reference', 'retryAfterSeconds'],
+    ),
+    additionalProperties: true,
+  },
 };

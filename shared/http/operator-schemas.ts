@@ -11,7 +11,7 @@ const time = z.pipe(
 const few = <T extends z.ZodMiniType>(item: T) => z._default(z.array(item).check(z.maxLength(50)), []);
 
 /** The closed set of fields that a launch may ask EC2 for (DESIGN 8). */
-export const LaunchRequestBody = z.strictObject({
+const LaunchRequestBody = z.strictObject({
   imageId: z.string().check(z.regex(/^ami-(?:[0-9a-f]{8}|[0-9a-f]{17})$/)),
   instanceType: z.string().check(z.regex(/^[a-z0-9-]{1,20}\.[a-z0-9-]{1,20}$/)),
   subnetId: z._default(z.nullable(z.string().check(z.regex(/^subnet-[0-9a-f]{8,17}$/))), null),

@@ -12,7 +12,7 @@ export const enrolledAnswer = {
 export const checkinAnswer = { nextCheckinSeconds: 60, tasks: [] };
 
 /** What one path answers, request by request; the last answer goes on. A number is a status without a body of Muster's. */
-export type Answers = readonly (object | number | string | null | 'cut')[];
+type Answers = readonly (object | number | string | null | 'cut')[];
 
 export interface Scene {
   instanceId?: string;

@@ -26,8 +26,8 @@ export const instance = `111122223333/us-east-1/${instanceId}`;
 export const here = keyNamed(instanceId);
 /** Half a minute after the instance's start. */
 export const now = start + 30 * second;
-export const keyGrant = newGrantKey(randomBytes);
-export const launchGrant = newGrantKey(randomBytes);
+const keyGrant = newGrantKey(randomBytes);
+const launchGrant = newGrantKey(randomBytes);
 export const keyId = 'key_web';
 export const launchId = 'lch_0123456789abcdef0123456789abcdef';
 

@@ -9,7 +9,7 @@ import { KeepingOutbox } from '../fakes/outbox.ts';
 import { oneInstance } from '../local/ec2/lab.ts';
 import { ec2Stage, place } from './ec2-stage.ts';
 
-export const request = {
+const request = {
   ...{ imageId: oneInstance.ImageId, instanceType: oneInstance.InstanceType, subnetId: null, keyName: null },
   ...{ securityGroupIds: [], instanceProfileArn: null, hopLimit: 1, tags: { role: 'web' } },
 };

@@ -9,7 +9,14 @@ import {
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, anInstance, clock } from '../build/an-instance.ts';
 
-const agent = { id: 'a'.repeat(43), version: '1.0.0', bootId: 'b1', enrolledAt: clock('10:05:00'), state: null, stateAt: null };
+const agent = {
+  id: 'a'.repeat(43),
+  version: '1.0.0',
+  bootId: 'b1',
+  enrolledAt: clock('10:05:00'),
+  state: null,
+  stateAt: null,
+};
 const enroll = (record = anInstance(), at = clock('10:05:00')) =>
   mergeEnrollment(record, { agent, serverId: 'srv_1', reason: 'launched' }, at);
 const stopped = anInstance({ state: 'stopped', at: clock('10:05:00') });

@@ -55,7 +55,7 @@ describe.concurrent('npm start -- --once', () => {
     expect(verdict.instances).toHaveLength(chapters.filter(({ otherwise }) => otherwise !== 'no record').length);
   });
 
-  it.each(Object.keys(functionFiles) as FunctionName[])(
+  it.for(Object.keys(functionFiles) as FunctionName[])(
     'without the function %s it exits 1, and the row that needs it says what came instead',
     { timeout },
     async (name, test) => {

@@ -14,13 +14,13 @@ export const audience = 'https://muster.example/prod';
 export const authority = createAuthority(['us-east-1', 'eu-west-1'], newAuthorityKeys());
 export const anchors = withTest(awsAnchors(), readAnchors(authority.anchors));
 
-export interface Claim extends InstanceKey {
+interface Claim extends InstanceKey {
   pendingTime: Instant;
   imageId?: string;
 }
 
 /** What instance metadata would serve of an instance that started at `pendingTime`, signed a second later. */
-export function proofOf(claim: Claim, kind: 'iid-rsa2048' | 'iid-rsa' = 'iid-rsa2048') {
+function proofOf(claim: Claim, kind: 'iid-rsa2048' | 'iid-rsa' = 'iid-rsa2048') {
   const { document, rsa2048, signature } = authority.sign(documentOf(claim), new Date(claim.pendingTime + 1000));
   return kind === 'iid-rsa2048' ? { kind, rsa2048, document } : { kind, document, signature };
 }

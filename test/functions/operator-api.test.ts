@@ -67,6 +67,17 @@ describe('the operator API', () => {
     expect(stage.ec2.instance(instance)?.history.at(-1)).toMatchObject({ state: 'shutting-down' });
   });
 
+  it('says by EC2’s own code what EC2 refused', async () => {
+    const created = await ask('POST', '/v1/servers', server);
+    const before = await stage.store.getServer(String(created.json.id));
+    const { instance } = await runningInstance(stage, 30, { serverId: before!.id });
+    const key = keyNamed(instance.instanceId);
+    await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: key } }]);
+    const refused = await documented('POST', `/v1/servers/${before!.id}/terminate`);
+    expect(refused).toMatchObject({ statusCode: 502, json: { code: 'ec2_refused', instanceId: instance.instanceId } });
+    expect(refused.json.ec2Code).toBe('InvalidInstanceID.NotFound');
+  });
+
   it('registers, shows and revokes enrollment keys', async () => {
     const { publicKeyX: publicKey } = newGrantKey(randomBytes);
     const created = await documented('POST', '/v1/enrollment-keys', {
@@ -233,14 +244,13 @@ describe('the operator API refuses by a stable code', () => {
     expect(violations(json, answerSchemas.Problem!, answerSchemas)).toEqual([]);
   });
 
-  it.each([
-    {},
-    { version: '2.0' },
-    { version: '2.0', requestContext: { http: { method: 'GET' } } },
-  ])('an event of another shape, without a stack: %j', async (event) => {
-    const { statusCode, body, json } = await call(operatorApi, event);
-    expect(statusCode).toBeGreaterThanOrEqual(400);
-    expect(json.code).toEqual(expect.any(String));
-    expect(body).not.toMatch(/at .*\.ts|node_modules|TypeError/);
-  });
+  it.each([{}, { version: '2.0' }, { version: '2.0', requestContext: { http: { method: 'GET' } } }])(
+    'an event of another shape, without a stack: %j',
+    async (event) => {
+      const { statusCode, body, json } = await call(operatorApi, event);
+      expect(statusCode).toBeGreaterThanOrEqual(400);
+      expect(json.code).toEqual(expect.any(String));
+      expect(body).not.toMatch(/at .*\.ts|node_modules|TypeError/);
+    },
+  );
 });

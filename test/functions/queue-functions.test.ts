@@ -1,5 +1,5 @@
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { formatTime } from '#shared/domain/time.ts';
 import { launchNamed, serverNamed } from '../contracts/records.ts';
 import { failuresOf, functionStage, instanceId, place, runningInstance, sqsBatch } from './stage.ts';
@@ -73,15 +73,15 @@ describe('onInstanceChanged', () => {
   });
 });
 
-/** An item in the place of an instance's record whose ledger is no list: no update and no merge can read it. */
+/** An item in the place of an instance's record whose ledger is no list, for one test: no update and no merge can read it. */
 async function poisonRecord(nth: number): Promise<void> {
-  const Item = {
-    pk: { S: 'INSTANCE#111122223333#us-east-1' },
-    sk: { S: instanceId(nth) },
-    kind: { S: 'instance' },
-    ledger: { S: 'x' },
-  };
-  await stage.dynamo.client.send(new PutItemCommand({ TableName: stage.tableName, Item }));
+  const { client } = stage.dynamo;
+  const Key = { pk: { S: 'INSTANCE#111122223333#us-east-1' }, sk: { S: instanceId(nth) } };
+  const Item = { ...Key, kind: { S: 'instance' }, ledger: { S: 'x' } };
+  await client.send(new PutItemCommand({ TableName: stage.tableName, Item }));
+  onTestFinished(async () => {
+    await client.send(new DeleteItemCommand({ TableName: stage.tableName, Key }));
+  });
 }
 
 describe('verify', () => {
@@ -109,8 +109,9 @@ describe('verify', () => {
   });
 
   it('gives again, and tells why, what EC2 could not answer', async () => {
-    stage.ec2.faults.calls.push({ kind: 'error', code: 'InternalError', times: 2 });
-    const dbg = await failuresOf(handlers.verify, sqsBatch(['x', asking(1), asking(2)]));process.stderr.write('DBG'+JSON.stringify([stage.lines,stage.ec2.faults,process.env.AWS_MAX_ATTEMPTS])+'\n');expect(dbg).toEqual(['m1', 'm2']);
+    // By the filter, by name, and each by itself.
+    stage.ec2.faults.calls.push({ kind: 'error', code: 'InternalError', times: 4 });
+    expect(await failuresOf(handlers.verify, sqsBatch(['x', asking(1), asking(2)]))).toEqual(['m1', 'm2']);
     const line = { message: 'verify left a question open', instanceId: instanceId(1), error: 'InternalError' };
     expect(stage.lines).toContainEqual(expect.objectContaining(line));
   });
@@ -147,23 +148,40 @@ describe('launch', () => {
   const launchId = 'lch_0123456789abcdef0123456789abcdef';
   const request = { ...launchNamed('').request, imageId: 'ami-0123456789abcdef0', securityGroupIds: [] };
 
-  it('launches what was asked for, however often the message comes', async () => {
-    const launch = launchNamed(launchId, {
-      request,
-      requestedAt: Date.now(),
-      servers: [{ serverId: 'srv_1', generation: 1 }],
-    });
-    const server = serverNamed('srv_1', { generation: 1, launchId, launchState: 'requested' });
+  async function wanted(id: string, serverId: string): Promise<void> {
+    const servers = [{ serverId, generation: 1 }];
+    const launch = launchNamed(id, { request, requestedAt: Date.now(), servers });
+    const server = serverNamed(serverId, { generation: 1, launchId: id, launchState: 'requested' });
     await stage.store.commit([
       { kind: 'launch', before: undefined, after: launch },
       { kind: 'server', before: undefined, after: server },
     ]);
-    await stage.userData.put(launchId, '{}');
+    await stage.userData.put(id, '{}');
+  }
+
+  it('launches what was asked for, however often the message comes', async () => {
+    await wanted(launchId, 'srv_1');
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId }]))).toEqual([]);
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId }]))).toEqual([]);
     const made = stage.ec2.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
     expect(made).toHaveLength(1);
     expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: { instanceId: made[0]!.instanceId } });
+  });
+
+  it('gives a throttled launch again, later than the queue itself would, and tells why', async () => {
+    const throttled = `lch_${'1'.repeat(32)}`;
+    await wanted(throttled, 'srv_2');
+    stage.ec2.faults.calls.push({ kind: 'throttle', operation: 'RunInstances', times: 2 });
+    const queue = stage.queue('launch');
+    queue.send(JSON.stringify({ launchId: throttled }));
+    const [message] = queue.receive(1, 1);
+    const batch = sqsBatch([{ launchId: throttled }]);
+    batch.Records[0]!.receiptHandle = message!.receipt;
+    expect(await failuresOf(handlers.launch, batch)).toEqual(['m0']);
+    expect((queue.outlook()?.since ?? 0) - Date.now()).toBeGreaterThan(1500);
+    expect(await failuresOf(handlers.launch, sqsBatch([{ launchId: throttled }]))).toEqual(['m0']);
+    const why = stage.lines.filter(({ level }) => level === 'ERROR').map(({ error }) => error);
+    expect(why).toEqual(['RequestLimitExceeded', 'RequestLimitExceeded']);
   });
 
   it.each([{ launchId: 'lch_1' }, { launchId, request: {} }, { launchId: '../x' }, 'launch', null])(

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type Node, resolveConditions } from './cloudformation.ts';
 import { readZip } from './zip.ts';
 
-export interface Resource {
+interface Resource {
   Type: string;
   DeletionPolicy?: string;
   DependsOn?: string[];

@@ -50,7 +50,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-export const tenSeconds = {
+const tenSeconds = {
   startMs: [10_000, 10_000],
   stopMs: [10_000, 10_000],
   terminateMs: [10_000, 10_000],

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { FunctionName } from '#local/function-host.ts';
+import { checkinRequest, enrollmentBody, newAgent } from '#local/simulation/agents.ts';
+import { newKey, request } from '#local/simulation/fleet.ts';
+import { Pipeline, type Ports } from '#local/simulation/pipeline.ts';
+import { accounts, agentImage, audience } from '#local/simulation/places.ts';
+import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
+import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
+import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
+import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
+import { createServer, launchServer } from '#shared/app/operate.ts';
+import { seconds } from '#shared/domain/time.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { type CountedRequest, countCost } from './cost.ts';
+
+/** One request to DynamoDB, and the function that sent it. */
+export interface Spent extends CountedRequest {
+  by: FunctionName;
+}
+
+/** How an instance comes to be a server: launched by Muster, or adopted with an enrollment key. */
+export type Origin = 'adopted' | 'launched';
+
+const place = { account: accounts.hub, region: 'us-east-1' };
+/** Slower than the ordering window, and so quick that the whole life fits between two ticks: neither tick nor sweep runs. */
+const timings = { startMs: [3000, 3000], stopMs: [3000, 3000], terminateMs: [3000, 3000] } as const;
+
+/**
+ * One whole life: pending, running, enrollment, the agent's first word, stop, start and termination, every event in
+ * order. What an account, a server or a key costs once comes before the counting. The ports given stand in for memory.
+ */
+export async function spentOnLife(client: DynamoDBClient, origin: Origin, ports: Partial<Ports>): Promise<Spent[]> {
+  const watch = { changed: () => {}, called: () => {}, sent: () => {} } as Watch;
+  const pipeline = new Pipeline({ seed: 1, watch });
+  pipeline.ec2.timings = timings;
+  Object.assign(pipeline.ports, ports);
+  await pipeline.ports.store.ensurePair(place.account, place.region);
+  const begin = await prepare(pipeline, origin);
+  const cost = countCost(client);
+  const spent: Spent[] = [];
+  let by: FunctionName = 'operatorApi';
+  // Functions run one after another here: what was sent since the last call was that function's.
+  watch.called = ({ name }) => {
+    spent.push(...cost.requests.slice(spent.length).map((one) => ({ ...one, by })));
+    by = name;
+  };
+  await begin();
+  await live(pipeline);
+  watch.called({ name: by, at: 0 });
+  cost.stop();
+  return spent;
+}
+
+type Watch = NonNullable<ConstructorParameters<typeof Pipeline>[0]['watch']>;
+
+/** The records' table in DynamoDB, and the private one for user data. */
+export async function records(client: DynamoDBClient): Promise<Pick<Ports, 'store' | 'userData'>> {
+  const [main, own] = [`main-${randomUUID()}`, `private-${randomUUID()}`];
+  await client.send(new CreateTableCommand(mainTable(main)));
+  await client.send(new CreateTableCommand(privateTable(own)));
+  return {
+    store: createDynamoStore({ client, tableName: main, timing: defaultTiming }),
+    userData: createDynamoUserData({ client, tableName: own }, Date.now),
+  };
+}
+
+/** The history alone in DynamoDB: it is written from the stream, which the memory's records feed. */
+export async function history(client: DynamoDBClient): Promise<Pick<Ports, 'history'>> {
+  const own = `private-${randomUUID()}`;
+  await client.send(new CreateTableCommand(privateTable(own)));
+  return { history: createDynamoHistory({ client, tableName: own }) };
+}
+
+/** Makes what a launch or an adoption needs; the answer sets it off. */
+async function prepare(pipeline: Pipeline, origin: Origin): Promise<() => Promise<unknown>> {
+  const { functions, ec2 } = pipeline;
+  if (origin === 'launched') {
+    const wanted = { name: 'web-1', ...place, request };
+    const { id } = await functions.operate((ports, now) => createServer(wanted, now, ports));
+    return () => functions.operate((ports, now) => launchServer(id, now, ports));
+  }
+  const grant = await newKey(pipeline);
+  const UserData = Buffer.from(JSON.stringify({ muster: { url: audience, grant } })).toString('base64');
+  const input = { ImageId: agentImage, InstanceType: 't4g.nano' as const, MinCount: 1, MaxCount: 1, UserData };
+  return async () => ec2.runInstances(place, input);
+}
+
+async function live(pipeline: Pipeline): Promise<void> {
+  const { clock, ec2, functions } = pipeline;
+  await clock.advanceBy(seconds(6));
+  const [instance] = ec2.truth();
+  if (!instance) throw new Error('nothing was launched');
+  const agent = newAgent({ ...place, instanceId: instance.instanceId }, pipeline.random);
+  await functions.enroll(enrollmentBody(agent, instance, pipeline));
+  await functions.checkin(checkinRequest(agent, pipeline));
+  const input = { InstanceIds: [instance.instanceId] };
+  for (const change of ['stopInstances', 'startInstances', 'terminateInstances'] as const) {
+    await clock.advanceBy(seconds(7));
+    ec2[change](place, input);
+  }
+  await clock.advanceBy(seconds(10));
+}
