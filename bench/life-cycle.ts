@@ -12,12 +12,10 @@ import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
 import { createServer, launchServer } from '#shared/app/operate.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { type CountedRequest, countCost } from './cost.ts';
+import { type Cost, countCost } from './cost.ts';
 
 /** One request to DynamoDB, and the function that sent it. */
-export interface Spent extends CountedRequest {
-  by: FunctionName;
-}
+export type Spent = Cost['requests'][number] & { by: FunctionName };
 
 /** How an instance comes to be a server: launched by Muster, or adopted with an enrollment key. */
 export type Origin = 'adopted' | 'launched';
@@ -80,7 +78,7 @@ async function prepare(pipeline: Pipeline, origin: Origin): Promise<() => Promis
     const { id } = await functions.operate((ports, now) => createServer(wanted, now, ports));
     return () => functions.operate((ports, now) => launchServer(id, now, ports));
   }
-  const grant = await newKey(pipeline);
+  const grant = await newKey(pipeline, null);
   const UserData = Buffer.from(JSON.stringify({ muster: { url: audience, grant } })).toString('base64');
   const input = { ImageId: agentImage, InstanceType: 't4g.nano' as const, MinCount: 1, MaxCount: 1, UserData };
   return async () => ec2.runInstances(place, input);
@@ -101,3 +99,59 @@ async function live(pipeline: Pipeline): Promise<void> {
   }
   await clock.advanceBy(seconds(10));
 }
+
+/** What a life's units went into: the figures that docs/costs.md gives. */
+export interface Bill {
+  /** Events, deadline and attachment. */
+  life: number;
+  /** Facts, lease, key and the agent's first word. */
+  beside: number;
+  /** What asking EC2 for the launch adds: the frozen request, its answer, the user data. */
+  launch: number;
+  /** Read by on-instance-changed. */
+  hotReads: number;
+  reads: number;
+}
+
+export function billOf(spent: readonly Spent[]): Bill {
+  const bill: Bill = { life: 0, beside: 0, launch: 0, hotReads: 0, reads: 0 };
+  for (const { by, items, writes, reads } of spent) {
+    bill.reads += reads;
+    if (by === 'onInstanceChanged') bill.hotReads += reads;
+    const isTransaction = items.length > 1;
+    const beside = items.filter(isBeside).length * (isTransaction ? 2 : 1);
+    const agentsWord = by === 'checkin' ? writes - beside : 0;
+    const isLaunch = by === 'operatorApi' || by === 'launch';
+    bill.beside += beside + agentsWord;
+    bill[isLaunch ? 'launch' : 'life'] += writes - beside - agentsWord;
+  }
+  return bill;
+}
+
+/** Facts, leases and the bindings of keys are items of their own beside the instance's record, each under a kilobyte. */
+const isBeside = (item: string): boolean =>
+  item.endsWith('#facts') || item.endsWith('#lease') || item.startsWith('AGENT#');
+
+/** The writes as rows of the tables in docs/costs.md: function, what it wrote, units. */
+export function rowsOf(spent: readonly Spent[]): string[] {
+  return spent
+    .filter(({ writes }) => writes > 0)
+    .map(({ by, items, writes, refused }) => {
+      const what = items.map(kindOf).sort().join(', ');
+      return `| ${by} | ${what}${refused ? ', refused' : ''} | ${writes} |`;
+    });
+}
+
+function kindOf(item: string): string {
+  const [partition = ''] = item.split('#');
+  if (partition !== 'INSTANCE') return kinds[partition.split(' ')[0] ?? ''] ?? item;
+  return item.endsWith('#facts') || item.endsWith('#lease') ? item.slice(item.lastIndexOf('#') + 1) : 'instance';
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  AGENT: 'binding',
+  KEYS: 'enrollment key',
+  LAUNCH: 'launch',
+  SERVERS: 'server',
+  USERDATA: 'user data',
+};

@@ -82,11 +82,14 @@ async function runDirectly(pipeline: Pipeline): Promise<void> {
   );
 }
 
-/** An enrollment key as `muster key create` makes it, some for one use only. */
-export async function newKey({ functions, random }: Pipeline): Promise<{ id: string; seed: string } | undefined> {
+/** An enrollment key as `muster key create` makes it; `uses` null is without limit. */
+export async function newKey(
+  { functions, random }: Pipeline,
+  uses: number | null = pick(random, [null, 1]),
+): Promise<{ id: string; seed: string } | undefined> {
   const { seed, publicKeyX } = newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex'));
   const scope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
-  const wanted = { publicKey: publicKeyX, scope, expiresAt: null, uses: pick(random, [null, 1]) };
+  const wanted = { publicKey: publicKeyX, scope, expiresAt: null, uses };
   const key = await unlessRefused(() => functions.operate((ports, now) => registerKey(wanted, 'someone', now, ports)));
   return key && { id: key.id, seed: Buffer.from(seed).toString('base64url') };
 }

@@ -51,7 +51,7 @@ async function recordChange(change: StateChange, ports: NotificationPorts): Prom
   const tried = step ? await ports.store.tryFirst(step) : { saved: false as const, current: undefined };
   if (tried.saved) return { what: 'applied', key: change };
   // Before the record: a crash in between leaves none that no listing and no sweep would find.
-  if (tried.current) await ports.store.ensurePair(change.account, change.region);
+  if (!tried.current) await ports.store.ensurePair(change.account, change.region);
   const merged = await saveMerged(ports.store, tried.current, (current) => mergeEvent(current, change, ports.timing));
   if (!merged) return { what: 'unchanged', key: change };
   const { account, region, instanceId } = change;

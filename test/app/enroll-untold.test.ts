@@ -40,6 +40,13 @@ describe('a stranger’s document', () => {
     ]);
   });
 
+  it('costs no read', async () => {
+    const stage = await enrollmentStage([keyChange()]);
+    const read = async () => expect.unreachable('a stranger made Muster read');
+    const store = { ...stage.store, getBinding: read, getInstance: read, getFacts: read, getKey: read };
+    expect((await refusalOf(stage.enroll({ claim, ...byKey }, { store }))).code).toBe('refused');
+  });
+
   it('from an unregistered region of a registered account is a stranger’s too', async () => {
     const stage = await enrollmentStage();
     const elsewhere = { ...here, region: 'eu-west-1', pendingTime: start };

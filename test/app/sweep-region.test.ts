@@ -4,6 +4,7 @@ import { releaseRemoval } from '#shared/app/operate.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { sweepRegion } from '#shared/app/sweep-region.ts';
 import { newInstance } from '#shared/domain/instance.ts';
+import type { LaunchRequest } from '#shared/domain/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { launchNamed, second, serverNamed } from '../contracts/records.ts';
 import { oneInstance } from '../local/ec2/lab.ts';
@@ -231,11 +232,13 @@ function once(run: () => Promise<unknown>): () => Promise<unknown> {
 describe('an instance that carries a launch’s token', () => {
   const launchId = 'lch_0123456789abcdef0123456789abcdef';
   const token = `mst-${launchId}`;
+  const window = (defaultTiming.launchToPendingSeconds + defaultTiming.clockSkewSeconds) * second;
   const request = { imageId: oneInstance.ImageId, instanceType: oneInstance.InstanceType, subnetId: null };
 
-  async function answerLost() {
+  async function answerLost(asked: Partial<LaunchRequest> = {}, askedLater = 0) {
     const stage = await ec2Stage();
-    const common = { requestedAt: stage.now(), request: { ...launchNamed('').request, ...request } };
+    const requestedAt = stage.now() + askedLater;
+    const common = { requestedAt, request: { ...launchNamed('').request, ...request, ...asked } };
     const launch = launchNamed(launchId, { ...common, servers: [{ serverId: 'srv_1', generation: 1 }] });
     const server = serverNamed('srv_1', { generation: 1, launchId, launchState: 'requested' });
     await stage.store.commit([{ kind: 'launch', before: undefined, after: launch }]);
@@ -253,14 +256,22 @@ describe('an instance that carries a launch’s token', () => {
     expect(await stage.store.getInstance(key)).toMatchObject({ launchId, serverId: 'srv_1', surplusSince: null });
   });
 
-  it('is not attached if anything that EC2 fixes at launch differs: a token is anyone’s to choose', async () => {
-    const stage = await answerLost();
-    const forged = { ...oneInstance, ClientToken: token, InstanceType: 't4g.nano' } as const;
-    await stage.ec2.send(new RunInstancesCommand(forged));
-    await sweep(stage);
-    expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'requested' });
-    expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: null });
-  });
+  it.each<[string, object, Partial<LaunchRequest>, number]>([
+    ['image', { ImageId: 'ami-0fedcba9876543210' }, {}, 0],
+    ['type', { InstanceType: 't4g.nano' }, {}, 0],
+    ['subnet', { SubnetId: 'subnet-00000001' }, { subnetId: 'subnet-00000000' }, 0],
+    ['time, being later', {}, {}, -window - second],
+    ['time, being earlier', {}, {}, defaultTiming.clockSkewSeconds * second + second],
+  ])(
+    'is not attached if it differs in its %s: a token is anyone’s to choose',
+    async (_what, made, asked, askedLater) => {
+      const stage = await answerLost(asked, askedLater);
+      await stage.ec2.send(new RunInstancesCommand({ ...oneInstance, ...made, ClientToken: token }));
+      await sweep(stage);
+      expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'requested' });
+      expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: null });
+    },
+  );
 
   it('is not attached for a tag that says so', async () => {
     const stage = await answerLost();

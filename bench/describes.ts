@@ -1,0 +1,41 @@
+import { request } from '#local/simulation/fleet.ts';
+import { Pipeline } from '#local/simulation/pipeline.ts';
+import { accounts, plainImage } from '#local/simulation/places.ts';
+import { createServer, launchServer } from '#shared/app/operate.ts';
+import { seconds } from '#shared/domain/time.ts';
+import type { Origin } from './life-cycle.ts';
+
+const place = { account: accounts.hub, region: 'us-east-1' };
+
+/** DescribeInstances calls per life, sweeps aside: a hundred instances at once, or as many launches as EC2 takes at once. */
+export async function describesPerLife(origin: Origin): Promise<number> {
+  const pipeline = new Pipeline({ seed: 1 });
+  const { clock, functions, ec2, ports } = pipeline;
+  const outside = ports.ec2;
+  let calls = 0;
+  ports.ec2 = {
+    ...outside,
+    describe: (...asked) => {
+      calls += 1;
+      return outside.describe(...asked);
+    },
+  };
+  const lives = origin === 'launched' ? 5 : 100;
+  if (origin === 'adopted') {
+    const input = { ImageId: plainImage, InstanceType: 't4g.nano' as const, MinCount: lives, MaxCount: lives };
+    ec2.runInstances(place, input);
+  }
+  for (let nth = 0; origin === 'launched' && nth < lives; nth++) {
+    const { id } = await functions.operate((own, now) =>
+      createServer({ name: `web-${nth}`, ...place, request }, now, own),
+    );
+    await functions.operate((own, now) => launchServer(id, now, own));
+  }
+  await clock.advanceBy(seconds(50));
+  const InstanceIds = ec2.truth().map(({ instanceId }) => instanceId);
+  for (const change of ['stopInstances', 'startInstances', 'terminateInstances'] as const) {
+    ec2[change](place, { InstanceIds });
+    await clock.advanceBy(seconds(60));
+  }
+  return calls / lives;
+}

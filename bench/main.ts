@@ -1,0 +1,89 @@
+import { parseArgs } from 'node:util';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { startDynamoDbLocal } from '#local/dynamodb-local.ts';
+import { describesPerLife } from './describes.ts';
+import { billOf, history, type Origin, records, spentOnLife } from './life-cycle.ts';
+import { type Speed, speedOfEnrollment, speedOfMerge, speedOfReplay } from './speed.ts';
+
+/** One figure. `floor`: what nothing can be below, where that is known; `goal`: what Muster sets itself. */
+interface Figure {
+  name: string;
+  value: number;
+  unit: string;
+  floor: number | null;
+  ratio: number | null;
+  goal: string | null;
+}
+
+const figure = (name: string, value: number, unit: string, floor: number | null, goal: string | null): Figure => ({
+  name,
+  value: rounded(value),
+  unit,
+  floor: floor === null ? null : rounded(floor),
+  ratio: floor === null || floor === 0 ? null : rounded(value / floor),
+  goal,
+});
+
+const rounded = (value: number): number => Number(value.toPrecision(4));
+
+/** The floor of eleven is a perfect design's: eight events, two moves of the deadline's index, one attachment in the same item. */
+async function costs(client: DynamoDBClient): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const origin of ['adopted', 'launched'] as const satisfies readonly Origin[]) {
+    const bill = billOf(await spentOnLife(client, origin, await records(client)));
+    const told = (await spentOnLife(client, origin, await history(client))).reduce(
+      (sum, { writes }) => sum + writes,
+      0,
+    );
+    figures.push(
+      figure(`${origin}: events, deadline, attachment`, bill.life, 'write units', 11, '14'),
+      figure(`${origin}: facts, lease, key, agent’s word`, bill.beside, 'write units', null, '4'),
+      ...(origin === 'launched' ? [figure('launched: the launch itself', bill.launch, 'write units', null, null)] : []),
+      figure(`${origin}: history`, told, 'write units', null, null),
+      figure(`${origin}: reads on the way of an event`, bill.hotReads, 'read units', 0, '0'),
+      figure(`${origin}: reads in all`, bill.reads, 'read units', 0, null),
+      figure(`${origin}: describes at batch 100`, await describesPerLife(origin), 'calls', null, '0.02'),
+    );
+  }
+  return figures;
+}
+
+async function speeds(): Promise<Figure[]> {
+  const perMinute = ({ nanoseconds, floorNanoseconds }: Speed) =>
+    [6e10 / nanoseconds, 6e10 / floorNanoseconds] as const;
+  const [merge, replay, enrollment] = [await speedOfMerge(), await speedOfReplay(), await speedOfEnrollment()];
+  const [lines, linesAtBest] = perMinute(replay);
+  return [
+    figure('one event, from text to record', merge.nanoseconds, 'ns', merge.floorNanoseconds, null),
+    figure('replay', lines, 'lines a minute', linesAtBest, '1000000'),
+    figure('one enrollment verified', enrollment.nanoseconds / 1000, 'µs', enrollment.floorNanoseconds / 1000, 'x 2.3'),
+  ];
+}
+
+function table(figures: readonly Figure[]): string {
+  const rows = figures.map(({ name, value, unit, floor, ratio, goal }) => [
+    ...[name, `${value} ${unit}`, floor === null ? '' : String(floor), ratio === null ? '' : `x ${ratio}`, goal ?? ''],
+  ]);
+  const all = [['', 'value', 'floor', 'ratio', 'goal'], ...rows];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+const { endpoint, stop } = await startDynamoDbLocal({ folder: null });
+const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench' };
+const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
+try {
+  const figures = [...(await costs(client)), ...(await speeds())];
+  console.log(values.json ? JSON.stringify(figures) : table(figures));
+} finally {
+  client.destroy();
+  await stop();
+}
