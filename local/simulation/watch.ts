@@ -10,7 +10,7 @@ import { defaultTiming } from '#shared/domain/timing.ts';
 import type { Invocation } from './pipeline.ts';
 import { registered } from './places.ts';
 
-/** Looks on at every write and notes what must never be, by the invariants' numbers in docs/decisions. */
+/** Looks on at every write and notes what must never be, numbered as the tests in test/simulation/pipeline are. */
 export class Watch {
   readonly broken: string[] = [];
   readonly instances = new Map<string, Instance>();

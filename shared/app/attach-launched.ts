@@ -1,9 +1,10 @@
 import { type Instance, newInstance } from '#shared/domain/instance.ts';
 import { assignByIndex, fitsLaunch, type Launch, launchIdOfToken, markSurplus } from '#shared/domain/launch.ts';
 import { mergeSight } from '#shared/domain/merge-describe.ts';
-import { attach, type Server } from '#shared/domain/server.ts';
+import { attach, type Server, sameInstance } from '#shared/domain/server.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import type { Described, RecordChange, Store, UserDataStore } from './ports.ts';
+import { readAndSaveMerged } from './save-merged.ts';
 
 export interface AttachPorts {
   store: Store;
@@ -111,8 +112,21 @@ export async function attachByToken(described: readonly Described[], ports: Atta
   for (const [launchId, claimants] of byLaunch) {
     if (launchId === null) continue;
     const launch = await ports.store.getLaunch(launchId);
-    if (!launch || isAnswered(launch)) continue;
-    const fitting = claimants.filter(({ sight }) => fitsLaunch(launch, sight, ports.timing));
-    if (fitting.length > 0) await attachLaunched(launchId, fitting, ports);
+    const fitting = launch ? claimants.filter(({ sight }) => fitsLaunch(launch, sight, ports.timing)) : [];
+    if (!launch || fitting.length === 0) continue;
+    if (isAnswered(launch)) await markLate(launch, fitting, ports);
+    else await attachLaunched(launchId, fitting, ports);
+  }
+}
+
+/** What a launch made beyond its answer: nobody's server, and visible as such. */
+async function markLate(launch: Launch, fitting: readonly Described[], ports: AttachPorts): Promise<void> {
+  for (const { sight } of fitting) {
+    if (launch.instances.some((own) => sameInstance(own, sight))) continue;
+    await readAndSaveMerged(ports.store, sight, (current) => {
+      if (!current || current.launchId !== null || current.serverId !== null) return undefined;
+      const instance = markSurplus({ ...current, launchId: launch.id }, sight.sentAt);
+      return { instance, changed: true, ask: false };
+    });
   }
 }

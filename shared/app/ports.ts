@@ -76,7 +76,6 @@ interface PairRecords {
 /** The records. Every write is conditional; whoever loses learns what stands there and decides anew. Reads are strongly consistent. */
 export interface Store {
   getInstance(key: InstanceKey): Promise<Instance | undefined>;
-  getInstances(keys: readonly InstanceKey[]): Promise<Instance[]>;
   /** Every record of a pair, with when its agents were last heard of and what describe said, by instance id. */
   readPair(account: string, region: string): Promise<PairRecords>;
   listInstances(page: PageRequest): Promise<Page<Instance>>;

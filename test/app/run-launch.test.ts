@@ -206,12 +206,23 @@ describe('two instances that fit one launch', () => {
     const twin = renamed(found[0]!, 'i-0fedcba9876543210');
     await attachByToken([found[0]!, twin], stage.ports);
     expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'ambiguous', instances: [] });
-    const records = await stage.store.getInstances([found[0]!.sight, twin.sight]);
-    expect(records.map(({ surplusSince, serverId }) => [surplusSince, serverId])).toEqual(
-      Array(2).fill([stage.now(), null]),
-    );
+    for (const { sight } of [found[0]!, twin]) {
+      expect(await stage.store.getInstance(sight)).toMatchObject({ surplusSince: stage.now(), serverId: null });
+    }
     expect(await server(stage)).toMatchObject({ instance: null, launchState: 'ambiguous' });
     expect(await stage.ask()).toMatchObject({ generation: 2 });
+  });
+
+  it('are told apart where the second shows only after the first was attached: the late one is surplus', async () => {
+    const stage = await launchStage();
+    const launchId = await asked(stage);
+    await stage.attempt(launchId);
+    const { found } = await stage.ports.ec2.describeByToken(place.account, place.region, `mst-${launchId}`);
+    const twin = renamed(found[0]!, 'i-0fedcba9876543210');
+    await stage.store.saveInstance(undefined, newInstance(twin.sight, stage.now()));
+    await attachByToken([found[0]!, twin], stage.ports);
+    expect(await stage.store.getInstance(twin.sight)).toMatchObject({ surplusSince: stage.now(), launchId });
+    expect(await stage.store.getInstance(found[0]!.sight)).toMatchObject({ surplusSince: null, launchId });
   });
 
   const renamed = ({ sight, facts }: Described, instanceId: string): Described => ({

@@ -70,7 +70,7 @@ export function besideContract(makeStore: MakeStore): void {
       expect(await store.getServer('')).toBeUndefined();
       expect(await store.getServer('x'.repeat(3000))).toBeUndefined();
       expect(await store.getLaunch('x'.repeat(3000))).toBeUndefined();
-      expect(await store.getInstances([keyNamed('')])).toEqual([]);
+      expect(await store.getInstance(keyNamed(''))).toBeUndefined();
     });
   });
 }

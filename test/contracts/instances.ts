@@ -30,7 +30,6 @@ export function instanceContract(makeStore: MakeStore): void {
     test('an instance that was never saved is not there', async () => {
       const store = await makeStore();
       expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
-      expect(await store.getInstances([keyNamed('i-1')])).toEqual([]);
     });
 
     test.each([
@@ -97,15 +96,6 @@ export function instanceContract(makeStore: MakeStore): void {
         // Whoever lost was told of the winner's record, or of that of a round that nobody else wrote in.
         for (const one of saved) if (!one.saved) expect(one.current).toEqual(current);
       }
-    });
-
-    test('many instances are read at once: each once, in the order asked for, without those that are not there', async () => {
-      const store = await makeStore();
-      const ids = Array.from({ length: 120 }, (_, n) => `i-${n}`);
-      await Promise.all(ids.map((id) => store.saveInstance(undefined, instanceNamed(id))));
-      const asked = ['i-119', ...ids, 'i-none', 'i-5'];
-      const found = await store.getInstances(asked.map((id) => keyNamed(id)));
-      expect(found.map(({ instanceId }) => instanceId)).toEqual(['i-119', ...ids.slice(0, 119)]);
     });
 
     test('a pair is read with when its agents were heard of and what describe said, and without the neighbours', async () => {

@@ -110,7 +110,11 @@ export async function contentOf(store: Store): Promise<object> {
   const one = keyNamed('i-1');
   return {
     pair: await store.readPair('111122223333', 'us-east-1'),
-    instances: [await store.getInstances([one, keyNamed('i-2')]), await store.listInstances(page)],
+    instances: [
+      await store.getInstance(one),
+      await store.getInstance(keyNamed('i-2')),
+      await store.listInstances(page),
+    ],
     servers: [await store.getServer('id'), await store.listServers(page)],
     keys: [await store.getKey('id'), await store.listKeys(page)],
     launch: await store.getLaunch('id'),

@@ -75,8 +75,8 @@ describe('tick', () => {
     await runningInstance(stage, 10, {}, late);
     await runningInstance(stage, 11, {}, 1000);
     expect(await invoke(handlers.tick, {})).toEqual({ due: 1, failed: 0 });
-    const [first, second] = await stage.store.getInstances(
-      [10, 11].map((nth) => ({ ...place, instanceId: instanceId(nth) })),
+    const [first, second] = await Promise.all(
+      [10, 11].map((nth) => stage.store.getInstance({ ...place, instanceId: instanceId(nth) })),
     );
     expect(first).toMatchObject({ management: 'discovered-only', managementReason: 'deadline_passed' });
     expect(second).toMatchObject({ management: 'pending' });

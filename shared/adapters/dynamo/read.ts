@@ -1,4 +1,4 @@
-import { BatchGetItemCommand, GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { conditionOf, Placeholders } from './expressions.ts';
 import type { ItemKey } from './keys.ts';
 import { type Item, marshalledKey, type Table } from './table.ts';
@@ -13,33 +13,6 @@ export async function getItem(table: Table, key: ItemKey): Promise<Item | undefi
   const { client, tableName: TableName } = table;
   const { Item } = await client.send(new GetItemCommand({ TableName, Key: marshalledKey(key), ConsistentRead: true }));
   return Item;
-}
-
-/** BatchGetItem takes a hundred keys (API_BatchGetItem.html). */
-const keysAtOnce = 100;
-const readAttempts = 8;
-
-/** Strongly consistent reads of many items, in no order; what DynamoDB leaves unread is asked again. */
-export async function getItems(table: Table, keys: readonly ItemKey[]): Promise<Item[]> {
-  const items: Item[] = [];
-  const known = keys.filter(canBeKey).map(marshalledKey);
-  for (let start = 0; start < known.length; start += keysAtOnce) {
-    items.push(...(await getBatch(table, known.slice(start, start + keysAtOnce))));
-  }
-  return items;
-}
-
-async function getBatch({ client, tableName }: Table, keys: readonly Item[]): Promise<Item[]> {
-  const items: Item[] = [];
-  let left = [...keys];
-  for (let attempt = 0; left.length > 0; attempt++) {
-    if (attempt === readAttempts) throw new Error(`DynamoDB left ${left.length} of ${keys.length} keys unread`);
-    const request = { RequestItems: { [tableName]: { Keys: left, ConsistentRead: true } } };
-    const { Responses, UnprocessedKeys } = await client.send(new BatchGetItemCommand(request));
-    items.push(...(Responses?.[tableName] ?? []));
-    left = UnprocessedKeys?.[tableName]?.Keys ?? [];
-  }
-  return items;
 }
 
 export interface Query {

@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Binding, Facts, Lease, Saved, Store } from '#shared/app/ports.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
-import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import type { Instance } from '#shared/domain/instance.ts';
 import type { Launch } from '#shared/domain/launch.ts';
 import type { Server } from '#shared/domain/server.ts';
 import { newPair, type Pair } from '#shared/domain/sweep.ts';
@@ -24,7 +24,7 @@ import {
   serverItemKey,
 } from './keys.ts';
 import { listInstances, listKeys, listPairs, listServers } from './listings.ts';
-import { getItem, getItems, query } from './read.ts';
+import { getItem, query } from './read.ts';
 import type { Table } from './table.ts';
 import { putAll, putItem, updateItem, type Written } from './write.ts';
 
@@ -67,10 +67,7 @@ async function read<R>(table: Table, key: ItemKey): Promise<R | undefined> {
 const savedOf = (written: Written): Saved<Instance> =>
   written.done ? { saved: true } : { saved: false, current: written.standing && fromInstanceItem(written.standing) };
 
-type InstanceStore = Pick<
-  Store,
-  'getInstance' | 'getInstances' | 'readPair' | 'listInstances' | 'tryFirst' | 'saveInstance'
->;
+type InstanceStore = Pick<Store, 'getInstance' | 'readPair' | 'listInstances' | 'tryFirst' | 'saveInstance'>;
 
 function instanceStore(table: Table, timing: Timing): InstanceStore {
   return {
@@ -78,7 +75,6 @@ function instanceStore(table: Table, timing: Timing): InstanceStore {
       const item = await getItem(table, instanceItemKey(key));
       return item && fromInstanceItem(item);
     },
-    getInstances: (keys) => getInstances(table, keys),
     readPair: (account, region) => readPair(table, pairName(account, region)),
     listInstances: (page) => listInstances(table, page),
     async tryFirst(step) {
@@ -89,14 +85,6 @@ function instanceStore(table: Table, timing: Timing): InstanceStore {
       return savedOf(await putItem(table, putOf({ kind: 'instance', before, after }, timing)));
     },
   };
-}
-
-/** In the order asked for, each once; BatchGetItem refuses a key that is named twice. */
-async function getInstances(table: Table, keys: readonly InstanceKey[]): Promise<Instance[]> {
-  const unique = new Map(keys.map((key) => [keyOf(key), key]));
-  const items = await getItems(table, [...unique.values()].map(instanceItemKey));
-  const found = new Map(items.map(fromInstanceItem).map((instance) => [keyOf(instance), instance]));
-  return [...unique.keys()].flatMap((name) => found.get(name) ?? []);
 }
 
 async function readPair(table: Table, pair: string): ReturnType<Store['readPair']> {

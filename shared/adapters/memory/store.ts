@@ -52,7 +52,7 @@ const inOrder = <T>(named: ReadonlyMap<string, T>): T[] =>
 
 const pairOf = ({ account, region }: { account: string; region: string }): string => pairName(account, region);
 
-type InstanceReads = Pick<Store, 'getInstance' | 'getInstances' | 'readPair' | 'listInstances'>;
+type InstanceReads = Pick<Store, 'getInstance' | 'readPair' | 'listInstances'>;
 
 interface Beside {
   leases: Map<string, Lease>;
@@ -68,10 +68,6 @@ function instanceReads(records: Records, { leases, facts, pairs }: Beside): Inst
       .filter((record) => pairOf(record) === pair);
   return {
     getInstance: async (key) => find(key),
-    async getInstances(keys) {
-      const unique = new Map(keys.map((key) => [keyOf(key), key]));
-      return [...unique.values()].flatMap((key) => find(key) ?? []);
-    },
     async readPair(account, region) {
       const pair = pairName(account, region);
       const heard = [...leases.values()].filter((lease) => pairOf(lease) === pair);

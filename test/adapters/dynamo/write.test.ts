@@ -98,21 +98,4 @@ describe('what DynamoDB refuses', () => {
     await store.ensurePair('111122223333', 'us-east-1');
     expect(asked).toEqual(['PutItem', 'PutItem']);
   });
-
-  test('keys that DynamoDB left unread are asked for again', async () => {
-    const [first, last] = [instanceNamed('i-1', { version: 1 }), instanceNamed('i-2', { version: 1 })];
-    const { sk, pk } = toInstanceItem(last, defaultTiming);
-    const { store, asked } = await storeAnsweredBy(
-      {
-        status: 200,
-        body: {
-          Responses: { main: [toInstanceItem(first, defaultTiming)] },
-          UnprocessedKeys: { main: { Keys: [{ pk, sk }] } },
-        },
-      },
-      { status: 200, body: { Responses: { main: [toInstanceItem(last, defaultTiming)] } } },
-    );
-    expect(await store.getInstances([first, last])).toEqual([first, last]);
-    expect(asked).toEqual(['BatchGetItem', 'BatchGetItem']);
-  });
 });
