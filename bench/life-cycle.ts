@@ -3,8 +3,9 @@ import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamod
 import type { FunctionName } from '#local/function-host.ts';
 import { checkinRequest, enrollmentBody, newAgent } from '#local/simulation/agents.ts';
 import { newKey, request } from '#local/simulation/fleet.ts';
-import { Pipeline, type Ports } from '#local/simulation/pipeline.ts';
+import { Pipeline } from '#local/simulation/pipeline.ts';
 import { accounts, agentImage, audience } from '#local/simulation/places.ts';
+import type { Ports } from '#local/simulation/ports.ts';
 import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';

@@ -4,7 +4,6 @@ import type { StateChangeEvent } from './ec2/state-change-event.ts';
 
 /** An instance's tag that says what becomes of EC2's events about it, for a demonstration of what may go wrong. */
 export const feedTag = 'muster-demo-events';
-type FeedFault = 'lost' | 'late' | 'twice';
 const lateMs = 9000;
 
 /** EC2's hand-over to the bus is best effort: here it fails for the instances that ask for it. */

@@ -19,8 +19,8 @@ import { hex } from '../ec2/random-ids.ts';
 import { type ReceivedMessage, sqsEvent } from '../sqs-message.ts';
 import { testAnchors } from './authority.ts';
 import { ProcessDied } from './mortal.ts';
-import type { Pipeline, Ports } from './pipeline.ts';
 import { audience, registered } from './places.ts';
+import type { Host, Ports } from './ports.ts';
 
 type OnQueue = (event: SQSEvent) => Promise<SQSBatchResponse>;
 
@@ -45,7 +45,7 @@ const isRegistered = isRegisteredIn(registered);
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 const sweepPeriodSeconds = 300;
 
-export function makeFunctions(pipeline: Pipeline): Functions {
+export function makeFunctions(pipeline: Host): Functions {
   const { timing } = pipeline;
   const alarm = (what: string) => void pipeline.alarms.push(what);
   const onQueues = queueFunctions(pipeline, alarm);
@@ -72,7 +72,7 @@ export function makeFunctions(pipeline: Pipeline): Functions {
 }
 
 const operatePorts = (
-  { random, timing }: Pipeline,
+  { random, timing }: Host,
   { store, history, userData, launch }: Ports,
   newId: (prefix: string) => string,
 ): OperatePorts => ({
@@ -83,7 +83,7 @@ const operatePorts = (
 
 type QueueFunctions = Pick<Functions, 'onInstanceChanged' | 'verify' | 'sweepRegion' | 'launch'>;
 
-function queueFunctions(pipeline: Pipeline, alarm: (what: string) => void): QueueFunctions {
+function queueFunctions(pipeline: Host, alarm: (what: string) => void): QueueFunctions {
   const { timing } = pipeline;
   return {
     onInstanceChanged: eachMessage(pipeline, 'onInstanceChanged', ({ store, verify }, body, now) => {
@@ -117,7 +117,7 @@ function queueFunctions(pipeline: Pipeline, alarm: (what: string) => void): Queu
 
 /** As functions/make-handler.ts: what throws is given again and holds up no other; what is malformed is let go. */
 function eachMessage(
-  pipeline: Pipeline,
+  pipeline: Host,
   name: 'onInstanceChanged' | 'sweepRegion' | 'launch',
   handle: (ports: Ports, body: unknown, now: Instant) => Promise<unknown>,
 ): OnQueue {
@@ -138,7 +138,7 @@ function eachMessage(
     });
 }
 
-function schedules(pipeline: Pipeline): Pick<Functions, 'sweep' | 'tick'> {
+function schedules(pipeline: Host): Pick<Functions, 'sweep' | 'tick'> {
   const { timing } = pipeline;
   const unlessItDies = async (run: Promise<unknown>) => {
     await run.catch((error: unknown) => pipeline.failed(error));
@@ -167,7 +167,7 @@ function schedules(pipeline: Pipeline): Pick<Functions, 'sweep' | 'tick'> {
 }
 
 /** Record by record in order; where one fails, Lambda begins again. A process that dies has done nothing that counts. */
-async function publishAll(pipeline: Pipeline, batch: readonly InstanceChange[]): Promise<number> {
+async function publishAll(pipeline: Host, batch: readonly InstanceChange[]): Promise<number> {
   let done = 0;
   try {
     await pipeline.invoke('onRecordChanged', async ({ bus, history }) => {
@@ -183,7 +183,7 @@ async function publishAll(pipeline: Pipeline, batch: readonly InstanceChange[]):
   }
 }
 
-async function handleOneMore(pipeline: Pipeline, functions: QueueFunctions): Promise<void> {
+async function handleOneMore(pipeline: Host, functions: QueueFunctions): Promise<void> {
   const { queues, random } = pipeline;
   const waiting = (
     [

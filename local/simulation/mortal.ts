@@ -13,11 +13,11 @@ export interface Death {
 export class Life {
   readonly #death: Death | null;
   /** Runs before each call took effect: the moment in which others may come between. */
-  readonly #meanwhile: () => Promise<void>;
+  readonly #meanwhile: (nthCall: number) => Promise<void>;
   #calls = 0;
   #dead = false;
 
-  constructor(death: Death | null, meanwhile: () => Promise<void> = async () => {}) {
+  constructor(death: Death | null, meanwhile: (nthCall: number) => Promise<void> = async () => {}) {
     this.#death = death;
     this.#meanwhile = meanwhile;
   }
@@ -36,7 +36,7 @@ export class Life {
     this.#calls += 1;
     const dies = this.#death?.atCall === this.#calls ? this.#death.when : null;
     if (dies === 'before') this.#die();
-    await this.#meanwhile();
+    await this.#meanwhile(this.#calls);
     this.#assertAlive();
     const answer = await run();
     if (dies === 'after') this.#die();

@@ -1,10 +1,7 @@
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
-import type { LaunchMessage } from '#shared/app/handle-due.ts';
-import type { HistoryStore, Outbox, RecordChange, Store, UserDataStore, VerifyMessage } from '#shared/app/ports.ts';
-import type { PublishedEvent, PublishPorts } from '#shared/app/publish-changes.ts';
-import type { Launcher } from '#shared/app/run-launch.ts';
-import type { SweepMessage } from '#shared/app/sweep-pairs.ts';
+import type { Outbox, RecordChange } from '#shared/app/ports.ts';
+import type { PublishedEvent } from '#shared/app/publish-changes.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
 import { Bus, type BusEvent } from '../bus.ts';
@@ -17,34 +14,19 @@ import { type Random, random } from '../random.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { ec2InProcess } from './ec2-in-process.ts';
 import { type Functions, makeFunctions } from './functions.ts';
-import { type Death, Life, mortal, ProcessDied } from './mortal.ts';
+import { Life, mortal, ProcessDied } from './mortal.ts';
 import { accounts, beganAt } from './places.ts';
+import {
+  type Host,
+  type Invocation,
+  noTrouble,
+  type Ports,
+  type QueueName,
+  queueNames,
+  queueSettings,
+  type Trouble,
+} from './ports.ts';
 import { Timeline } from './timeline.ts';
-
-/** One run of one function. */
-export interface Invocation {
-  name: FunctionName;
-  at: Instant;
-}
-
-/** Everything outside of the functions that they change or ask, as one invocation of one of them sees it. */
-export interface Ports {
-  store: Store;
-  userData: UserDataStore;
-  history: HistoryStore;
-  ec2: Launcher;
-  verify: Outbox<VerifyMessage>;
-  launch: Outbox<LaunchMessage>;
-  sweep: Outbox<SweepMessage>;
-  bus: PublishPorts['bus'];
-}
-
-/** What goes wrong with the functions themselves; may be changed at any time. */
-export interface Trouble {
-  deathOf: (name: FunctionName) => Death | null;
-  /** How likely another message is handled between a decision and its write. */
-  intrusion: number;
-}
 
 export interface PipelineOptions {
   seed: number;
@@ -57,21 +39,11 @@ export interface PipelineOptions {
   timing?: Timing;
 }
 
-/** Receives and visibility as infra/queues.yml has them. */
-const queueSettings = {
-  events: { visibilitySeconds: 90, maxReceiveCount: 10 },
-  verify: { visibilitySeconds: 182, maxReceiveCount: 5 },
-  sweep: { visibilitySeconds: 1800, maxReceiveCount: 5 },
-  launch: { visibilitySeconds: 120, maxReceiveCount: 10 },
-} as const;
-export type QueueName = keyof typeof queueSettings;
-export const queueNames = Object.keys(queueSettings) as readonly QueueName[];
-
 /**
  * All of Muster on a clock that moves only when told to: the use cases of shared/app between a simulated EC2, buses and
  * queues that lose, repeat and delay, and a store in memory. The same seed runs the same, crashes included.
  */
-export class Pipeline {
+export class Pipeline implements Host {
   readonly clock = new VirtualClock(new Date(beganAt));
   readonly random: Random;
   readonly timing: Timing;
@@ -88,7 +60,7 @@ export class Pipeline {
   readonly alarms: string[] = [];
   /** Told of every true change of state, as an operating system that starts would know. */
   readonly listeners: ((event: StateChangeEvent) => void)[] = [];
-  trouble: Trouble = { deathOf: () => null, intrusion: 0 };
+  trouble: Trouble = noTrouble;
   /** The ports without any mishap, for whoever looks on. */
   readonly ports: Ports;
   #current: Invocation = { name: 'operatorApi', at: beganAt };
@@ -130,7 +102,7 @@ export class Pipeline {
   /** Runs a function as one process, which may die at any of its calls. */
   async invoke<Result>(name: FunctionName, run: (ports: Ports, now: Instant) => Promise<Result>): Promise<Result> {
     const invocation = { name, at: this.now() };
-    const life = new Life(this.trouble.deathOf(name), () => this.#letOthersIn());
+    const life = new Life(this.trouble.deathOf(name), (nthCall) => this.#letOthersIn(nthCall));
     const entered = () => {
       this.#watch.called(invocation);
       this.#current = invocation;
@@ -209,8 +181,8 @@ export class Pipeline {
   }
 
   /** Another process handles a message in between, as far as any waits. */
-  async #letOthersIn(): Promise<void> {
-    if (this.#intruding || this.random() >= this.trouble.intrusion) return;
+  async #letOthersIn(nthCall: number): Promise<void> {
+    if (this.#intruding || !this.trouble.comesBetween(nthCall)) return;
     this.#intruding = true;
     try {
       await this.functions.handleOneMore();

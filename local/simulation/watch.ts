@@ -7,8 +7,8 @@ import type { Launch } from '#shared/domain/launch.ts';
 import { type Server, sameInstance } from '#shared/domain/server.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import type { Invocation } from './pipeline.ts';
 import { registered } from './places.ts';
+import type { Invocation } from './ports.ts';
 
 /** Looks on at every write and notes what must never be, numbered as the tests in test/simulation/pipeline are. */
 export class Watch {

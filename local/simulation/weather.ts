@@ -5,8 +5,9 @@ import { type Faults, noFaults } from '../faults.ts';
 import type { FunctionName } from '../function-host.ts';
 import type { Random } from '../random.ts';
 import type { Death } from './mortal.ts';
-import { type Pipeline, queueNames } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 import { regions } from './places.ts';
+import { noTrouble, queueNames } from './ports.ts';
 
 /** Everything that goes wrong in one run. Times are milliseconds from its beginning. */
 export interface Weather {
@@ -23,7 +24,7 @@ export interface Weather {
 }
 
 /** A failure of EC2's that lasts a while, or happens a few times. */
-export type Spell = { from: number; until: number } & ({ call: CallFault } | { start: StartFault } | { zone: string });
+type Spell = { from: number; until: number } & ({ call: CallFault } | { start: StartFault } | { zone: string });
 
 const pick = <T>(random: Random, items: readonly [T, ...T[]]): T =>
   items[Math.floor(random() * items.length)] ?? items[0];
@@ -81,7 +82,10 @@ export function breakOut(pipeline: Pipeline, weather: Weather): void {
   for (const name of queueNames) if (name !== 'events') pipeline.queues.queue(name).faults = weather.queues;
   ec2.visibility = weather.visibility;
   ec2.timings = weather.timings;
-  pipeline.trouble = { deathOf: () => drawDeath(random, weather.deaths), intrusion: weather.intrusion };
+  pipeline.trouble = {
+    deathOf: () => drawDeath(random, weather.deaths),
+    comesBetween: () => random() < weather.intrusion,
+  };
   for (const spell of weather.spells) {
     clock.after(spell.from, () => setIn(pipeline, spell));
     clock.after(spell.until, () => letUp(pipeline, spell));
@@ -113,7 +117,7 @@ export function clearUp(pipeline: Pipeline): void {
   for (const name of queueNames) queues.queue(name).faults = noFaults;
   ec2.visibility = { ...consistent, terminatedMs: ec2.visibility.terminatedMs };
   for (const list of [ec2.faults.calls, ec2.faults.starts, ec2.faults.impairedZones]) list.length = 0;
-  pipeline.trouble = { deathOf: () => null, intrusion: 0 };
+  pipeline.trouble = noTrouble;
 }
 
 /** Deaths at one place of one function, once; for a matrix of them. */

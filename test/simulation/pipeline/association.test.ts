@@ -4,6 +4,7 @@ import type { SimulatedInstance } from '#local/ec2/simulated-instance.ts';
 import { enrollmentBody, newIdentity, type SimulatedAgent } from '#local/simulation/agents.ts';
 import { unlessRefused } from '#local/simulation/fleet.ts';
 import { accounts, agentImage, audience } from '#local/simulation/places.ts';
+import { noTrouble } from '#local/simulation/ports.ts';
 import { dieOnce } from '#local/simulation/weather.ts';
 import { registerKey } from '#shared/app/operate.ts';
 import { keyOf } from '#shared/domain/instance.ts';
@@ -33,7 +34,7 @@ async function unheardOf(byMuster: boolean) {
   const { pipeline, agents } = where;
   const events = heldBack(where);
   if (byMuster) {
-    pipeline.trouble = { intrusion: 0, deathOf: dieOnce('launch', { atCall: 3, when: 'after' }).deathOf };
+    pipeline.trouble = { ...noTrouble, deathOf: dieOnce('launch', { atCall: 3, when: 'after' }).deathOf };
     await launch(where, await newServer(where));
   } else await runWithKey(where);
   await pipeline.clock.advanceBy(seconds(16));
@@ -178,14 +179,14 @@ describe('24 reversible', () => {
     await launch(where, await newServer(where));
     await pipeline.clock.advanceBy(seconds(3));
     const instance = launched(where)[0]!;
-    pipeline.trouble = { intrusion: 0, deathOf: (name) => (name === 'enroll' ? { atCall: 1, when: 'before' } : null) };
+    pipeline.trouble = { ...noTrouble, deathOf: (name) => (name === 'enroll' ? { atCall: 1, when: 'before' } : null) };
     pipeline.ec2.faults.calls.push(cut);
     await pipeline.clock.advanceBy(seconds(86_400));
     expect(record(where, instance)).toMatchObject({
       management: 'discovered-only',
       managementReason: 'deadline_passed',
     });
-    pipeline.trouble = { intrusion: 0, deathOf: () => null };
+    pipeline.trouble = { ...noTrouble, deathOf: () => null };
     pipeline.ec2.faults.calls.length = 0;
     await pipeline.functions.enroll(enrollmentBody(agents.all.get(keyOf(instance))!, instance, pipeline));
     await pipeline.clock.advanceBy(longEnough);

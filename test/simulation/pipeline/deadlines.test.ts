@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { noFaults } from '#local/faults.ts';
-import { queueNames } from '#local/simulation/pipeline.ts';
+import { noTrouble, queueNames } from '#local/simulation/ports.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { minutes, record, runOne, type Stage, stage, told } from './stage.ts';
 
@@ -27,12 +27,12 @@ describe('21 not early, not twice and 22 not never', () => {
     const where = stage();
     const key = runOne(where);
     where.pipeline.trouble = {
-      intrusion: 0,
+      ...noTrouble,
       deathOf: (name) => (name === 'tick' ? { atCall: 1, when: 'before' } : null),
     };
     await where.pipeline.clock.advanceBy(minutes(60));
     expect(record(where, key)).toMatchObject({ management: 'pending' });
-    where.pipeline.trouble = { intrusion: 0, deathOf: () => null };
+    where.pipeline.trouble = { ...noTrouble, deathOf: () => null };
     await where.pipeline.clock.advanceBy(minutes(1));
     expect(record(where, key)).toMatchObject({ management: 'discovered-only' });
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FunctionName } from '#local/function-host.ts';
 import { unlessRefused } from '#local/simulation/fleet.ts';
+import { noTrouble } from '#local/simulation/ports.ts';
 import { dieOnce } from '#local/simulation/weather.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { launch, launched, longEnough, minutes, newServer, record, runOne, type Stage, stage, told } from './stage.ts';
@@ -24,7 +25,7 @@ describe('17 at most one and 18 adoption: whatever process dies, one instance at
       for (let atCall = 1; atCall <= 10; atCall++) {
         const where = stage(atCall);
         const serverId = await newServer(where);
-        where.pipeline.trouble = { intrusion: 0, deathOf: dieOnce(name, { atCall, when }).deathOf };
+        where.pipeline.trouble = { ...noTrouble, deathOf: dieOnce(name, { atCall, when }).deathOf };
         await unlessRefused(() => launch(where, serverId));
         await where.pipeline.clock.advanceBy(longEnough);
         expect(await where.wrong(), `call ${atCall}`).toEqual([]);

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { presentOf } from '#local/ec2/simulated-instance.ts';
+import { noFaults } from '#local/faults.ts';
+import { Agents } from '#local/simulation/agents.ts';
+import { bustle } from '#local/simulation/fleet.ts';
+import { Pipeline } from '#local/simulation/pipeline.ts';
+import { registered } from '#local/simulation/places.ts';
+import { noTrouble } from '#local/simulation/ports.ts';
+import { Watch } from '#local/simulation/watch.ts';
+import { keyOf } from '#shared/domain/instance.ts';
+import { minutes, record, runDirectly, stage } from './stage.ts';
+
+describe('1 convergence without loss', () => {
+  it('with every event delivered, late, twice and in any order, no sweep is needed', async () => {
+    for (let seed = 1; seed <= 15; seed++) {
+      const watch = new Watch();
+      const pipeline = new Pipeline({ seed, watch });
+      new Agents(pipeline);
+      pipeline.awsBus.faults = {
+        drop: 0,
+        duplicate: 0.3,
+        delay: { probability: 0.3, maxMs: minutes(10) },
+        reorder: 0.5,
+      };
+      pipeline.queues.queue('sweep').faults = { ...noFaults, drop: 1 };
+      pipeline.trouble = { ...noTrouble, comesBetween: () => pipeline.random() < 0.8 };
+      bustle(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs: minutes(60) });
+      await pipeline.clock.advanceBy(minutes(80));
+      const truth = pipeline.ec2.truth().filter(({ account }) => Object.hasOwn(registered, account));
+      const states = truth.map((instance) => [keyOf(instance), presentOf(instance).state, null]);
+      const records = truth.map((instance) => watch.instances.get(keyOf(instance)));
+      expect(
+        records.map((held, nth) => [states[nth]?.[0], held?.state, held?.verify]),
+        `seed ${seed}`,
+      ).toEqual(states);
+      expect(watch.broken).toEqual([]);
+    }
+  });
+});
+
+describe('10 absence is not death', () => {
+  /** Three instances that so many listings in a row leave out. */
+  async function missed(times: number) {
+    const where = stage();
+    const keys = runDirectly(where, 3);
+    await where.pipeline.clock.advanceBy(minutes(21));
+    where.pipeline.ec2.faults.calls.push({ kind: 'empty', times, account: keys[0]!.account, region: keys[0]!.region });
+    await where.pipeline.clock.advanceBy(minutes(5 * times));
+    return { where, keys, states: () => keys.map((key) => record(where, key)?.state) };
+  }
+
+  it('two listings without an instance, of which one began no more than S after the last sight, end nothing', async () => {
+    const { where, keys, states } = await missed(2);
+    expect(states()).toEqual(['running', 'running', 'running']);
+    await where.pipeline.clock.advanceBy(minutes(5));
+    expect(keys.map((key) => record(where, key)?.absent)).toEqual([null, null, null]);
+  });
+
+  it('two that both began later do, and the next sight undoes it', async () => {
+    const { where, states } = await missed(3);
+    expect(states()).toEqual(['terminated', 'terminated', 'terminated']);
+    await where.pipeline.clock.advanceBy(minutes(5));
+    expect(states()).toEqual(['running', 'running', 'running']);
+    expect(await where.wrong()).toEqual([]);
+  });
+
+  it.each(['RequestLimitExceeded', 'InternalError', 'UnauthorizedOperation'] as const)(
+    'a day of listings that fail with %s ends nothing',
+    async (code) => {
+      const where = stage();
+      const keys = runDirectly(where, 3);
+      await where.pipeline.clock.advanceBy(minutes(21));
+      where.pipeline.ec2.faults.calls.push({ kind: 'error', code });
+      await where.pipeline.clock.advanceBy(minutes(1440));
+      expect(keys.map((key) => record(where, key)?.state)).toEqual(['running', 'running', 'running']);
+    },
+  );
+
+  it('a listing whose page token repeats ends nothing', async () => {
+    const where = stage();
+    const keys = runDirectly(where, 12);
+    await where.pipeline.clock.advanceBy(minutes(21));
+    where.pipeline.ec2.faults.calls.push({ kind: 'repeat-page-token' });
+    await where.pipeline.clock.advanceBy(minutes(240));
+    expect(new Set(keys.map((key) => record(where, key)?.state))).toEqual(new Set(['running']));
+  });
+});
