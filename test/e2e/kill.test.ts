@@ -141,7 +141,7 @@ describe(`npm start -- --data DIR, killed ${kills} times (KILL_SEED=${seed})`, (
       const muster = startMuster(['--data', data], at);
       await muster.ready;
       const acting = act(outside(at.folder), nth, promised).catch(() => 'the kill came first');
-      await logGrows(data, 200 + Math.floor(draw() * 5000));
+      await logGrows(data, 200 + Math.floor(draw() * 2500));
       muster.child.kill('SIGKILL');
       await Promise.all([muster.exited, acting]);
       await noneLeft(at.folder);

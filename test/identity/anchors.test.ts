@@ -93,10 +93,16 @@ describe('loadAnchors', () => {
     expect(anchorsFor(loadAnchors({ extra: extra('xx-new-1', 'us-east-2') }), 'xx-new-1', 'rsa2048')).toHaveLength(1);
   });
 
-  it('replaces no pinned key, and keeps the bundled anchor where the key is the same', () => {
+  it('replaces no pinned key', () => {
     expect(refusal(() => loadAnchors({ extra: extra('us-east-1', 'us-east-2') })).code).toBe('unusable_anchors');
-    const same = loadAnchors({ extra: extra('us-east-1', 'us-east-1') });
-    expect(anchorsFor(same, 'us-east-1', 'rsa2048')).toEqual(anchorsFor(aws, 'us-east-1', 'rsa2048'));
+  });
+
+  it('takes a renewed certificate’s name for a pinned key, and nothing else of it', () => {
+    const [pinned] = anchorsFor(aws, 'us-east-1', 'rsa2048');
+    const renewed = extra('us-east-1', 'us-east-1').map((entry) => ({ ...entry, notAfter: '2196-01-01T00:00:00Z' }));
+    expect(anchorsFor(loadAnchors({ extra: renewed }), 'us-east-1', 'rsa2048')).toEqual([
+      { ...pinned, signers: [...pinned!.signers, ...entry.signers] },
+    ]);
   });
 
   it('takes no test anchor for a real one', () => {
