@@ -8,10 +8,22 @@ import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
-  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'PRIVATE_TABLE_NAME', 'LAUNCH_QUEUE_URL');
+  const { timing, stage, ...config } = readConfig(
+    'HOME_ACCOUNT',
+    'TABLE_NAME',
+    'PRIVATE_TABLE_NAME',
+    'LAUNCH_QUEUE_URL',
+  );
   const userData = openUserData(config.PRIVATE_TABLE_NAME);
   const store = openStore(config.TABLE_NAME, timing);
-  return { store, userData, ec2: openEc2(Date.now), queueUrl: config.LAUNCH_QUEUE_URL, stage, timing };
+  return {
+    store,
+    userData,
+    ec2: openEc2(config.HOME_ACCOUNT, Date.now),
+    queueUrl: config.LAUNCH_QUEUE_URL,
+    stage,
+    timing,
+  };
 });
 
 /** A launch was asked for: RunInstances under its own token, however often the message comes. */

@@ -13,6 +13,7 @@ import { makeApiHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
   const { timing, ...config } = readConfig(
+    'HOME_ACCOUNT',
     'TABLE_NAME',
     'PRIVATE_TABLE_NAME',
     'AUDIENCES',
@@ -26,7 +27,7 @@ const ports = once(() => {
   ];
   const terminate = async (region: string, instanceId: string) => {
     const { openEc2 } = await import('#shared/adapters/ec2.ts');
-    await openEc2(Date.now).terminate(region, instanceId);
+    await openEc2(config.HOME_ACCOUNT, Date.now).terminate(region, instanceId);
   };
   const launch = openQueue<LaunchMessage>(config.LAUNCH_QUEUE_URL);
   const [audience = ''] = config.AUDIENCES;

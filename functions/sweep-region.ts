@@ -11,11 +11,19 @@ import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
-  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
+  const { timing, stage, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
   const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
   const isRegistered = isRegisteredIn(config.ACCOUNTS);
   const store = openStore(config.TABLE_NAME, timing);
-  return { store, ec2: openEc2(Date.now), verify, alarm: alarmOn(stage), isRegistered, stage, timing };
+  return {
+    store,
+    ec2: openEc2(config.HOME_ACCOUNT, Date.now),
+    verify,
+    alarm: alarmOn(stage),
+    isRegistered,
+    stage,
+    timing,
+  };
 });
 
 /** One account and region against EC2: complete, or not at all. */

@@ -15,12 +15,12 @@ const failed = (message: VerifyMessage, error: unknown) =>
   log.error('verify left a question open', { ...message, ...errorFields(error) });
 
 const ports = once(() => {
-  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
+  const { timing, stage, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
   const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
   const isRegistered = isRegisteredIn(config.ACCOUNTS);
   return {
     store: openStore(config.TABLE_NAME, timing),
-    ec2: openEc2(Date.now),
+    ec2: openEc2(config.HOME_ACCOUNT, Date.now),
     verify,
     isRegistered,
     alarm: alarmOn(stage),

@@ -215,6 +215,7 @@ function environment(
     AWS_ENDPOINT_URL_EC2: at.ec2Url,
     AWS_ENDPOINT_URL_SQS: at.endpoints.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: at.endpoints.url,
+    HOME_ACCOUNT: settings.account,
     TABLE_NAME: settings.tableName,
     PRIVATE_TABLE_NAME: settings.privateTableName,
     BUS_NAME: settings.busName,

@@ -18,6 +18,7 @@ export const shortTiming: Partial<Timing> = {
   enrollmentDeadlineSeconds: 8,
   sweepGraceSeconds: 2,
   launchToPendingSeconds: 20,
+  launchNudgeSeconds: 5,
   launchToRunningSeconds: 40,
   massRemovalReleaseSeconds: 30,
   checkinIntervalSeconds: 2,

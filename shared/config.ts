@@ -43,6 +43,7 @@ const text = z.string().check(z.minLength(1));
 const variables = {
   STAGE: z._default(text, 'dev'),
   TIMING: json(z.strictObject(durations), '{}'),
+  HOME_ACCOUNT: z.string().check(z.regex(/^\d{12}$/)),
   TABLE_NAME: text,
   PRIVATE_TABLE_NAME: text,
   BUS_NAME: text,

@@ -165,7 +165,7 @@ export const chapters: readonly Chapter[] = [
     },
   },
   {
-    name: 'described though a zone of its region is dead',
+    name: 'found although one zone of its Region is down',
     otherwise: discovered,
     async play(stage) {
       const { homeRegion: region, plainImage: image } = stage.settings;

@@ -21,8 +21,11 @@ export interface Ec2 extends Launcher {
   terminate(region: string, instanceId: string): Promise<void>;
 }
 
-/** EC2 by the functions' own credentials; one client per region, kept for the life of the process. */
-export function openEc2(now: () => number): Ec2 {
+/**
+ * EC2 by the functions' own credentials, which see one account: another is refused, for an empty answer about the own one would
+ * end all of its records. One client per region, kept for the life of the process.
+ */
+export function openEc2(ownAccount: string, now: () => number): Ec2 {
   const clients = new Map<string, EC2Client>();
   const clientOf = (region: string) => {
     const client = clients.get(region) ?? new EC2Client({ region });
@@ -44,7 +47,12 @@ export function openEc2(now: () => number): Ec2 {
     }
   }
 
+  const requireOwn = (account: string) => {
+    if (account !== ownAccount) throw new Error(`EC2 is asked as account ${ownAccount}, not ${account}`);
+  };
+
   async function list(account: string, region: string, input: DescribeInstancesCommandInput): Promise<DescribeAnswer> {
+    requireOwn(account);
     const sentAt = now();
     const found: Described[] = [];
     const tokens = new Set<string>();
@@ -73,7 +81,10 @@ export function openEc2(now: () => number): Ec2 {
     describeAll: (account, region) => list(account, region, {}),
     describeByToken: (account, region, token) =>
       list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
-    runInstances: (launch, userData) => runInstances(clientOf(launch.region), launch, userData, now()),
+    async runInstances(launch, userData) {
+      requireOwn(launch.account);
+      return runInstances(clientOf(launch.region), launch, userData, now());
+    },
     async terminate(region, instanceId) {
       await clientOf(region)
         .send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }))
@@ -137,6 +148,11 @@ function nameFailure(error: unknown): LaunchAnswer {
   throw error;
 }
 
+/** A tag `__proto__` is left out: JavaScript's objects cannot carry it through a store and back. */
+function tagsOf({ Tags = [] }: Ec2Instance): Record<string, string> {
+  return Object.fromEntries(Tags.flatMap(({ Key = '', Value = '' }) => (Key === '__proto__' ? [] : [[Key, Value]])));
+}
+
 function describedOf(
   account: string,
   region: string,
@@ -173,7 +189,7 @@ function describedOf(
     privateIp: instance.PrivateIpAddress ?? null,
     publicIp: instance.PublicIpAddress ?? null,
     instanceProfileArn: instance.IamInstanceProfile?.Arn ?? null,
-    tags: Object.fromEntries((instance.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value])),
+    tags: tagsOf(instance),
     describedAt: sentAt,
   };
   return { sight, facts };

@@ -7,6 +7,7 @@ import {
   vagueCode,
 } from '#shared/domain/enrollment.ts';
 import type { InstanceKey } from '#shared/domain/instance.ts';
+import { launchIdOfToken } from '#shared/domain/launch.ts';
 import { mergeCheckin, mergeEnrollment, noteAttempt } from '#shared/domain/merge-agent.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { attach, newServer } from '#shared/domain/server.ts';
@@ -57,7 +58,10 @@ export async function enrollInstance(body: string, now: Instant, ports: EnrollPo
   for (let attempt = 0; attempt < attempts; attempt++) {
     const { decision, binding } = await decide(request, proven, kind, now, ports);
     if (decision.decide === 'refuse') return refuse(decision, claim, now, ports);
-    if (decision.decide === 'repeat') return answer(request, decision.instance.serverId, ports);
+    if (decision.decide === 'repeat') {
+      await noteLife(claim, now, ports);
+      return answer(request, decision.instance.serverId, ports);
+    }
     const bound = bindingChanges(request, decision, binding, now, ports);
     if (!(await ports.store.commit(bound.changes))) continue;
     ports.decided({ decision: 'enrolled', ...claim, agentId: request.agentId, proof: kind, serverId: bound.serverId });
@@ -86,7 +90,10 @@ async function decide(
     store.getFacts(document),
     lookUpGrant(request, store),
   ]);
-  return { decision: decideEnrollment({ ...common, binding, instance, facts, grant }, timing), binding };
+  const launchId = facts && instance?.launchId === null ? launchIdOfToken(facts.clientToken) : null;
+  const launchOfToken = launchId === null ? undefined : await store.getLaunch(launchId);
+  const given = { ...common, binding, instance, facts, launchOfToken, grant };
+  return { decision: decideEnrollment(given, timing), binding };
 }
 
 async function lookUpGrant(request: EnrollmentRequest, store: Store): Promise<Grant | undefined> {
@@ -153,7 +160,8 @@ async function refuse(refusal: Refusal, claim: InstanceKey, now: Instant, ports:
   const reference = ports.newId('ref');
   const { code, facts, tell } = refusal;
   ports.decided({ decision: 'refused', code, ...facts, ...claim, reference });
-  const doubtful = tell !== 'nothing' && (await noteOn(claim, { at: now, code, reference }, now, ports));
+  const isOfThisStart = code !== 'stale_document';
+  const doubtful = tell !== 'nothing' && (await noteOn(claim, { at: now, code, reference }, isOfThisStart, ports));
   if (refusal.ask || (doubtful && tell === 'precisely')) await ports.verify.send([{ ...claim, attempt: 0 }]);
   const told = tell === 'precisely' ? code : tell === 'vaguely' ? vagueCode(code) : 'refused';
   const wait = vagueCode(code) === 'retry' && { retryAfterSeconds };
@@ -161,17 +169,24 @@ async function refuse(refusal: Refusal, claim: InstanceKey, now: Instant, ports:
   throw new Problem(told, 'the enrollment was not accepted', { ...known, reference, ...wait });
 }
 
+/** An agent that Muster knows speaks: evidence of life, as its check-ins are (DESIGN 4.7). */
+async function noteLife(claim: InstanceKey, now: Instant, ports: EnrollPorts): Promise<void> {
+  const merged = await readAndSaveMerged(ports.store, claim, (current) => current && mergeCheckin(current, now));
+  if (merged?.outcome.ask) await ports.verify.send([{ ...claim, attempt: 0 }]);
+}
+
 /** The record says that an agent tried, and doubts an end that an agent outlives (DESIGN 4.7). True if that doubt is new. */
 async function noteOn(
   claim: InstanceKey,
   attempt: Parameters<typeof noteAttempt>[1],
-  now: Instant,
+  isOfThisStart: boolean,
   ports: EnrollPorts,
 ): Promise<boolean> {
   const merged = await readAndSaveMerged(ports.store, claim, (current) => {
     if (!current) return undefined;
     const noted = noteAttempt(current, attempt, ports.timing);
-    const alive = noted.changed ? mergeCheckin(noted.instance, now) : undefined;
+    // A document of another start tells nothing of this one.
+    const alive = noted.changed && isOfThisStart ? mergeCheckin(noted.instance, attempt.at) : undefined;
     return alive ? { ...alive, changed: true } : noted;
   });
   return merged?.outcome.ask ?? false;

@@ -1,5 +1,5 @@
 import { enrollmentDeadline, mergeTime } from '#shared/domain/deadline.ts';
-import { launchDeadline } from '#shared/domain/launch.ts';
+import { launchDeadline, nextNudge } from '#shared/domain/launch.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import type { DueRecord, Outbox, Store } from './ports.ts';
@@ -61,7 +61,8 @@ async function handleOne(record: DueRecord, now: Instant, ports: DuePorts): Prom
 async function handleLaunch(launchId: string, record: DueRecord, now: Instant, ports: DuePorts): Promise<void> {
   const launch = await ports.store.getLaunch(launchId);
   const deadline = launch ? launchDeadline(launch, ports.timing) : null;
-  const early = deadline !== null && deadline > now;
-  if (deadline !== null && !early) await ports.launch.send([{ launchId }]);
-  await ports.store.putOff(record, early ? deadline : now + seconds(ports.timing.putOffSeconds));
+  if (!launch || deadline === null) return ports.store.putOff(record, now + seconds(ports.timing.putOffSeconds));
+  if (deadline > now) return ports.store.putOff(record, deadline);
+  await ports.launch.send([{ launchId }]);
+  await ports.store.putOff(record, nextNudge(launch, now, ports.timing));
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Accounts } from '#shared/domain/accounts.ts';
 import { type Allowed, serverActions } from '#shared/domain/actions.ts';
 import type { EnrollmentKey, EnrollmentScope } from '#shared/domain/enrollment-key.ts';
@@ -188,13 +189,20 @@ export async function registerKey(
   const { publicKey, scope, expiresAt, uses } = wanted;
   if (isWeakKey(Buffer.from(publicKey, 'base64url')))
     throw new Problem('weak_key', 'this public key proves nothing', {});
+  if (expiresAt !== null && expiresAt <= now)
+    throw new Problem('malformed_request', 'the key would have expired already', { member: 'expiresAt' });
   const key: EnrollmentKey = {
-    ...{ id: ports.newId('key'), publicKey, scope, expiresAt, usesLeft: uses, createdBy, createdAt: now },
+    ...{ id: keyIdOf(publicKey), publicKey, scope, expiresAt, usesLeft: uses, createdBy, createdAt: now },
     ...{ revokedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
   };
-  await commitOrConflict(ports.store, [{ kind: 'key', before: undefined, after: key }], { keyId: key.id });
+  if (!(await ports.store.commit([{ kind: 'key', before: undefined, after: key }])))
+    throw new Problem('already_exists', 'this public key was registered before', { keyId: key.id });
   return keyView(key);
 }
+
+/** One id per public key: revoked under it, the key is revoked, however often it is registered. */
+const keyIdOf = (publicKey: string): string =>
+  `key_${createHash('sha256').update(publicKey).digest('hex').slice(0, 32)}`;
 
 export async function listKeys(page: PageRequest, { store }: OperatePorts) {
   const { items, next } = await store.listKeys(page);

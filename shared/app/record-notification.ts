@@ -35,6 +35,8 @@ export async function recordNotification(
   const key = notification.kind === 'state' ? notification.change : notification.key;
   if (!ports.isRegistered(key.account, key.region)) return { what: 'ignored', why: 'not_registered' };
   if (notification.kind === 'state') return recordChange(notification.change, ports);
+  const why = disbelief({ at: notification.at, receivedAt }, ports.timing);
+  if (why) return { what: 'ignored', why, key };
   const merged = await readAndSaveMerged(ports.store, key, (current) =>
     current ? mergePrediction(current, notification.what, notification.at) : undefined,
   );

@@ -1,4 +1,4 @@
-import { clientTokenOf, type Launch, type LaunchState, nextLaunchStep } from '#shared/domain/launch.ts';
+import { clientTokenOf, fitsLaunch, type Launch, type LaunchState, nextLaunchStep } from '#shared/domain/launch.ts';
 
 import type { Instant } from '#shared/domain/time.ts';
 import type { AttachPorts } from './attach-launched.ts';
@@ -43,7 +43,8 @@ export async function runLaunch(launchId: string, now: Instant, ports: LaunchPor
 /** Nothing may be sent any more: EC2 is asked what the token launched, and the launch ends with that or by name. */
 async function settle(launch: Launch, otherwise: LaunchState, ports: LaunchPorts): Promise<LaunchState> {
   const { found } = await ports.ec2.describeByToken(launch.account, launch.region, clientTokenOf(launch));
-  return found.length > 0 ? finish(launch, found, ports) : end(launch, otherwise, null, ports);
+  const fitting = found.filter(({ sight }) => fitsLaunch(launch, sight, ports.timing));
+  return fitting.length > 0 ? finish(launch, fitting, ports) : end(launch, otherwise, null, ports);
 }
 
 async function finish(launch: Launch, described: readonly Described[], ports: LaunchPorts): Promise<LaunchState> {

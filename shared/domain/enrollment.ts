@@ -24,6 +24,8 @@ export interface EnrollmentCase {
   binding: (InstanceKey & { status: 'bound' | 'denied' }) | undefined;
   instance: Instance | undefined;
   facts: { imageId: string; vpcId: string | null } | undefined;
+  /** The launch whose ClientToken EC2 shows for the instance, where none is on the record yet. */
+  launchOfToken?: Launch | undefined;
   grant: Grant | undefined;
   allowedProofs: readonly ProofKind[];
   now: Instant;
@@ -130,6 +132,9 @@ function keyRefusal(
   timing: Timing,
 ): Refusal | undefined {
   const facts = { keyId: key.id };
+  // Muster launched it and does not know yet: its own grant is to come, and a key must not be quicker.
+  if (given.launchOfToken?.state === 'requested')
+    return { ...refusal(given, 'instance_not_described', facts), ask: true };
   if (instance.launchId !== null)
     return refusal(given, 'launched_by_muster', { ...facts, launchId: instance.launchId });
   if (key.revokedAt !== null)

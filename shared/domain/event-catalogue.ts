@@ -97,6 +97,7 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
       serverId: { schema: text, meaning: 'The server.' },
       state: oneOf(serverStates, 'The new word.'),
       previousState: { schema: orNull({ enum: serverStates }), meaning: 'The word before; null for the first.' },
+      at: time('When, by EC2’s stamp or by when Muster heard of it.'),
     },
   },
 };

@@ -87,7 +87,8 @@ function serverEvents(before: Instance | undefined, after: Instance): DomainEven
   const was = before?.serverId === after.serverId ? effectiveState(before) : null;
   const state = effectiveState(after);
   if (was === state) return [];
-  const data = { ...base(after), state, previousState: was };
+  const at = Math.max(after.at ?? 0, after.agent?.stateAt ?? 0, after.managementSince);
+  const data = { ...base(after), state, previousState: was, at: formatTime(at) };
   return [
     { detailType: 'Server State Changed', record: after.serverId, entry: `${keyOf(after)}@${after.version}`, data },
   ];

@@ -52,9 +52,18 @@ export const launchIdOfToken = (token: string | null): string | null =>
 const sendUntil = (launch: Launch, timing: Timing): Instant =>
   launch.requestedAt + seconds(timing.launchToPendingSeconds);
 
-/** When time alone changes a launch: it is waiting for EC2's answer and its deadline passes. */
+/** When a launch that waits for EC2's answer is asked for once more; its ClientToken makes a repetition harmless. */
 export function launchDeadline(launch: Launch, timing: Timing): Instant | null {
-  return launch.state === 'requested' ? sendUntil(launch, timing) : null;
+  return launch.state === 'requested' ? launch.requestedAt + seconds(nudgeSeconds(timing)) : null;
+}
+
+const nudgeSeconds = (timing: Timing): number => Math.min(timing.launchNudgeSeconds, timing.launchToPendingSeconds);
+
+/** The next time to ask for it after `now`: once more every while, and when its deadline has just passed. */
+export function nextNudge(launch: Launch, now: Instant, timing: Timing): Instant {
+  const until = sendUntil(launch, timing);
+  if (now > until) return now + seconds(timing.putOffSeconds);
+  return Math.min(now + seconds(nudgeSeconds(timing)), until + 1);
 }
 
 /** What the next attempt at a launch does. */

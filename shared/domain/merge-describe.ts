@@ -71,7 +71,11 @@ function endOfPrevious(record: Known, epoch: Instant): Instant | null {
 
 /** A LaunchTime that opens an epoch: more than 10 s after a named one; unnamed, after the stop on record or 10 s after `at`. */
 function isNewEpoch(record: Known, sight: Sight): boolean {
-  if (record.epochNamed && record.epoch !== null) return sight.launchTime > record.epoch + epochToleranceMs;
+  if (record.epochNamed && record.epoch !== null) {
+    // A start from before the stop on record is over, however much later than the named one it was.
+    const ended = rankOf(record.state) >= rankOf('stopping');
+    return sight.launchTime > record.epoch + epochToleranceMs && !(ended && sight.launchTime < record.at);
+  }
   if (record.stoppedAt !== null && sight.launchTime > record.stoppedAt && record.stoppedAt >= (record.epoch ?? 0))
     return true;
   return sight.launchTime > record.at + epochToleranceMs;

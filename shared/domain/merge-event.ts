@@ -32,7 +32,10 @@ export interface StateChange extends InstanceKey {
 }
 
 /** Why an event is not believed at all, if so; such an event changes nothing (DESIGN 3 and 4). */
-export function disbelief(event: StateChange, timing: Timing): 'too_old' | 'from_the_future' | null {
+export function disbelief(
+  event: Pick<StateChange, 'at' | 'receivedAt'>,
+  timing: Timing,
+): 'too_old' | 'from_the_future' | null {
   if (event.at > event.receivedAt + seconds(timing.futureToleranceSeconds)) return 'from_the_future';
   return event.at < event.receivedAt - seconds(timing.oldestEventSeconds) ? 'too_old' : null;
 }
@@ -41,7 +44,8 @@ export function disbelief(event: StateChange, timing: Timing): 'too_old' | 'from
 export function mergeEvent(current: Instance | undefined, event: StateChange, timing: Timing): Outcome {
   if (disbelief(event, timing)) return unchanged(current ?? newInstance(event, event.receivedAt));
   if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, event);
-  if (isRecorded(current, event)) return unchanged(current);
+  // A delivery that comes again may have died between the record and the question that it owed.
+  if (isRecorded(current, event)) return { ...unchanged(current), ask: current.verify !== null || !current.epochNamed };
   if (current.state === 'terminated') return afterTermination(current, current.at, event, timing);
   const newer = event.at - current.at || rankOf(event.state) - rankOf(current.state);
   if (newer < 0) return late(current, current.state, current.at, event, timing);
@@ -128,7 +132,8 @@ function belongsToEpoch(current: Instance, event: StateChange): boolean {
 }
 
 function advance(current: Instance, state: Ec2State, at: Instant, event: StateChange, timing: Timing): Outcome {
-  if (state === event.state && current.seenAt !== null && event.at <= current.seenAt) return overtaken(current, event);
+  const stampedByDescribe = current.source !== 'event' && current.seenAt !== null && event.at <= current.seenAt;
+  if (state === event.state && stampedByDescribe) return overtaken(current, event);
   const reason = doubtOf(state, event.state, event.at - at, seconds(timing.orderingWindowSeconds));
   const instance = withDoubt(enter(current, fromEvent(event)), reason, event.receivedAt);
   return { instance, changed: true, ask: instance.verify !== null && current.verify === null };

@@ -13,7 +13,10 @@ export const problems = {
     title: 'The content type is not the one this route takes',
     todo: 'Enroll with application/jose, all else with application/json.',
   },
-  not_found: { title: 'There is no such thing here', todo: 'Check the id, the account and the region.' },
+  not_found: {
+    title: 'There is no such thing here',
+    todo: 'Check the method, the path, the id, the account and the region.',
+  },
   foreign_host: { title: 'The request names another host', todo: 'Use the address that npm start printed.' },
   foreign_origin: { title: 'The request comes from another site', todo: 'Use the console of this address.' },
   internal: { title: 'Muster failed', todo: 'Try again; the reference leads to the log line.' },
@@ -96,7 +99,7 @@ export const problems = {
     title: 'The grant’s signature does not fit',
     todo: 'Check that the seed belongs to the grant’s id.',
   },
-  grant_revoked: { title: 'The enrollment key was revoked', todo: 'Issue another with muster key create.' },
+  grant_revoked: { title: 'The enrollment key was revoked', todo: 'Register another: POST /v1/enrollment-keys.' },
   grant_expired: { title: 'The grant is past its time', todo: 'Issue another, or launch again.' },
   grant_used_up: { title: 'The enrollment key has no uses left', todo: 'Issue another with more uses.' },
   grant_out_of_scope: {
@@ -118,7 +121,7 @@ export const problems = {
   ambiguous_launch: { title: 'Two instances fit this launch', todo: 'Decide which to keep; both are marked surplus.' },
   already_enrolled: {
     title: 'Another agent is enrolled on this instance',
-    todo: 'Release it, or open a re-enrollment.',
+    todo: 'Terminate the instance and launch another; Muster cannot release an agent yet.',
   },
   key_bound_elsewhere: {
     title: 'This key belongs to another instance',

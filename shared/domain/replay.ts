@@ -3,7 +3,7 @@ import { type DomainEvent, eventsOf } from './events.ts';
 import { type Instance, type InstanceKey, keyOf } from './instance.ts';
 import { mergeCheckin, mergePrediction, replayEnrollment } from './merge-agent.ts';
 import { mergeSight, type Sight } from './merge-describe.ts';
-import { mergeEvent } from './merge-event.ts';
+import { disbelief, mergeEvent } from './merge-event.ts';
 import { readNotification } from './notification.ts';
 import { newPair, type Pair, planSweep } from './sweep.ts';
 import { formatTimeOrNull, type Instant } from './time.ts';
@@ -77,7 +77,8 @@ function replayEvent(state: Case, event: unknown, receivedAt: Instant, timing: T
   if (notification.kind === 'ignored') return;
   if (notification.kind === 'prediction') {
     const known = state.instances.get(keyOf(notification.key));
-    if (known) put(state, mergePrediction(known, notification.what, notification.at));
+    const believed = !disbelief({ at: notification.at, receivedAt }, timing);
+    if (known && believed) put(state, mergePrediction(known, notification.what, notification.at));
     return;
   }
   const { change } = notification;

@@ -108,12 +108,16 @@ function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing)
   const alive = sweep.records.filter((record) => record.state !== 'terminated').length;
   const tooMany = removals.length > Math.max(massRemoval.count, massRemoval.share * alive);
   const { withheld } = sweep.pair;
-  const agreedLongEnough = withheld && sweep.sentAt >= withheld.since + seconds(timing.massRemovalReleaseSeconds);
+  // An hour of complete sweeps that agree: on every record that would end, not only on there being too many.
+  const releaseMs = seconds(timing.massRemovalReleaseSeconds);
+  const since = withheld?.since ?? sweep.sentAt;
+  const missedSince = (change: Change) => change.before?.absent?.since ?? sweep.sentAt;
+  const agreedLongEnough = [since, ...removals.map(missedSince)].every((from) => sweep.sentAt >= from + releaseMs);
   if (!tooMany || withheld?.released || agreedLongEnough) {
     return finish(sweep, { ...sweep.pair, withheld: null }, [...seen, ...missed], []);
   }
   const kept = missed.filter((change) => !removes(change));
-  const pair = { ...sweep.pair, withheld: withheld ?? { since: sweep.sentAt, released: false } };
+  const pair = { ...sweep.pair, withheld: { since, released: false } };
   return finish(
     sweep,
     pair,

@@ -1,6 +1,10 @@
 /** A moment: milliseconds since 1970-01-01T00:00:00Z. Records keep numbers, people and APIs get RFC 3339. */
 export type Instant = number;
 
+/** What RFC 3339 can write in UTC: the years 0 to 9999. An offset can lead out of them. */
+const firstInstant = -62_167_219_200_000;
+const lastInstant = 253_402_300_799_999;
+
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
 /**
@@ -12,7 +16,7 @@ export function parseTime(text: unknown): Instant | undefined {
   const match = rfc3339.exec(text);
   if (!match) return undefined;
   const instant = Date.parse(text);
-  if (Number.isNaN(instant)) return undefined;
+  if (Number.isNaN(instant) || instant < firstInstant || instant > lastInstant) return undefined;
   const [, year, month, day] = match;
   const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   return Number(day) <= lastDay ? instant : undefined;

@@ -16,6 +16,8 @@ export interface Timing {
   sweepGraceSeconds: number;
   /** From the launch request to `pending`; nothing is sent after it. */
   launchToPendingSeconds: number;
+  /** A launch that waits this long for EC2's answer is asked for again: its first message may be lost. */
+  launchNudgeSeconds: number;
   /** From the launch request to `running`. */
   launchToRunningSeconds: number;
   /** An instance that no complete sweep saw for this long ends a withheld mass removal. */
@@ -43,6 +45,7 @@ export const defaultTiming: Timing = Object.freeze({
   enrollmentDeadlineSeconds: 900,
   sweepGraceSeconds: 1800,
   launchToPendingSeconds: 300,
+  launchNudgeSeconds: 60,
   launchToRunningSeconds: 900,
   massRemovalReleaseSeconds: 3600,
   checkinIntervalSeconds: 60,

@@ -10,6 +10,10 @@ const time = z.pipe(
 );
 const few = <T extends z.ZodMiniType>(item: T) => z._default(z.array(item).check(z.maxLength(50)), []);
 
+/** EC2's tag restrictions (AWSEC2/latest/UserGuide/Using_Tags.html): fifty of them, of plain characters. */
+const tagText = (least: number, most: number) =>
+  z.string().check(z.minLength(least), z.maxLength(most), z.regex(/^[\p{L}\p{N}\p{Zs}_.:/=+@-]*$/u));
+
 /** The closed set of fields that a launch may ask EC2 for (DESIGN 8). */
 const LaunchRequestBody = z.strictObject({
   imageId: z.string().check(z.regex(/^ami-(?:[0-9a-f]{8}|[0-9a-f]{17})$/)),
@@ -22,7 +26,12 @@ const LaunchRequestBody = z.strictObject({
   ),
   keyName: z._default(z.nullable(z.string().check(z.minLength(1), z.maxLength(255))), null),
   hopLimit: z._default(z.int().check(z.minimum(1), z.maximum(64)), 1),
-  tags: z._default(z.record(z.string().check(z.regex(/^(?!aws:).{1,128}$/)), z.string().check(z.maxLength(256))), {}),
+  tags: z._default(
+    z
+      .record(tagText(1, 128).check(z.regex(/^(?!aws:|__proto__$)/)), tagText(0, 256))
+      .check(z.refine((tags) => Object.keys(tags).length <= 50, 'are more than fifty')),
+    {},
+  ),
 });
 
 export const ServerBody = z.strictObject({

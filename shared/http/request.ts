@@ -40,7 +40,8 @@ export function checked<T extends z.ZodMiniType>(schema: T, value: unknown): z.o
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  const member = issue?.path.map(String).join('.') ?? '';
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const member = [...(issue?.path ?? []), ...unknown].map(String).join('.').slice(0, 100);
   throw new Problem('malformed_request', `a member is missing, too many, or not of its form: ${issue?.message ?? ''}`, {
     member,
   });

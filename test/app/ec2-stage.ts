@@ -22,7 +22,7 @@ export async function ec2Stage() {
   const ports = {
     store,
     verify,
-    ec2: openEc2(now),
+    ec2: openEc2(place.account, now),
     userData: createMemoryUserData(),
     isRegistered: (account: string) => account === place.account,
     alarm: (what: string) => alarms.push(what),

@@ -98,30 +98,33 @@ describe('a record that fails', () => {
 });
 
 describe('a launch that waits for EC2’s answer', () => {
+  const minute = 60 * second;
   const sendUntil = start + defaultTiming.launchToPendingSeconds * second;
 
-  it('is asked for again at its deadline, and then every five minutes until it has ended', async () => {
+  it('is asked for again every minute until nothing may be sent, once more then, and every five minutes until it has ended', async () => {
     const { store, launch, tick } = await stageWith([]);
     await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
-    await tick(sendUntil - 1);
+    await tick(start + minute - 1);
     expect(launch.messages).toEqual([]);
-    await tick(sendUntil);
-    await tick(sendUntil + putOff - 1);
-    expect(launch.messages).toEqual([{ launchId: 'lch_1' }]);
+    for (let now = start + minute; now <= sendUntil; now += minute) await tick(now);
+    expect(launch.messages).toEqual(Array(5).fill({ launchId: 'lch_1' }));
+    await tick(sendUntil + 1);
     await tick(sendUntil + putOff);
-    expect(launch.messages).toHaveLength(2);
+    expect(launch.messages).toHaveLength(6);
+    await tick(sendUntil + 1 + putOff);
+    expect(launch.messages).toHaveLength(7);
     const before = await store.getLaunch('lch_1');
     await store.commit([{ kind: 'launch', before, after: { ...before!, state: 'expired' } }]);
     expect(await tick(sendUntil + 10 * putOff)).toEqual({ due: 0, failed: 0 });
   });
 
-  it('is due at its deadline though its index entry came early', async () => {
+  it('is due in its time though its index entry came early', async () => {
     const { store, launch, tick } = await stageWith([]);
     await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
-    const early: Store = { ...store, listDue: () => store.listDue(sendUntil, 10) };
-    await tick(sendUntil - second, early);
+    const early: Store = { ...store, listDue: () => store.listDue(start + minute, 10) };
+    await tick(start + minute - second, early);
     expect(launch.messages).toEqual([]);
-    await tick(sendUntil);
+    await tick(start + minute);
     expect(launch.messages).toEqual([{ launchId: 'lch_1' }]);
   });
 });

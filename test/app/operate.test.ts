@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
@@ -186,15 +186,31 @@ describe('terminating a server', () => {
 
 describe('an enrollment key', () => {
   const scope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
-  const key = { publicKey: newGrantKey(randomBytes).publicKeyX, scope, expiresAt: start + 3600 * second, uses: 3 };
+  const { publicKeyX: publicKey } = newGrantKey(randomBytes);
+  const key = { publicKey, scope, expiresAt: start + 3600 * second, uses: 3 };
+  const keyId = `key_${createHash('sha256').update(publicKey).digest('hex').slice(0, 32)}`;
 
   it('is registered by its public half, shown and listed', async () => {
     const { ports } = stageOf();
     const view = await operate.registerKey(key, 'arn:aws:iam::111122223333:user/ann', start, ports);
-    expect(view).toMatchObject({ id: 'key_1', publicKey: key.publicKey, usesLeft: 3, revokedAt: null });
+    expect(view).toMatchObject({ id: keyId, publicKey, usesLeft: 3, revokedAt: null });
     expect(view).toMatchObject({ expiresAt: '2026-11-02T11:00:00Z', createdBy: 'arn:aws:iam::111122223333:user/ann' });
-    expect(await operate.showKey('key_1', ports)).toEqual(view);
+    expect(await operate.showKey(keyId, ports)).toEqual(view);
     expect(await operate.listKeys({ size: 10, after: null }, ports)).toEqual({ items: [view], nextPageToken: null });
+  });
+
+  it('is registered once: a second id would outlive its revocation', async () => {
+    const { ports } = stageOf();
+    await operate.registerKey(key, 'ann', start, ports);
+    await operate.revokeKey(keyId, start, ports);
+    const refused = await refusalOf(operate.registerKey(key, 'ann', start, ports));
+    expect(refused).toEqual({ code: 'already_exists', facts: { keyId } });
+  });
+
+  it('is refused if it would have expired already', async () => {
+    const { ports } = stageOf();
+    const refused = await refusalOf(operate.registerKey({ ...key, expiresAt: start }, 'ann', start, ports));
+    expect(refused).toEqual({ code: 'malformed_request', facts: { member: 'expiresAt' } });
   });
 
   it('is refused if its public half proves nothing', async () => {
@@ -207,9 +223,9 @@ describe('an enrollment key', () => {
   it('is revoked once: the second time changes nothing', async () => {
     const { ports, written } = stageOf();
     await operate.registerKey(key, 'ann', start, ports);
-    const revoked = await operate.revokeKey('key_1', start + second, ports);
+    const revoked = await operate.revokeKey(keyId, start + second, ports);
     expect(revoked).toMatchObject({ revokedAt: '2026-11-02T10:00:01Z' });
-    expect(await operate.revokeKey('key_1', start + 2 * second, ports)).toEqual(revoked);
+    expect(await operate.revokeKey(keyId, start + 2 * second, ports)).toEqual(revoked);
     expect(written).toHaveLength(2);
   });
 
@@ -224,8 +240,8 @@ describe('an enrollment key', () => {
     const { ports, store } = stageOf();
     await operate.registerKey(key, 'ann', start, ports);
     const contested: Store = { ...store, commit: async () => false };
-    const refused = await refusalOf(operate.revokeKey('key_1', start, { ...ports, store: contested }));
-    expect(refused).toEqual({ code: 'conflict', facts: { keyId: 'key_1' } });
+    const refused = await refusalOf(operate.revokeKey(keyId, start, { ...ports, store: contested }));
+    expect(refused).toEqual({ code: 'conflict', facts: { keyId } });
   });
 });
 

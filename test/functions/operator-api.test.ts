@@ -99,7 +99,7 @@ describe('the operator API', () => {
     const { publicKeyX: publicKey } = newGrantKey(randomBytes);
     const event = apiEvent('POST', '/v1/enrollment-keys', { body: JSON.stringify({ publicKey, createdBy: 'me' }) });
     const forged = await call(operatorApi, event);
-    expect([forged.statusCode, forged.json.member]).toEqual([400, '']);
+    expect([forged.statusCode, forged.json.member]).toEqual([400, 'createdBy']);
     const userArn = 'arn:aws:sts::111122223333:assumed-role/operators/ann';
     const requestContext = { ...event.requestContext, authorizer: { iam: { userArn } } };
     const signed = await call(operatorApi, { ...event, requestContext, body: JSON.stringify({ publicKey }) });

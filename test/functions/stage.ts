@@ -95,7 +95,12 @@ async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]):
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.url,
       AWS_ENDPOINT_URL_EC2: ec2.url,
     },
-    ...{ TABLE_NAME: tableName, PRIVATE_TABLE_NAME: privateTableName, BUS_NAME: 'muster' },
+    ...{
+      HOME_ACCOUNT: '111122223333',
+      TABLE_NAME: tableName,
+      PRIVATE_TABLE_NAME: privateTableName,
+      BUS_NAME: 'muster',
+    },
     ...{ VERIFY_QUEUE_URL: endpoints.queueUrl('verify'), SWEEP_QUEUE_URL: endpoints.queueUrl('sweep') },
     LAUNCH_QUEUE_URL: endpoints.queueUrl('launch'),
   });

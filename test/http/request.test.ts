@@ -61,7 +61,7 @@ describe('readJson', () => {
     const memberOf = (body: unknown) => refusal(() => readJson(event({ body: JSON.stringify(body) }), shape)).facts;
     expect(memberOf({})).toEqual({ member: 'name' });
     expect(memberOf({ name: 'x', inner: { n: 1.5 } })).toEqual({ member: 'inner.n' });
-    expect(memberOf({ name: 'x', other: 1 })).toEqual({ member: '' });
+    expect(memberOf({ name: 'x', other: 1 })).toEqual({ member: 'other' });
     expect(memberOf([])).toEqual({ member: '' });
   });
 

@@ -10,7 +10,13 @@ const folder = mkdtempSync(join(tmpdir(), 'muster-gateway-'));
 const newId = () => 'id';
 /** Enough for whatever a function does before it asks AWS. */
 const env = {
-  ...{ AWS_REGION: 'us-east-1', AUDIENCES: 'http://127.0.0.1', TABLE_NAME: 'table', PRIVATE_TABLE_NAME: 'private' },
+  ...{
+    AWS_REGION: 'us-east-1',
+    AUDIENCES: 'http://127.0.0.1',
+    HOME_ACCOUNT: '111122223333',
+    TABLE_NAME: 'table',
+    PRIVATE_TABLE_NAME: 'private',
+  },
   ...{ LAUNCH_QUEUE_URL: 'http://127.0.0.1:9/launch', VERIFY_QUEUE_URL: 'http://127.0.0.1:9/verify' },
 };
 let functions: FunctionHost;

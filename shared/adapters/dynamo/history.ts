@@ -3,7 +3,7 @@ import type { HistoryEntry, HistoryStore } from '#shared/app/ports.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { expiryAfter } from './instance-item.ts';
 import { historyItemKey, historyPartition, historyTime, historyTimeItemKey, historyTimesPrefix } from './keys.ts';
-import { readPageToken, takePage } from './page-token.ts';
+import { foreignPageToken, readPageToken, takePage } from './page-token.ts';
 import { query } from './read.ts';
 import type { Item, Table } from './table.ts';
 import { putItem } from './write.ts';
@@ -21,6 +21,7 @@ export function createDynamoHistory(table: Table): HistoryStore {
     },
     async list(record, { size, after }) {
       const afterSortKey = after === null ? undefined : readPageToken(after, false).sk;
+      if (afterSortKey !== undefined && !afterSortKey.startsWith(historyTimesPrefix)) throw foreignPageToken();
       const items = query(table, {
         pk: historyPartition(record),
         sortKeyPrefix: historyTimesPrefix,

@@ -29,7 +29,9 @@ const keptBesideSeconds = 60 * 86_400;
  */
 function wrap(kind: ItemKind, key: ItemKey, record: object, beside: Record<string, string | number> = {}): Item {
   const { version, seq, ...rest } = record as { version?: number; seq?: number };
-  return marshall({ ...key, kind, version, seq, ...beside, record: rest }, { removeUndefinedValues: true });
+  // A tag may be called `constructor`; marshall would take its map for an instance of a class and refuse it.
+  const options = { removeUndefinedValues: true, convertClassInstanceToMap: true };
+  return marshall({ ...key, kind, version, seq, ...beside, record: rest }, options);
 }
 
 /** The record in an item of any kind but `instance`. The table is Muster's own: its items are what they were written as. */

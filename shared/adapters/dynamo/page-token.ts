@@ -18,10 +18,14 @@ export function readPageToken(token: string, throughPairs: boolean): Position {
   const { pair, sk } = position;
   const isPlaced = throughPairs ? typeof pair === 'string' && pairPattern.test(pair) : pair === undefined;
   if (!isPlaced || typeof sk !== 'string' || !sortKeyPattern.test(sk) || pageToken({ ...position, sk }) !== token) {
-    throw new Problem('malformed_request', 'the page token is none that a listing gave out', { field: 'pageToken' });
+    throw foreignPageToken();
   }
   return { sk, ...(typeof pair === 'string' && { pair }) };
 }
+
+/** The refusal of a token that no listing of this kind gave out. */
+export const foreignPageToken = (): Problem =>
+  new Problem('malformed_request', 'the page token is none that a listing gave out', { field: 'pageToken' });
 
 function parsed(token: string): { pair?: string; sk?: unknown } {
   try {
