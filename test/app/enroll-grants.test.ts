@@ -128,3 +128,15 @@ describe('a grant does not count where', () => {
     expect(await stage.enroll({ key: mine, jti: 'one', grant })).toMatchObject({ agentId: mine.id });
   });
 });
+
+describe('an enrollment key on an instance of a launch that still waits for EC2’s answer', () => {
+  it('must wait: the launch’s own grant is to come', async () => {
+    const facts = factsOf(instanceId, { clientToken: `mst-${launchId}` });
+    const [launch] = launchChanges({ state: 'requested', instances: [] });
+    const stage = await enrollmentStage([instanceChange(running()), keyChange(), launch!]);
+    await stage.store.putFacts(facts);
+    const refused = await refusalOf(stage.enroll(byKey));
+    expect(refused).toMatchObject({ code: 'instance_not_described', facts: { keyId } });
+    expect(stage.verify.messages).toHaveLength(1);
+  });
+});

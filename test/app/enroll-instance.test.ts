@@ -76,6 +76,15 @@ describe('the same key again', () => {
     expect(stage.decided.map(({ decision }) => decision)).toEqual(['enrolled']);
   });
 
+  it('gets the same answer where the record says that the instance has ended, which is in doubt now', async () => {
+    const key = newAgentKey();
+    const ended = { state: 'terminated', at: start - 60_000, management: 'enrolled', agent: agentOf(key) } as const;
+    const stage = await enrollmentStage([instanceChange(running(ended)), bindingChange(key.id)]);
+    expect(await stage.enroll({ key })).toMatchObject({ agentId: key.id });
+    expect(await stage.store.getInstance(here)).toMatchObject({ verify: { reason: 'alive_when_ended' } });
+    expect(stage.verify.messages).toEqual([{ ...here, attempt: 0 }]);
+  });
+
   it('gets the same answer while a restarted instance is not described yet', async () => {
     const key = newAgentKey();
     const bound = running({ management: 'enrolled', agent: agentOf(key), serverId: 'srv_1', epochNamed: false });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { attachByToken } from '#shared/app/attach-launched.ts';
 import { handleDue } from '#shared/app/handle-due.ts';
 import type { Described } from '#shared/app/ports.ts';
+import type { Launcher } from '#shared/app/run-launch.ts';
 import { sweepRegion } from '#shared/app/sweep-region.ts';
 import { newInstance } from '#shared/domain/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
@@ -105,6 +106,14 @@ describe('a launch whose answer is lost', () => {
     await stage.ports.userData.put(launchId, 'something else');
     stage.region.faults.calls.push({ kind: 'empty' });
     expect(await stage.attempt(launchId)).toBe('token_mismatch');
+    expect(await server(stage)).toMatchObject({ instance: null, launchState: 'token_mismatch' });
+  });
+
+  it('ends by name where the token’s instance is not what the launch asked for', async () => {
+    const { stage, launchId } = await lost();
+    const ec2 = { ...stage.ports.ec2, describeByToken: asAnotherType(stage.ports.ec2) };
+    await stage.ports.userData.put(launchId, 'something else');
+    expect(await stage.attempt(launchId, { ...stage.ports, ec2 })).toBe('token_mismatch');
     expect(await server(stage)).toMatchObject({ instance: null, launchState: 'token_mismatch' });
   });
 
@@ -246,3 +255,14 @@ describe('an instance that enrolled with a key before its launch’s answer was 
     expect(await stage.ask()).toMatchObject({ generation: 2 });
   });
 });
+
+/** What EC2 shows of a token, with another instance type than the launch asked for. */
+function asAnotherType(ec2: Launcher): Launcher['describeByToken'] {
+  return async (...asked) => {
+    const { sentAt, found } = await ec2.describeByToken(...asked);
+    return {
+      sentAt,
+      found: found.map(({ sight, facts }) => ({ sight: { ...sight, instanceType: 'm5.24xlarge' }, facts })),
+    };
+  };
+}

@@ -12,6 +12,13 @@ export function besideContract(makeStore: MakeStore): void {
       expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
     });
 
+    test('facts keep tags by whatever name EC2 lets people give them', async () => {
+      const store = await makeStore();
+      const tags = { constructor: 'x', toString: 'y', 'a b/c:d': '' };
+      await store.putFacts(factsOf('i-1', { tags }));
+      expect(await store.getFacts(keyNamed('i-1'))).toEqual(factsOf('i-1', { tags }));
+    });
+
     test('a lease is renewed only by a later request of the agent’s', async () => {
       const store = await makeStore();
       const lease = (seq: number) => ({ ...keyNamed('i-1'), lastSeenAt: start + seq, seq });

@@ -302,3 +302,16 @@ describe('rule 1: what EC2 called terminated', () => {
     expect(merge(inferred, { sentAt: clock('10:59:59') }).changed).toBe(false);
   });
 });
+
+describe('an answer from before the stop on record', () => {
+  it('opens no epoch, however much later than the named one its LaunchTime is', () => {
+    const sentAt = clock('11:01:00');
+    const { instance, ask } = merge(stopped, { state: 'running', launchTime: clock('11:00:00'), sentAt });
+    expect([instance, ask]).toEqual([stopped, false]);
+  });
+
+  it('applies once EC2 has had S to catch up', () => {
+    const { instance } = merge(stopped, { state: 'running', launchTime: clock('11:00:00'), sentAt: clock('11:05:31') });
+    expect(instance).toMatchObject({ state: 'running', epoch: clock('11:00:00') });
+  });
+});

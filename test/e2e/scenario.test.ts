@@ -7,7 +7,7 @@ import { freePort, ownFolder, startMuster } from './muster-process.ts';
 /** What nobody would miss need not be there: without the function, this row of the demonstration ends wrong. */
 const missedBy: Record<FunctionName, string> = {
   onInstanceChanged: 'launched past Muster from a plain image',
-  verify: 'described though a zone of its region is dead',
+  verify: 'found although one zone of its Region is down',
   tick: 'launched past Muster from a plain image',
   sweep: 'events lost, found by the sweep',
   sweepRegion: 'events lost, found by the sweep',
