@@ -40,8 +40,8 @@ describe('a life of eight events', () => {
   });
 
   it.each([
-    ['adopted', 48],
-    ['launched', 54],
+    ['adopted', 32],
+    ['launched', 36],
   ] as const)('%s leaves a history of the documented cost', async (origin, units) => {
     const told = await spentOnLife(dynamo.client, origin, await history(dynamo.client));
     expect(told.reduce((sum, { writes }) => sum + writes, 0)).toBe(units);
