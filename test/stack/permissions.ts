@@ -7,6 +7,8 @@ const sends = ['sqs:SendMessage'];
 const writes = ['dynamodb:GetItem', 'dynamodb:PutItem'];
 const updates = [...writes, 'dynamodb:UpdateItem'];
 const instancesOfThisAccount = 'arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*';
+/** An image's ARN names no account: the condition does. */
+const imagesOfTheirOwners = 'arn:<AWS::Partition>:ec2:*::image/* [ec2:Owner <AWS::AccountId>,amazon]';
 const anythingOfEc2 = 'arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:*/*';
 
 /** Beyond its log and its traces, what each function may do: by resource, with the condition in brackets. Nothing else. */
@@ -31,7 +33,9 @@ const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> 
     MainTable: writes,
     'PrivateTable [USERDATA#*]': ['dynamodb:DeleteItem', 'dynamodb:GetItem'],
     LaunchQueue: [...readsQueue, 'sqs:ChangeMessageVisibility'],
-    '*': ['ec2:DescribeInstances', 'ec2:RunInstances'],
+    '*': ['ec2:DescribeInstances'],
+    [anythingOfEc2]: ['ec2:RunInstances'],
+    [imagesOfTheirOwners]: ['ec2:RunInstances'],
     [`${anythingOfEc2} [ec2:CreateAction RunInstances]`]: ['ec2:CreateTags'],
   },
   operatorApi: {
@@ -127,7 +131,9 @@ function conditionName(condition: Node): string {
   const { 'ForAllValues:StringLike': leading, StringEquals: equals, Null: absent, ...others } = condition;
   expect(others).toEqual({});
   if (leading) expect(absent).toEqual({ 'dynamodb:LeadingKeys': 'false' });
-  const named = leading ? leading['dynamodb:LeadingKeys'] : Object.entries(equals).map((pair) => pair.join(' '));
+  const named = leading
+    ? leading['dynamodb:LeadingKeys']
+    : Object.entries(equals).map(([key, value]) => `${key} ${nameOf(value)}`);
   return ` [${named.join(', ')}]`;
 }
 
