@@ -5,12 +5,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-
-/** Why the local region cannot start, in one sentence for a person. The process that meets it exits with `exitCode`. */
-export class StartError extends Error {
-  override readonly name = 'StartError';
-  readonly exitCode = 2;
-}
+import { StartError } from './start-error.ts';
 
 export interface DynamoDbLocal {
   /** For AWS_ENDPOINT_URL_DYNAMODB. */

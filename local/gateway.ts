@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Problem } from '#shared/domain/problems.ts';
 import { type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
-import { StartError } from './dynamodb-local.ts';
 import type { FunctionHost, FunctionName } from './function-host.ts';
+import { StartError } from './start-error.ts';
 
 /** API Gateway's own limit (apigateway/latest/developerguide/http-api-quotas.html); the functions' are lower. */
 const bodyLimitBytes = 10 * 1024 * 1024;

@@ -1,26 +1,22 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSBatchResponse } from 'aws-lambda';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
-import { type AuthorityKeys, createAuthority, newAuthorityKeys } from './authority.ts';
 import { type AwsEndpoints, startAwsEndpoints } from './aws-endpoints.ts';
 import { Bus, type BusEvent, type Delivery } from './bus.ts';
 import { RealClock } from './clock.ts';
 import { startDynamoDbLocal } from './dynamodb-local.ts';
-import { Ec2Region } from './ec2/region.ts';
-import { startEc2Server } from './ec2/server.ts';
-import type { RegionSnapshot } from './ec2/world.ts';
-import { eventFeed } from './event-feed.ts';
 import { FunctionHost, type FunctionName } from './function-host.ts';
 import { startGateway } from './gateway.ts';
 import { JournaledMap } from './journal.ts';
-import { Machines } from './machines.ts';
 import { Queues } from './queues.ts';
-import { type Random, random } from './random.ts';
+import { random } from './random.ts';
+import type { Engine } from './scenario/simulated-stage.ts';
 import * as settings from './settings.ts';
+import { startSimulatedCloud } from './simulated-cloud.ts';
 import type { StoredMessage } from './sqs-message.ts';
 import { StreamPump } from './stream-pump.ts';
 
@@ -35,11 +31,7 @@ export interface LocalRegionOptions {
 }
 
 /** A running local region: everything between EC2 and the console, on this machine. */
-export interface LocalRegion {
-  readonly url: string;
-  readonly ec2: Ec2Region;
-  readonly ec2Url: string;
-  readonly machines: Machines;
+export interface LocalRegion extends Engine {
   /** The environment of the functions, which `serverless invoke local` takes over. */
   readonly env: Readonly<Record<string, string>>;
   close(): Promise<void>;
@@ -94,8 +86,14 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
   });
   undo.push(endpoints.close);
 
-  const { ec2, machines, ec2Url, anchors } = await startEc2(options, clock, seeded, defaultBus, undo);
-  const env = environment(options.port, { dynamoUrl: dynamo.endpoint, ec2Url, endpoints, anchors });
+  const cloud = await startSimulatedCloud({
+    folder,
+    clock,
+    random: seeded,
+    emit: (event) => defaultBus.emitFromAws(event as unknown as BusEvent),
+  });
+  undo.push(cloud.close);
+  const env = environment(options.port, { dynamoUrl: dynamo.endpoint, endpoints, ...cloud });
   const logFile = join(folder, 'functions.log');
   const functions = new FunctionHost({ env, logFile, disabled: options.disabled, newId: randomUUID });
   const gateway = await startGateway({
@@ -120,11 +118,15 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
   pump.start();
   undo.push(
     () => clock.stop(),
-    () => machines.close(),
+    () => cloud.machines.close(),
   );
-  await machines.follow();
-  return { url: gateway.url, ec2, ec2Url, machines, env };
+  await cloud.machines.follow();
+  return { url: gateway.url, cloud, request, env };
 }
+
+/** Nobody signs here: the gateway answers this machine alone. */
+const request: Engine['request'] = (url, init) =>
+  fetch(url, { ...init, headers: { 'content-type': 'application/json' } });
 
 const credentials = { accessKeyId: settings.account, secretAccessKey: 'local' };
 
@@ -142,56 +144,6 @@ async function createTables(endpoint: string): Promise<string> {
   client.destroy();
   if (!Table?.LatestStreamArn) throw new Error('the main table has no stream');
   return Table.LatestStreamArn;
-}
-
-async function startEc2(options: LocalRegionOptions, clock: RealClock, seeded: Random, bus: Bus, undo: Undo) {
-  const snapshotFile = join(options.folder, 'ec2.json');
-  const keys = keptKeys(join(options.folder, 'authority.json'));
-  const authority = createAuthority([settings.homeRegion, settings.secondRegion], keys);
-  const feed = eventFeed(
-    () => ec2,
-    clock,
-    (event) => bus.emitFromAws(event as unknown as BusEvent),
-  );
-  const ec2 = new Ec2Region(
-    {
-      clock,
-      random: seeded,
-      timings: settings.ec2Timings,
-      visibility: settings.ec2Visibility,
-      onStateChange: (event) => {
-        feed(event);
-        clock.after(0, () => machines.follow());
-      },
-      onReboot: (key) => void machines.reboot(key),
-      onChange: () => replaceFile(snapshotFile, JSON.stringify(ec2.snapshot())),
-    },
-    existsSync(snapshotFile) ? (JSON.parse(readFileSync(snapshotFile, 'utf8')) as RegionSnapshot) : undefined,
-  );
-  const machines = new Machines({
-    region: ec2,
-    sign: (document, at) => authority.sign(document, at),
-    agentImage: settings.agentImage,
-    folder: join(options.folder, 'machines'),
-    now: () => clock.now(),
-    newId: randomUUID,
-  });
-  const server = await startEc2Server({ region: ec2, defaultAccount: settings.account, newRequestId: randomUUID });
-  undo.push(server.close);
-  return { ec2, machines, ec2Url: server.url, anchors: authority.anchors };
-}
-
-/** The authority of a folder stays: documents signed before a restart verify after it. */
-function keptKeys(file: string): AuthorityKeys {
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as AuthorityKeys;
-  const keys = newAuthorityKeys();
-  writeFileSync(file, JSON.stringify(keys), { mode: 0o600 });
-  return keys;
-}
-
-function replaceFile(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text);
-  renameSync(`${path}.new`, path);
 }
 
 function environment(

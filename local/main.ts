@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { StartError } from './dynamodb-local.ts';
+import { demonstrate, exitWith, sayer, signalled } from './demonstration.ts';
 import { type LocalRegion, startLocalRegion } from './local-region.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { page } from './page.ts';
-import { localStage } from './scenario/local-stage.ts';
-import { playScenario, type Row, verdictTable } from './scenario/play.ts';
+import { StartError } from './start-error.ts';
 
 /** `.muster/local.json`: where `serverless invoke local` finds the running region. */
 const localFile = join('.muster', 'local.json');
@@ -48,7 +47,7 @@ async function main(): Promise<number> {
 
 /** Resolves with the exit code when the demonstration has ended, or when the process is told to stop. */
 async function run(options: Options, folder: string, begun: boolean): Promise<number> {
-  const say = (line: string) => (options.json ? console.error(line) : console.log(line));
+  const say = sayer(options);
   const told = signalled();
   say('Starting Muster: DynamoDB Local, a simulated EC2, the handlers …');
   const { port, disabled } = options;
@@ -56,18 +55,10 @@ async function run(options: Options, folder: string, begun: boolean): Promise<nu
   try {
     announce(region);
     say(`ready ${region.url}`);
-    return await Promise.race([told, begun ? goOn(folder, region, say) : demonstrate(region, folder, options, say)]);
+    return await Promise.race([told, begun ? goOn(folder, region, say) : begin(folder, region, options, say)]);
   } finally {
     await region.close();
   }
-}
-
-/** The exit code for the signal that ends the process: 128 and its number, as shells have it. */
-function signalled(): Promise<number> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve(130));
-    process.once('SIGTERM', () => resolve(143));
-  });
 }
 
 function goOn(folder: string, region: LocalRegion, say: (line: string) => void): Promise<never> {
@@ -75,36 +66,9 @@ function goOn(folder: string, region: LocalRegion, say: (line: string) => void):
   return new Promise(() => {});
 }
 
-async function demonstrate(region: LocalRegion, folder: string, options: Options, say: (line: string) => void) {
+function begin(folder: string, region: LocalRegion, options: Options, say: (line: string) => void): Promise<number> {
   writeFileSync(begunFile(folder), '');
-  const verdict = await play(region, options.patienceSeconds, say);
-  say(`\n${verdictTable(verdict)}`);
-  if (options.json) console.log(JSON.stringify(verdict));
-  if (options.once) return verdict.scenario.every(({ ok }) => ok) ? 0 : 1;
-  say(`\nThe fleet stays: look at ${region.url}. Ctrl-C ends everything.`);
-  return new Promise<never>(() => {});
+  return demonstrate(region, options, say);
 }
 
-async function play(region: LocalRegion, patienceSeconds: number | undefined, say: (line: string) => void) {
-  const began = Date.now();
-  const told = ({ name, ended, ok }: Row) => {
-    const after = `${((Date.now() - began) / 1000).toFixed(0)} s`.padStart(5);
-    say(`${after}  ${ok ? '✓' : '✗'} ${name}: ${ended}`);
-  };
-  return playScenario(localStage(region, patienceSeconds), told);
-}
-
-try {
-  process.exit(await main());
-} catch (error) {
-  if (error instanceof StartError) {
-    console.error(error.message);
-    process.exit(error.exitCode);
-  }
-  if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
-    console.error(`${error.message}\n\n${usage}`);
-    process.exit(2);
-  }
-  console.error(error);
-  process.exit(1);
-}
+await exitWith(main, usage);

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
-import { StartError } from './dynamodb-local.ts';
+import type { DemonstrationOptions } from './demonstration.ts';
 import { type FunctionName, isFunctionName } from './function-host.ts';
+import { StartError } from './start-error.ts';
 
 export const usage = `npm start                   all of Muster on this machine, with a fleet that does things
 npm start -- --once         play the demonstration to its end; exit 0 if all ended as it should
@@ -10,12 +11,9 @@ npm start -- --patience S   wait at most S seconds for anything in the demonstra
 PORT=4001 npm start         another port than 4000`;
 
 /** What `npm start` was told. */
-export interface Options {
-  once: boolean;
-  json: boolean;
+export interface Options extends DemonstrationOptions {
   data: string | undefined;
   disabled: ReadonlySet<FunctionName>;
-  patienceSeconds: number | undefined;
   port: number;
 }
 
@@ -37,18 +35,29 @@ export function readOptions(): Options {
   }
   const unknown = values.disable.find((name) => !isFunctionName(name));
   if (unknown !== undefined) throw new StartError(`There is no function ${unknown}.`);
-  const port = Number(process.env.PORT ?? 4000);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new StartError(`PORT=${process.env.PORT} is no port.`);
-  const patienceSeconds = values.patience === undefined ? undefined : Number(values.patience);
-  if (patienceSeconds !== undefined && !(patienceSeconds >= 1 && patienceSeconds <= 3600))
-    throw new StartError(`--patience ${values.patience} is no number of seconds from 1 to 3600.`);
   return {
     once: values.once,
     json: values.json,
     data: values.data,
     disabled: new Set(values.disable.filter(isFunctionName)),
-    patienceSeconds,
-    port,
+    patienceSeconds: readPatience(values.patience),
+    port: readPort(4000),
   };
+}
+
+/** PORT, or the usual one. Throws StartError for what is no port. */
+export function readPort(usual: number): number {
+  const port = Number(process.env.PORT ?? usual);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new StartError(`PORT=${process.env.PORT} is no port.`);
+  return port;
+}
+
+/** Seconds that `--patience` names. Throws StartError for what is no sensible number of them. */
+export function readPatience(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  if (!(seconds >= 1 && seconds <= 3600))
+    throw new StartError(`--patience ${text} is no number of seconds from 1 to 3600.`);
+  return seconds;
 }

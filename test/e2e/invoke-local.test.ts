@@ -9,7 +9,7 @@ import { newAgentKey } from '#agent/proof-request.ts';
 import { functionFiles, isFunctionName } from '#local/function-host.ts';
 import { type LocalRegion, startLocalRegion } from '#local/local-region.ts';
 import { createKey, inState, pathOf, runDirectly } from '#local/scenario/acts.ts';
-import { localStage } from '#local/scenario/local-stage.ts';
+import { simulatedStage } from '#local/scenario/simulated-stage.ts';
 import type { ShownInstance, ShownServer, Stage } from '#local/scenario/stage.ts';
 import * as settings from '#local/settings.ts';
 import type { InstanceKey } from '#shared/domain/instance.ts';
@@ -37,7 +37,7 @@ beforeAll(async () => {
   const names = Object.keys(functionFiles).filter(isFunctionName);
   const disabled = new Set(names.filter((name) => name !== 'operatorApi'));
   region = await startLocalRegion({ port: await freePort(), folder, inMemory: true, disabled, page: () => '' });
-  stage = localStage(region);
+  stage = simulatedStage(region);
   // Nothing here waits for a deadline, and none passes while osls bundles.
   const timing = { ...settings.shortTiming, enrollmentDeadlineSeconds: 0, launchToPendingSeconds: 300 };
   serverless = await localInvoker(folder, 2, { ...region.env, TIMING: JSON.stringify(timing) });
@@ -99,7 +99,7 @@ describe.concurrent('serverless invoke local', { timeout: 180_000 }, () => {
     const agent = newAgentKey();
     const enrolled = await serverless.invoke(
       'enroll',
-      enrollmentNow(agent, region.ec2.instance(key)!, {
+      enrollmentNow(agent, region.cloud.ec2.instance(key)!, {
         ...{ url: region.url, authorityFile: join(folder, 'authority.json') },
         grant: await createKey(stage, { instanceIds: [key.instanceId] }),
       }),

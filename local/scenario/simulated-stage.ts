@@ -6,19 +6,35 @@ import { newGrantKey } from '#shared/identity/grant.ts';
 import { wholeSecond } from '../ec2/lifecycle.ts';
 import { presentOf } from '../ec2/simulated-instance.ts';
 import { feedTag } from '../event-feed.ts';
-import type { LocalRegion } from '../local-region.ts';
 import * as settings from '../settings.ts';
+import type { SimulatedCloud } from '../simulated-cloud.ts';
 import type { Stage } from './stage.ts';
 
 /** The longest that anything in the scenario takes; then it is wrong. */
 const usualPatienceSeconds = 45;
 const lookEveryMs = 250;
 
-/** The scenario's view of the local region: the simulated EC2's own truth, the agents' own files, and the API. */
-export function localStage(region: LocalRegion, patienceSeconds: number = usualPatienceSeconds): Stage {
+/** What the scenario plays on, whichever engine runs Muster: its API, and EC2 with its machines. */
+export interface Engine {
+  /** Where agents enroll and operators ask. */
+  url: string;
+  cloud: Pick<SimulatedCloud, 'ec2' | 'ec2Url' | 'machines'>;
+  /** Sends a request of an operator. */
+  request(url: string, init: OperatorRequest): Promise<Response>;
+}
+
+export interface OperatorRequest {
+  method: string;
+  /** JSON. */
+  body?: string;
+}
+
+/** The scenario's view of an engine: the simulated EC2's own truth, the agents' own files, and the API. */
+export function simulatedStage(engine: Engine, patienceSeconds: number = usualPatienceSeconds): Stage {
+  const { url, cloud } = engine;
   const clients = new Map<string, EC2Client>();
   return {
-    url: region.url,
+    url,
     settings: {
       account: settings.account,
       foreignAccount: settings.foreignAccount,
@@ -35,7 +51,7 @@ export function localStage(region: LocalRegion, patienceSeconds: number = usualP
       const at = {
         // RunInstances refills at two requests a second: whoever waits gets their turn
         maxAttempts: 10,
-        endpoint: region.ec2Url,
+        endpoint: cloud.ec2Url,
         region: name,
         credentials: { accessKeyId: account, secretAccessKey: 'local' },
       };
@@ -43,17 +59,17 @@ export function localStage(region: LocalRegion, patienceSeconds: number = usualP
       clients.set(account + name, client);
       return client;
     },
-    api: (method, path, body) => callApi(`${region.url}${path}`, method, body),
+    api: (method, path, body) => callApi(engine, path, method, body),
     truth(key) {
-      const instance = region.ec2.instance(key);
+      const instance = cloud.ec2.instance(key);
       if (!instance) return undefined;
       const starts = instance.history.filter(({ state }) => state === 'pending').length;
       const steps = instance.history.map(({ state, at }) => ({ state, at: formatTime(wholeSecond(at)) }));
       return { state: presentOf(instance).state, steps, starts, reboots: instance.reboots.length };
     },
-    launchedByMuster: (key) => region.ec2.instance(key)?.clientToken.startsWith('mst-') ?? false,
-    agentFile: (key) => region.machines.agentFile(key),
-    install: (key, agentSettings) => region.machines.install(key, agentSettings),
+    launchedByMuster: (key) => cloud.ec2.instance(key)?.clientToken.startsWith('mst-') ?? false,
+    agentFile: (key) => cloud.machines.agentFile(key),
+    install: (key, agentSettings) => cloud.machines.install(key, agentSettings),
     failNextLaunch(account, name) {
       const fault = {
         on: 'launch' as const,
@@ -62,13 +78,13 @@ export function localStage(region: LocalRegion, patienceSeconds: number = usualP
         region: name,
         times: 1,
       };
-      region.ec2.faults.starts.push(fault);
+      cloud.ec2.faults.starts.push(fault);
     },
     killZone(name) {
       const zone = `${name}a`;
-      region.ec2.faults.impairedZones.push(zone);
+      cloud.ec2.faults.impairedZones.push(zone);
       return () => {
-        const { impairedZones } = region.ec2.faults;
+        const { impairedZones } = cloud.ec2.faults;
         impairedZones.splice(impairedZones.indexOf(zone), 1);
       };
     },
@@ -76,11 +92,10 @@ export function localStage(region: LocalRegion, patienceSeconds: number = usualP
   };
 }
 
-async function callApi<Answer>(url: string, method: string, body: object | undefined): Promise<Answer> {
-  const init = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const answer = await fetch(url, { method, ...init });
+async function callApi<Answer>(engine: Engine, path: string, method: string, body?: object): Promise<Answer> {
+  const answer = await engine.request(engine.url + path, { method, ...(body && { body: JSON.stringify(body) }) });
   const json = (await answer.json()) as Answer & { code?: string };
-  if (!answer.ok) throw new Error(`${method} ${new URL(url).pathname}: ${answer.status} ${json.code ?? ''}`);
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${json.code ?? ''}`);
   return json;
 }
 

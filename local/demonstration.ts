@@ -1,0 +1,63 @@
+import { playScenario, type Row, verdictTable } from './scenario/play.ts';
+import { type Engine, simulatedStage } from './scenario/simulated-stage.ts';
+import { StartError } from './start-error.ts';
+
+/** What both `npm start` and `npm run stack` may be told about the demonstration. */
+export interface DemonstrationOptions {
+  /** End when it has ended. */
+  once: boolean;
+  /** The verdict as JSON on standard output; all else goes to standard error. */
+  json: boolean;
+  /** The longest wait for anything in it. */
+  patienceSeconds: number | undefined;
+}
+
+type Say = (line: string) => void;
+
+/** Where lines for a person go: standard output, unless that is for JSON. */
+export const sayer = ({ json }: Pick<DemonstrationOptions, 'json'>): Say => (json ? console.error : console.log);
+
+/** Plays the scenario and tells it line by line. With `once` it resolves with the exit code, else it never does. */
+export async function demonstrate(engine: Engine, options: DemonstrationOptions, say: Say): Promise<number> {
+  const verdict = await play(engine, options.patienceSeconds, say);
+  say(`\n${verdictTable(verdict)}`);
+  if (options.json) console.log(JSON.stringify(verdict));
+  if (options.once) return verdict.scenario.every(({ ok }) => ok) ? 0 : 1;
+  say(`\nThe fleet stays: look at ${engine.url}. Ctrl-C ends everything.`);
+  return new Promise<never>(() => {});
+}
+
+function play(engine: Engine, patienceSeconds: number | undefined, say: Say) {
+  const began = Date.now();
+  const told = ({ name, ended, ok }: Row) => {
+    const after = `${((Date.now() - began) / 1000).toFixed(0)} s`.padStart(5);
+    say(`${after}  ${ok ? '✓' : '✗'} ${name}: ${ended}`);
+  };
+  return playScenario(simulatedStage(engine, patienceSeconds), told);
+}
+
+/** The exit code for the signal that ends the process: 128 and its number, as shells have it. */
+export function signalled(): Promise<number> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', () => resolve(130));
+    process.once('SIGTERM', () => resolve(143));
+  });
+}
+
+/** Runs a program to its end and exits: 2 with a sentence for what cannot start, 1 with all that is known of a fault. */
+export async function exitWith(run: () => Promise<number>, usage: string): Promise<never> {
+  try {
+    process.exit(await run());
+  } catch (error) {
+    if (error instanceof StartError) {
+      console.error(error.message);
+      process.exit(error.exitCode);
+    }
+    if (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
+      console.error(`${error.message}\n\n${usage}`);
+      process.exit(2);
+    }
+    console.error(error);
+    process.exit(1);
+  }
+}
