@@ -1,8 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // These need Python: vitest.stack.config.ts
+    exclude: [...configDefaults.exclude, 'test/deployed/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

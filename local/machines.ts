@@ -31,7 +31,8 @@ interface Machine {
   bootId: string;
 }
 
-const agentProgram = fileURLToPath(new URL('./agent-process.ts', import.meta.url));
+const agentProgram = fileURLToPath(new URL('../agent/main.ts', import.meta.url));
+const endsWithParent = new URL('./ends-with-parent.ts', import.meta.url).href;
 
 /** The inside of the simulated instances: a metadata service each, and an agent process while they run. */
 export class Machines {
@@ -120,7 +121,10 @@ export class Machines {
       ...(existsSync(settings) && { MUSTER_AGENT_SETTINGS: settings }),
     };
     // Its standard input is a pipe that ends with this process, however that ends: then the machine is off.
-    const agent = spawn(process.execPath, [agentProgram], { env, stdio: ['pipe', 'ignore', 'ignore'] });
+    const agent = spawn(process.execPath, ['--import', endsWithParent, agentProgram], {
+      env,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
     machine.agent = agent;
     agent.once('exit', () => {
       if (machine.agent === agent && agent.exitCode !== 0) delete machine.agent;

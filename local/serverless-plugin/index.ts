@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type InvocationTarget, invocationTarget, parseLocalRegion } from './invocation-target.ts';
 import { withPresentTimes } from './present-times.ts';
-import { rehearsalRefusal } from './rehearsal.ts';
+import { isRehearsal, rehearsalRefusal } from './rehearsal.ts';
 
 interface FunctionDefinition {
   name: string;
@@ -15,7 +15,7 @@ interface Osls {
   serviceDir: string;
   processedInput: { commands: string[]; options: Record<string, string | undefined> };
   service: {
-    provider: { environment?: Record<string, unknown> };
+    provider: { environment?: Record<string, unknown>; deploymentBucketObject?: { skipPolicySetup?: boolean } };
     functions: Record<string, FunctionDefinition>;
   };
   classes: { Error: new (message: string, code: string) => Error };
@@ -54,15 +54,18 @@ export default class MusterPlugin {
   async #initialize(): Promise<void> {
     const command = this.#osls.processedInput.commands.join(' ');
     if (command === 'package') process.env.AWS_EC2_METADATA_DISABLED = 'true';
-    if (command === 'package' || command === 'deploy') this.#refuseUnsafeRehearsal();
+    if (command === 'package' || command === 'deploy') this.#prepareRehearsal();
     if (command === 'invoke local') await this.#pointAt(this.#target());
   }
 
-  #refuseUnsafeRehearsal(): void {
-    const { onInstanceChanged, enroll } = this.#osls.service.functions;
-    const eventSource = String(onInstanceChanged?.environment?.EVENT_SOURCE);
-    const refusal = rehearsalRefusal(eventSource, String(enroll?.environment?.TEST_ANCHORS));
+  #prepareRehearsal(): void {
+    const { functions, provider } = this.#osls.service;
+    const eventSource = String(functions.onInstanceChanged?.environment?.EVENT_SOURCE);
+    if (!isRehearsal(eventSource)) return;
+    const refusal = rehearsalRefusal(eventSource, String(functions.enroll?.environment?.TEST_ANCHORS));
     if (refusal !== undefined) throw new this.#osls.classes.Error(refusal, 'UNSAFE_REHEARSAL');
+    // An emulator speaks plain HTTP: the policy that demands TLS of the deployment bucket would lock the deployer out
+    if (provider.deploymentBucketObject) provider.deploymentBucketObject.skipPolicySetup = true;
   }
 
   #target(): InvocationTarget {

@@ -50,6 +50,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       GATEWAY_PORT: String(port),
       IOT_MTLS_ENABLED: '0',
       AUTH: 'true',
+      // Whose API answers an unsigned request
+      MINISTACK_ACCOUNT_ID: options.account,
       AWS_ACCESS_KEY_ID: options.account,
       AWS_SECRET_ACCESS_KEY: options.secret,
       CLOUDTRAIL_RECORDING: '1',

@@ -37,6 +37,31 @@ export function nameOf(node: Node): string {
   throw new Error(`a value that this reader does not know: ${JSON.stringify(node)}`);
 }
 
+/** No ARN, name or URL that AWS gives to a part of this stack is longer; a stream's ARN comes near. */
+const standIn = '?'.repeat(128);
+
+/** The longest there are. */
+const pseudoParameters: Record<string, string> = {
+  'AWS::AccountId': '111122223333',
+  'AWS::Region': 'ap-southeast-2',
+  'AWS::Partition': 'aws-us-gov',
+  'AWS::URLSuffix': 'amazonaws.com.cn',
+};
+
+/** A value as AWS would fill it in, to be measured: whatever only a deployment decides is as long as it may get. */
+export function filledIn(node: Node, values: Record<string, string> = {}): Node {
+  const named = (name: string) => values[name] ?? pseudoParameters[name] ?? standIn;
+  if (Array.isArray(node)) return node.map((item) => filledIn(item, values));
+  if (typeof node !== 'object' || node === null) return node;
+  if (node.Ref) return named(node.Ref);
+  if (node['Fn::GetAtt']) return standIn;
+  if (node['Fn::Sub']) return node['Fn::Sub'].replace(/\$\{([^}]+)\}/g, (_: string, name: string) => named(name));
+  if (node['Fn::Split']) return filledIn(node['Fn::Split'][1], values).split(node['Fn::Split'][0]);
+  const unknown = Object.keys(node).find((key) => key.startsWith('Fn::'));
+  if (unknown) throw new Error(`a function that this reader does not know: ${unknown}`);
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, filledIn(value, values)]));
+}
+
 export const listOf = (node: Node): Node[] => (Array.isArray(node) ? node : [node]);
 
 /** What a request tells a policy about itself; a key that it lacks is undefined. */

@@ -6,8 +6,6 @@ import { functionNames, logicalId, type PackagedStack } from './packaged-stack.t
 const sources = resolve(import.meta.dirname, '../../functions');
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
-/** Lambda counts the names and values of all variables together: lambda/latest/dg/gettingstarted-limits.html */
-const environmentLimit = 4096;
 /** A variable that only an emulator sets. */
 const never = new Set(['AWS_ENDPOINT_URL_EC2']);
 
@@ -36,13 +34,6 @@ export function functions(stack: () => PackagedStack): void {
     const read = [...source.matchAll(/'([A-Z][A-Z0-9_]+)'/g)].map(([, variable = '']) => variable);
     const expected = new Set(['STAGE', 'TIMING', ...read.filter((variable) => !never.has(variable))]);
     expect(Object.keys(properties(name).Environment.Variables).sort()).toEqual([...expected].sort());
-  });
-
-  it.each(functionNames)('%s’s variables leave room under the limit', (name) => {
-    // Half is left to accounts and anchors that a stage names; a reference counts as it is written.
-    const variables = Object.entries(properties(name).Environment.Variables);
-    const bytes = variables.reduce((sum, [key, value]) => sum + key.length + JSON.stringify(value).length, 0);
-    expect(bytes).toBeLessThan(environmentLimit / 2);
   });
 
   it.each([

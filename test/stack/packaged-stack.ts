@@ -3,6 +3,7 @@ import { copyFile, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { createAuthority, newAuthorityKeys } from '#local/authority.ts';
 import { type Node, resolveConditions } from './cloudformation.ts';
 import { readZip } from './zip.ts';
 
@@ -15,8 +16,18 @@ interface Resource {
   Properties: any;
 }
 
+/** What to package: `serverless package` with this stage and these parameters. */
+export interface Packaging {
+  stage: string;
+  params?: Record<string, string>;
+}
+
 /** What `serverless package` makes: the template as one stage deploys it, and each function's bundle. */
 export interface PackagedStack {
+  /** The template's own text. */
+  template: string;
+  /** The one that a first deployment sends before it, for the bucket that the template goes into. */
+  bucketTemplate: string;
   resources: Record<string, Resource>;
   /** The values of its parameters. */
   parameters: Record<string, string>;
@@ -39,16 +50,27 @@ export const functionNames = [
   'onRecordChanged',
 ] as const;
 
+export const production: Packaging = { stage: 'prod' };
+
+/** A stack for an emulator: another event source, and a new test authority's keys for these Regions. */
+export const rehearsal = (): Packaging => ({
+  stage: 'rehearsal',
+  params: {
+    eventSource: 'muster.rehearsal',
+    testAnchors: JSON.stringify(createAuthority(['us-east-1', 'eu-central-1'], newAuthorityKeys()).anchors),
+  },
+});
+
 export const logicalId = (functionName: string): string => functionName[0]?.toUpperCase() + functionName.slice(1);
 
 const repository = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
 /**
- * Packages the service as stage `prod`, in a folder of its own that links back to the sources, so that a packaging elsewhere
- * in the repository goes undisturbed. The environment holds no credentials and no home: it has to work without.
+ * Packages the service in a folder of its own that links back to the sources, so that a packaging elsewhere in the repository
+ * goes undisturbed. The environment holds no credentials and no home: it has to work without.
  */
-export async function packageStack(): Promise<PackagedStack> {
+export async function packageStack({ stage, params = {} }: Packaging = production): Promise<PackagedStack> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-stack-'));
   try {
     for (const name of ['functions', 'shared', 'infra', 'local', 'node_modules', 'package.json', 'tsconfig.json']) {
@@ -56,7 +78,8 @@ export async function packageStack(): Promise<PackagedStack> {
     }
     await copyFile(join(repository, 'serverless.yml'), join(folder, 'serverless.yml'));
     const osls = join(repository, 'node_modules/serverless/bin/serverless.js');
-    await run(process.execPath, [osls, 'package', '--stage', 'prod'], {
+    const given = Object.entries(params).map(([name, value]) => `--param=${name}=${value}`);
+    await run(process.execPath, [osls, 'package', '--stage', stage, ...given], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOME: folder },
     });
@@ -67,14 +90,14 @@ export async function packageStack(): Promise<PackagedStack> {
 }
 
 async function readPackage(folder: string): Promise<PackagedStack> {
-  const template = JSON.parse(
-    await readFile(join(folder, 'cloudformation-template-update-stack.json'), 'utf8'),
-  ) as Node;
+  const read = (name: string) => readFile(join(folder, `cloudformation-template-${name}-stack.json`), 'utf8');
+  const [bucketTemplate, text] = await Promise.all([read('create'), read('update')]);
+  const template = JSON.parse(text) as Node;
   const archives: PackagedStack['archives'] = {};
   for (const name of functionNames) archives[name] = readZip(await readFile(join(folder, `${name}.zip`)));
   const withParameters = (values: Record<string, string>) =>
     resolveConditions(template, values).Resources as Record<string, Resource>;
   const defaults = Object.entries(template.Parameters as Record<string, { Default: string }>);
   const parameters = Object.fromEntries(defaults.map(([name, { Default }]) => [name, Default]));
-  return { resources: withParameters({}), parameters, withParameters, archives };
+  return { template: text, bucketTemplate, resources: withParameters({}), parameters, withParameters, archives };
 }

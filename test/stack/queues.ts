@@ -48,10 +48,12 @@ export function queues(stack: () => PackagedStack): void {
   it.each(table)(
     '$queue has dead letters of its own, which only it may use, kept for a fortnight',
     ({ queue, deadLetters }) => {
-      const { RedrivePolicy, QueueName } = properties(queue);
+      const { RedrivePolicy, QueueName, MessageRetentionPeriod } = properties(queue);
       expect(nameOf(RedrivePolicy.deadLetterTargetArn)).toBe(deadLetters);
       expect(RedrivePolicy.maxReceiveCount).toBeGreaterThanOrEqual(5);
       expect(properties(deadLetters).MessageRetentionPeriod).toBe(fourteenDays);
+      // A message keeps its age when it moves: the person who looks has the rest
+      expect(fourteenDays - MessageRetentionPeriod).toBeGreaterThan(fourteenDays / 2);
       const { redrivePermission, sourceQueueArns } = properties(deadLetters).RedriveAllowPolicy;
       expect(redrivePermission).toBe('byQueue');
       expect(sourceQueueArns.map(nameOf)).toEqual([

@@ -3,17 +3,19 @@ import { alarms } from './alarms.ts';
 import { api } from './api.ts';
 import { bundles } from './bundles.ts';
 import { functions } from './functions.ts';
-import { type PackagedStack, packageStack } from './packaged-stack.ts';
+import { limits, limitsOfALargeStage } from './limits.ts';
+import { type PackagedStack, packageStack, rehearsal } from './packaged-stack.ts';
 import { permissions } from './permissions.ts';
 import { queues } from './queues.ts';
 import { storage } from './storage.ts';
 
 // One packaging serves every file of this folder: it takes longer than all that is asked of it.
 let packaged: PackagedStack;
+let rehearsed: PackagedStack;
 const stack = () => packaged;
 
 beforeAll(async () => {
-  packaged = await packageStack();
+  [packaged, rehearsed] = await Promise.all([packageStack(), packageStack(rehearsal())]);
 });
 
 describe('permissions', () => permissions(stack));
@@ -23,3 +25,6 @@ describe('bundles', () => bundles(stack));
 describe('tables, stream and bus', () => storage(stack));
 describe('the HTTP API', () => api(stack));
 describe('alarms', () => alarms(stack));
+describe('limits', () => limits(stack));
+describe('limits of a rehearsal', () => limits(() => rehearsed));
+describe('limits of a large stage', () => limitsOfALargeStage(stack));

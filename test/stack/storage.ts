@@ -72,6 +72,14 @@ export function storage(stack: () => PackagedStack): void {
     ).toBe('AES256');
   });
 
+  it('the bucket of failed records keeps what is deleted or overwritten for a week, and everything for 90 days', () => {
+    const { VersioningConfiguration, LifecycleConfiguration } = resource('FailedRecordsBucket').Properties;
+    expect(VersioningConfiguration).toEqual({ Status: 'Enabled' });
+    expect(LifecycleConfiguration.Rules).toEqual([
+      { Status: 'Enabled', ExpirationInDays: 90, NoncurrentVersionExpiration: { NoncurrentDays: 7 } },
+    ]);
+  });
+
   it('EC2’s state changes go to the queue, for a day if need be, and then to its dead letters', () => {
     const { EventPattern, EventBusName, Targets } = resource('InstanceEventsRule').Properties;
     expect(EventPattern).toEqual({

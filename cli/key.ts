@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { Command } from 'commander';
+import { Problem } from '#shared/domain/problems.ts';
+import { parseTime } from '#shared/domain/time.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { printJson, readJsonText } from './json.ts';
+import { askApi, readBaseUrl, urlOption } from './operator-api.ts';
+
+const examples = `
+Examples:
+  $ echo '{"regions":["eu-central-1"],"vpcs":["vpc-0a1b2c3d"]}' |
+      muster key create --user-data web.json --scope - --uses 20 --expires-at 2026-12-01T00:00:00Z
+  $ aws ec2 run-instances --user-data file://web.json …
+
+The seed is in that file alone: keep it as you keep passwords. Revoke the key with
+muster api DELETE /v1/enrollment-keys/ID.
+Exit code 0: done, 4: Muster refused, 2: the command line is wrong, 1: anything else.`;
+
+/** `muster key`. A usage error is thrown: commander's own, or a Problem `usage`. */
+export function keyCommand(): Command {
+  const key = new Command('key').description('make enrollment keys').exitOverride();
+  key
+    .command('create')
+    .description(
+      'make an enrollment key here, register its public half, and write the user data of instances that may use it',
+    )
+    .requiredOption('--user-data <file>', 'the file to make, as aws ec2 run-instances --user-data file://… takes it')
+    .option(
+      '--scope <file>',
+      'whom the key is for, as JSON: accounts, regions, images, vpcs, instanceIds; - for standard input',
+    )
+    .option('--expires-at <time>', 'the key is good until then, RFC 3339')
+    .option('--uses <count>', 'the key is good for so many instances')
+    .addOption(urlOption())
+    .addHelpText('after', examples)
+    .action(async (options: CreateOptions) => {
+      printJson({ ...(await createKey(options)), userDataFile: options.userData });
+    });
+  return key;
+}
+
+interface CreateOptions {
+  userData: string;
+  scope?: string;
+  expiresAt?: string;
+  uses?: string;
+  url?: string;
+}
+
+/** The file is made first: a key is registered only where its seed can be kept. */
+async function createKey(options: CreateOptions): Promise<object> {
+  const url = readBaseUrl(options.url);
+  const limits = await readLimits(options);
+  const { seed, publicKeyX: publicKey } = newGrantKey(randomBytes);
+  const file = await openNew(options.userData);
+  try {
+    const key = await askApi(url, 'POST', '/v1/enrollment-keys', JSON.stringify({ publicKey, ...limits }));
+    const grant = { id: readId(key), seed: Buffer.from(seed).toString('base64url') };
+    await file.writeFile(`${JSON.stringify({ muster: { url, grant } })}\n`);
+    return key;
+  } catch (error) {
+    // If only the answer was lost, the key is registered, but its seed is nowhere: it enrolls nobody.
+    await rm(options.userData, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** What the API takes beside the public key, so far as a typing error would not be seen there. */
+async function readLimits({ scope, expiresAt, uses }: CreateOptions): Promise<object> {
+  if (expiresAt !== undefined && parseTime(expiresAt) === undefined)
+    throw usage('--expires-at is no RFC 3339 time, such as 2026-11-02T10:00:00Z.');
+  if (uses !== undefined && !/^[1-9]\d{0,6}$/.test(uses)) throw usage('--uses is no count, such as 20.');
+  return {
+    ...(scope !== undefined && { scope: JSON.parse(await readJsonText('--scope', scope)) as unknown }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(uses !== undefined && { uses: Number(uses) }),
+  };
+}
+
+/** A file that nobody else may read and that was not there before. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    throw usage(exists ? `${path} exists already, and stays as it is.` : `${path} cannot be made.`);
+  }
+}
+
+function readId(key: object): string {
+  if ('id' in key && typeof key.id === 'string') return key.id;
+  throw new Error('The answer names no key: check that the URL is Muster’s.');
+}
+
+const usage = (detail: string): Problem => new Problem('usage', detail);

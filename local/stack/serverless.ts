@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import { serverlessProgram } from './service-folder.ts';
+import { stage } from './settings.ts';
+
+const endsWithParent = new URL('../ends-with-parent.ts', import.meta.url).href;
+
+export interface ServerlessOptions {
+  /** What makeServiceFolder made. */
+  folder: string;
+  /** Endpoint and credentials; nothing else of the caller's environment is handed on but PATH and HOME. */
+  env: Readonly<Record<string, string>>;
+  /** What it prints is kept here too. */
+  logFile: string;
+}
+
+/**
+ * Runs the Serverless Framework for the rehearsal's stage and resolves with what it printed. Rejects with its last lines
+ * if it fails.
+ */
+export async function serverless(
+  args: readonly string[],
+  { folder, env, logFile }: ServerlessOptions,
+): Promise<string> {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, ['--import', endsWithParent, serverlessProgram, ...args, '--stage', stage], {
+    cwd: folder,
+    env: { PATH, HOME, AWS_EC2_METADATA_DISABLED: 'true', SLS_NOTIFICATIONS_MODE: 'off', ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      printed += chunk.toString();
+      appendFileSync(logFile, chunk);
+    });
+  }
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`serverless ${args[0]} failed: ${printed.trim().split('\n').slice(-20).join('\n')}`);
+  return printed;
+}

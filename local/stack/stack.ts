@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { signedFetch } from '../../cli/signed-fetch.ts';
+import { RealClock } from '../clock.ts';
+import { random } from '../random.ts';
+import type { Engine } from '../scenario/simulated-stage.ts';
+import { account, homeRegion } from '../settings.ts';
+import { startSimulatedCloud } from '../simulated-cloud.ts';
+import { startConsumer } from './consumer.ts';
+import { eventsTo } from './ec2-events.ts';
+import { type Emulator, startEmulator } from './emulator.ts';
+import { type Access, createAccess, type Person } from './people.ts';
+import { serverless } from './serverless.ts';
+import { makeServiceFolder } from './service-folder.ts';
+import * as settings from './settings.ts';
+
+export interface StackOptions {
+  port: number;
+  /** Where everything is kept while it runs. */
+  folder: string;
+  /** Where Python environments are kept. */
+  pythons: string;
+  say: (line: string) => void;
+}
+
+/** The outputs of the stack, by name. */
+export type Outputs = Readonly<Record<string, string>>;
+
+/** Muster, really deployed: into an emulator, in front of the simulated EC2. */
+export interface Stack extends Engine {
+  /** Where the emulator is, for AWS_ENDPOINT_URL. */
+  readonly endpoint: string;
+  readonly outputs: Outputs;
+  /** Whoever deploys, operates and reads; each with the policy that docs/deploy.md has for them. */
+  readonly people: Access;
+  /** For any SDK client of the account's root. */
+  readonly root: ClientOptions;
+  /** Ends the emulator and starts it again with the state that it had. */
+  restart(): Promise<void>;
+  /** Deploys once more, with other parameters if any are given. */
+  deploy(params?: Readonly<Record<string, string>>): Promise<void>;
+  /** Runs the Serverless Framework as the deployer: `invoke -f tick`. */
+  serverless(...args: string[]): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** How an SDK client reaches the emulator as somebody. */
+export interface ClientOptions {
+  endpoint: string;
+  region: string;
+  credentials: Person;
+}
+
+type Undo = (() => Promise<unknown> | unknown)[];
+
+/** Starts the emulator, deploys into it and resolves when agents and operators can be answered. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const undo: Undo = [];
+  const close = async () => {
+    for (const step of undo.reverse().splice(0)) await step();
+  };
+  try {
+    return { ...(await assemble(options, undo)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo): Promise<Omit<Stack, 'close'>> {
+  mkdirSync(folder, { recursive: true });
+  const report = (error: unknown) => {
+    appendFileSync(join(folder, 'stack.log'), `${new Date().toISOString()} ${String(error)}\n`);
+  };
+  const clock = new RealClock(report);
+  const endpoint = `http://127.0.0.1:${port}`;
+  const root: ClientOptions = {
+    endpoint,
+    region: homeRegion,
+    credentials: { accessKeyId: account, secretAccessKey: randomBytes(20).toString('hex') },
+  };
+  const cloud = await startSimulatedCloud({
+    folder,
+    clock,
+    random: random(randomBytes(4).readUInt32LE()),
+    emit: eventsTo(root, report),
+  });
+  undo.push(cloud.close);
+
+  const start = () =>
+    startEmulator({
+      ...{ port, folder, pythons, say, account, secret: root.credentials.secretAccessKey },
+      functionEnv: { AWS_ENDPOINT_URL_EC2: cloud.ec2Url },
+    });
+  let emulator: Emulator = await start();
+  undo.push(() => emulator.stop());
+
+  const people = await createAccess(root);
+  const service = makeServiceFolder(join(folder, 'service'));
+  const run = (...args: string[]) =>
+    serverless(args, {
+      folder: service,
+      env: environmentOf(endpoint, people.deployer),
+      logFile: join(folder, 'serverless.log'),
+    });
+  const deploy = async (params: Readonly<Record<string, string>> = {}) => {
+    const all = { ...parameters(endpoint, cloud.anchors), ...params };
+    await run('deploy', ...Object.entries(all).map(([name, value]) => `--param=${name}=${value}`));
+  };
+  say('Deploying …');
+  await deploy();
+  const outputs = await readOutputs(root);
+  await people.admit(outputs);
+  const consumer = await startConsumer(root, String(outputs.BusName), join(folder, 'consumed.jsonl'), report);
+  undo.push(
+    consumer.stop,
+    () => clock.stop(),
+    () => cloud.machines.close(),
+  );
+  return {
+    ...{ endpoint, outputs, people, root, cloud, deploy },
+    url: apiUrl(endpoint, String(outputs.HttpApiId)),
+    request: (url, { method, body }) =>
+      signedFetch({ url, method, body, credentials: people.operator, region: homeRegion }),
+    serverless: run,
+    async restart() {
+      await emulator.stop();
+      emulator = await start();
+    },
+  };
+}
+
+/** The emulator answers for an API under this path, whatever its host's name: apis have their own hosts on AWS. */
+const apiUrl = (endpoint: string, apiId: string): string => `${endpoint}/_aws/execute-api/${apiId}/$default`;
+
+/** What the stage cannot know by itself: where the emulator is, whom documents are signed by, how short the durations are. */
+const parameters = (endpoint: string, anchors: readonly object[]): Record<string, string> => ({
+  accounts: JSON.stringify(settings.accounts),
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation fills it in
+  audiences: apiUrl(endpoint, '${HttpApi}'),
+  testAnchors: JSON.stringify(anchors),
+  timing: JSON.stringify(settings.timing),
+});
+
+/** For a program that reaches AWS by the environment. */
+export const environmentOf = (endpoint: string, person: Person): Record<string, string> => ({
+  AWS_ENDPOINT_URL: endpoint,
+  AWS_REGION: homeRegion,
+  AWS_ACCESS_KEY_ID: person.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: person.secretAccessKey,
+});
+
+async function readOutputs(root: ClientOptions): Promise<Outputs> {
+  const client = new CloudFormationClient(root);
+  const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: settings.stackName }));
+  client.destroy();
+  const outputs = Stacks?.[0]?.Outputs ?? [];
+  return Object.fromEntries(outputs.map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]));
+}
