@@ -23,7 +23,7 @@ export interface Engine {
   request(url: string, init: OperatorRequest): Promise<Response>;
 }
 
-export interface OperatorRequest {
+interface OperatorRequest {
   method: string;
   /** JSON. */
   body?: string;

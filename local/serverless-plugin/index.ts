@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type InvocationTarget, invocationTarget, parseLocalRegion } from './invocation-target.ts';
 import { withPresentTimes } from './present-times.ts';
 import { isRehearsal, rehearsalRefusal } from './rehearsal.ts';
+import { outputsThatStay, whatStays } from './removal.ts';
 
 interface FunctionDefinition {
   name: string;
@@ -19,7 +20,22 @@ interface Osls {
     functions: Record<string, FunctionDefinition>;
   };
   classes: { Error: new (message: string, code: string) => Error };
-  getProvider(name: 'aws'): { getAwsSdkV3Config(): Promise<unknown> };
+  getProvider(name: 'aws'): {
+    getAwsSdkV3Config(): Promise<unknown>;
+    naming: { getStackName(): string };
+  };
+}
+
+/** What osls hands to a plugin for people to read. */
+interface Utilities {
+  log: { notice(line: string): void };
+}
+
+interface CloudFormationModule {
+  CloudFormationClient: new (
+    config: unknown,
+  ) => { send(command: unknown): Promise<{ Stacks?: { Outputs?: { OutputKey?: string; OutputValue?: string }[] }[] }> };
+  DescribeStacksCommand: new (input: { StackName: string }) => unknown;
 }
 
 interface LambdaModule {
@@ -32,22 +48,30 @@ interface LambdaModule {
 const nowhere =
   'Nothing to invoke against: run `npm start` beside this, or name AWS with AWS_PROFILE, AWS_ACCESS_KEY_ID or --aws-profile.\n';
 
-/** Sends `invoke local` to the local region (or to AWS, if told so), and refuses to package an unsafe rehearsal. */
+/**
+ * Sends `invoke local` to the local region (or to AWS, if told so), refuses to package an unsafe rehearsal, and says what a removal
+ * leaves.
+ */
 export default class MusterPlugin {
   readonly hooks: Record<string, () => void | Promise<void>>;
   readonly #osls: Osls;
   readonly #options: { data?: unknown };
   readonly #serviceDir: string;
+  readonly #say: (line: string) => void;
+  #kept: string[] = [];
 
   /** `options` is osls's own object: `invoke local` keeps the payload in it. */
-  constructor(osls: Osls, options: { data?: unknown }) {
+  constructor(osls: Osls, options: { data?: unknown }, { log }: Utilities) {
     this.#osls = osls;
     this.#options = options;
     this.#serviceDir = osls.serviceDir;
+    this.#say = (line) => log.notice(line);
     this.hooks = {
       // The first moment after variables are resolved, and before osls looks for credentials
       initialize: () => this.#initialize(),
       'before:invoke:local:invoke': () => this.#prepareInvocation(),
+      'before:remove:remove': () => this.#lookWhatStays(),
+      'after:remove:remove': () => this.#sayWhatStays(),
     };
   }
 
@@ -91,11 +115,28 @@ export default class MusterPlugin {
 
   /** What the deployed function is told: osls itself can resolve a `Ref` of the template but no `Fn::Sub`. */
   async #deployedEnvironment(functionName: string): Promise<Record<string, string>> {
-    const requireFromOsls = createRequire(createRequire(import.meta.url).resolve('serverless'));
-    const { LambdaClient, GetFunctionConfigurationCommand } = requireFromOsls('@aws-sdk/client-lambda') as LambdaModule;
+    const { LambdaClient, GetFunctionConfigurationCommand } = fromOsls('@aws-sdk/client-lambda') as LambdaModule;
     const client = new LambdaClient(await this.#osls.getProvider('aws').getAwsSdkV3Config());
     const { Environment } = await client.send(new GetFunctionConfigurationCommand({ FunctionName: functionName }));
     return Environment?.Variables ?? {};
+  }
+
+  /** By their names, which are gone with the stack. */
+  async #lookWhatStays(): Promise<void> {
+    const provider = this.#osls.getProvider('aws');
+    const { CloudFormationClient, DescribeStacksCommand } = fromOsls(
+      '@aws-sdk/client-cloudformation',
+    ) as CloudFormationModule;
+    const client = new CloudFormationClient(await provider.getAwsSdkV3Config());
+    const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: provider.naming.getStackName() }));
+    const outputs = Stacks?.[0]?.Outputs ?? [];
+    this.#kept = outputsThatStay.flatMap(
+      (name) => outputs.find(({ OutputKey }) => OutputKey === name)?.OutputValue ?? [],
+    );
+  }
+
+  #sayWhatStays(): void {
+    for (const line of whatStays(this.#kept)) this.#say(line);
   }
 
   #prepareInvocation(): void {
@@ -104,6 +145,9 @@ export default class MusterPlugin {
     writeFileSync(join(this.#serviceDir, '.esbuild', 'package.json'), '{ "type": "commonjs" }\n');
   }
 }
+
+/** The SDK clients that osls brings. */
+const fromOsls = createRequire(createRequire(import.meta.url).resolve('serverless'));
 
 function readIfThere(path: string): string | undefined {
   try {

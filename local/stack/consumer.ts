@@ -9,7 +9,7 @@ import {
   SetQueueAttributesCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { ClientOptions } from './stack.ts';
+import type { ClientOptions } from './account.ts';
 
 const queueName = 'consumer';
 const patienceSeconds = 5;

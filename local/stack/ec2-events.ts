@@ -1,7 +1,7 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import type { StateChangeEvent } from '../ec2/state-change-event.ts';
+import type { ClientOptions } from './account.ts';
 import { eventSource } from './settings.ts';
-import type { ClientOptions } from './stack.ts';
 
 const attempts = 20;
 

@@ -6,13 +6,7 @@ import {
   IAMClient,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
-import type { ClientOptions, Outputs } from './stack.ts';
-
-/** An IAM user, by its key. */
-export interface Person {
-  accessKeyId: string;
-  secretAccessKey: string;
-}
+import type { ClientOptions, Outputs, Person } from './account.ts';
 
 /** The people that docs/deploy.md speaks of. */
 export interface Access {

@@ -8,10 +8,11 @@ import { random } from '../random.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
 import { account, homeRegion } from '../settings.ts';
 import { startSimulatedCloud } from '../simulated-cloud.ts';
+import type { ClientOptions, Outputs, Person } from './account.ts';
 import { startConsumer } from './consumer.ts';
 import { eventsTo } from './ec2-events.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
-import { type Access, createAccess, type Person } from './people.ts';
+import { type Access, createAccess } from './people.ts';
 import { serverless } from './serverless.ts';
 import { makeServiceFolder } from './service-folder.ts';
 import * as settings from './settings.ts';
@@ -24,9 +25,6 @@ export interface StackOptions {
   pythons: string;
   say: (line: string) => void;
 }
-
-/** The outputs of the stack, by name. */
-export type Outputs = Readonly<Record<string, string>>;
 
 /** Muster, really deployed: into an emulator, in front of the simulated EC2. */
 export interface Stack extends Engine {
@@ -44,13 +42,6 @@ export interface Stack extends Engine {
   /** Runs the Serverless Framework as the deployer: `invoke -f tick`. */
   serverless(...args: string[]): Promise<string>;
   close(): Promise<void>;
-}
-
-/** How an SDK client reaches the emulator as somebody. */
-export interface ClientOptions {
-  endpoint: string;
-  region: string;
-  credentials: Person;
 }
 
 type Undo = (() => Promise<unknown> | unknown)[];
