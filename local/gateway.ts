@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Problem } from '#shared/domain/problems.ts';
 import { type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
 import type { FunctionHost, FunctionName } from './function-host.ts';
-import { StartError } from './start-error.ts';
+import { portTaken } from './start-error.ts';
 
 /** API Gateway's own limit (apigateway/latest/developerguide/http-api-quotas.html); the functions' are lower. */
 const bodyLimitBytes = 10 * 1024 * 1024;
@@ -43,9 +43,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 const startErrorOf = (error: NodeJS.ErrnoException, port: number): Error =>
-  error.code === 'EADDRINUSE'
-    ? new StartError(`Port ${port} is taken: stop what listens there, or choose another with PORT=4001 npm start.`)
-    : error;
+  error.code === 'EADDRINUSE' ? portTaken(port, 'npm start') : error;
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: GatewayOptions): Promise<void> {
   const { statusCode, headers, body } = await route(request, options).catch((error: unknown) =>

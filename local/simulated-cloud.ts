@@ -27,6 +27,8 @@ export interface SimulatedCloud {
   /** For AWS_ENDPOINT_URL_EC2. */
   readonly ec2Url: string;
   readonly machines: Machines;
+  /** The operations that each access key has called. */
+  readonly calls: ReadonlyMap<string, ReadonlySet<string>>;
   /** What verifies its documents, for TEST_ANCHORS. */
   readonly anchors: object[];
   /** Ends the endpoint; the machines are closed by themselves. */
@@ -66,8 +68,14 @@ export async function startSimulatedCloud({
     now: () => clock.now(),
     newId: randomUUID,
   });
-  const server = await startEc2Server({ region: ec2, defaultAccount: settings.account, newRequestId: randomUUID });
-  return { ec2, machines, ec2Url: server.url, anchors: authority.anchors, close: server.close };
+  const calls = new Map<string, Set<string>>();
+  const server = await startEc2Server({
+    region: ec2,
+    defaultAccount: settings.account,
+    newRequestId: randomUUID,
+    onCall: (accessKeyId, operation) => calls.set(accessKeyId, (calls.get(accessKeyId) ?? new Set()).add(operation)),
+  });
+  return { ec2, machines, calls, ec2Url: server.url, anchors: authority.anchors, close: server.close };
 }
 
 /** The authority of a folder stays: documents signed before a restart verify after it. */

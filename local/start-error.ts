@@ -3,3 +3,7 @@ export class StartError extends Error {
   override readonly name = 'StartError';
   readonly exitCode = 2;
 }
+
+/** What a command says where its port is somebody else's. */
+export const portTaken = (port: number, command: string): StartError =>
+  new StartError(`Port ${port} is taken: stop what listens there, or choose another with PORT=${port + 1} ${command}.`);

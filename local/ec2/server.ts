@@ -14,6 +14,8 @@ export interface Ec2ServerOptions {
   /** Whose calls those are whose access key id is not twelve digits. */
   defaultAccount: string;
   newRequestId: () => string;
+  /** Told of every call that is understood: the caller's access key id and the operation. */
+  onCall?: (accessKeyId: string, operation: string) => void;
   /** 0, the default, takes any free port. */
   port?: number;
 }
@@ -34,7 +36,8 @@ async function answer(options: Ec2ServerOptions, request: IncomingMessage, respo
   };
   try {
     const query = Query.parse(await readBody(request));
-    const place = readPlace(request.headers.authorization, options.defaultAccount);
+    const { accessKeyId, ...place } = readCaller(request.headers.authorization, options.defaultAccount);
+    options.onCall?.(accessKeyId, query.text('Action') ?? '');
     send(200, dispatch(options.region, place, query, requestId));
   } catch (error) {
     if (error instanceof LostAnswer) {
@@ -62,7 +65,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
 }
 
 /** `Credential=<access key id>/<date>/<region>/ec2/aws4_request`: IAM/latest/UserGuide/create-signed-request.html */
-function readPlace(authorization: string | undefined, defaultAccount: string): Place {
+function readCaller(authorization: string | undefined, defaultAccount: string): Place & { accessKeyId: string } {
   const scope = /^AWS4-HMAC-SHA256 .*?Credential=([\w]+)\/\d{8}\/([a-z0-9-]+)\/ec2\/aws4_request\b/.exec(
     authorization ?? '',
   );
@@ -70,5 +73,5 @@ function readPlace(authorization: string | undefined, defaultAccount: string): P
   if (accessKeyId === undefined || region === undefined) {
     throw new Ec2Error('AuthFailure', 'AWS was not able to validate the provided access credentials');
   }
-  return { account: /^\d{12}$/.test(accessKeyId) ? accessKeyId : defaultAccount, region };
+  return { accessKeyId, account: /^\d{12}$/.test(accessKeyId) ? accessKeyId : defaultAccount, region };
 }

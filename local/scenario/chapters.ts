@@ -74,6 +74,17 @@ export const chapters: readonly Chapter[] = [
     },
   },
   {
+    name: 'enrolled before anyone saw it',
+    otherwise: discovered,
+    async play(stage) {
+      const grant = await createKey(stage);
+      const tags = { [stage.settings.feedTag]: 'lost' };
+      const key = await runDirectly(stage, { image: stage.settings.agentImage, grant, tags });
+      await agentEnrolled(stage, key);
+      return key;
+    },
+  },
+  {
     name: 'enrolled late, after discovered-only',
     otherwise: discovered,
     async play(stage) {

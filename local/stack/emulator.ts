@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { portTaken } from '../start-error.ts';
 import { pythonWith } from './python.ts';
 import { startTethered } from './tethered.ts';
 
@@ -31,6 +34,7 @@ export interface Emulator {
 /** Starts the emulator on 127.0.0.1. Throws StartError where Python is missing, or the port is taken. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { port, folder, pythons, say } = options;
+  if (await isTaken(port)) throw portTaken(port, 'npm run stack');
   const python = await pythonWith({ requirements, folder: pythons, say });
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary, { recursive: true });
@@ -63,4 +67,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     },
   });
   return { url, stop };
+}
+
+async function isTaken(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }

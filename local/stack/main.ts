@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type DemonstrationOptions, demonstrate, exitWith, sayer, signalled } from '../demonstration.ts';
 import { readPatience, readPort } from '../options.ts';
-import { patienceSeconds } from './settings.ts';
+import { patienceSeconds, stage } from './settings.ts';
 import { environmentOf, type Stack, startStack } from './stack.ts';
 
 const usage = `npm run stack                   Muster deployed into an AWS emulator on this machine, with a fleet that does things
@@ -38,7 +38,7 @@ function readOptions(): Options {
 const environmentFile = join('.muster', 'stack.env');
 
 function announce({ endpoint, people, url }: Stack): void {
-  const variables = { ...environmentOf(endpoint, people.deployer), MUSTER_URL: url };
+  const variables = { ...environmentOf(endpoint, people.deployer), MUSTER_STAGE: stage, MUSTER_URL: url };
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
   mkdirSync('.muster', { recursive: true });
   writeFileSync(environmentFile, lines.join(''), { mode: 0o600 });

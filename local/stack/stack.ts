@@ -7,7 +7,7 @@ import { RealClock } from '../clock.ts';
 import { random } from '../random.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
 import { account, homeRegion } from '../settings.ts';
-import { startSimulatedCloud } from '../simulated-cloud.ts';
+import { type SimulatedCloud, startSimulatedCloud } from '../simulated-cloud.ts';
 import type { ClientOptions, Outputs, Person } from './account.ts';
 import { startConsumer } from './consumer.ts';
 import { eventsTo } from './ec2-events.ts';
@@ -28,6 +28,7 @@ export interface StackOptions {
 
 /** Muster, really deployed: into an emulator, in front of the simulated EC2. */
 export interface Stack extends Engine {
+  readonly cloud: SimulatedCloud;
   /** Where the emulator is, for AWS_ENDPOINT_URL. */
   readonly endpoint: string;
   readonly outputs: Outputs;
@@ -127,7 +128,7 @@ async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo
 const apiUrl = (endpoint: string, apiId: string): string => `${endpoint}/_aws/execute-api/${apiId}/$default`;
 
 /** What the stage cannot know by itself: where the emulator is, whom documents are signed by, how short the durations are. */
-const parameters = (endpoint: string, anchors: readonly object[]): Record<string, string> => ({
+export const parameters = (endpoint: string, anchors: readonly object[]): Record<string, string> => ({
   accounts: JSON.stringify(settings.accounts),
   // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation fills it in
   audiences: apiUrl(endpoint, '${HttpApi}'),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { StartError } from '../start-error.ts';
@@ -39,9 +39,13 @@ export async function startTethered(options: TetheredOptions): Promise<Tethered>
   child.once('error', () => {});
   if (!(await answers(child, options.healthUrl))) {
     await end(child);
-    throw new StartError(`${name} did not start; what it said is in ${logFile}`);
+    throw new StartError(`${name} did not start: ${lastLine(logFile)}`);
   }
   return { stop: () => end(child) };
+}
+
+function lastLine(file: string): string {
+  return readFileSync(file, 'utf8').trim().split('\n').at(-1) || 'it said nothing';
 }
 
 async function answers(child: ChildProcess, url: string): Promise<boolean> {

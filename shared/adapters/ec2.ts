@@ -59,9 +59,9 @@ export function openEc2(ownAccount: string, now: () => number): Ec2 {
     let NextToken: string | undefined;
     do {
       const page = await clientOf(region).send(
-        new DescribeInstancesCommand({ ...input, ...(input.InstanceIds ? {} : { MaxResults: pageSize, NextToken }) }),
+        new DescribeInstancesCommand({ ...input, ...(!input.InstanceIds && { MaxResults: pageSize }), NextToken }),
       );
-      for (const reservation of page.Reservations ?? []) {
+      for (const reservation of answered(page.Reservations)) {
         // A region's listing is of one account; anything else is not ours to believe.
         if (reservation.OwnerId !== undefined && reservation.OwnerId !== account)
           throw new Error('EC2 answered for another account');
@@ -86,11 +86,12 @@ export function openEc2(ownAccount: string, now: () => number): Ec2 {
       return runInstances(clientOf(launch.region), launch, userData, now());
     },
     async terminate(region, instanceId) {
-      await clientOf(region)
+      const answer = await clientOf(region)
         .send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }))
         .catch((error: Error) => {
           throw new Problem('ec2_refused', 'EC2 did not terminate the instance', { instanceId, ec2Code: error.name });
         });
+      answered(answer.TerminatingInstances);
     },
   };
 }
@@ -103,7 +104,7 @@ async function runInstances(
 ): Promise<LaunchAnswer> {
   try {
     const answer = await client.send(new RunInstancesCommand(requestOf(launch, userData)));
-    const described = (answer.Instances ?? []).map((instance) =>
+    const described = answered(answer.Instances).map((instance) =>
       describedOf(launch.account, launch.region, instance, sentAt, 'launch'),
     );
     return { outcome: 'launched', described };
@@ -133,18 +134,24 @@ function requestOf(launch: Launch, userData: string): RunInstancesCommandInput {
   };
 }
 
+/** EC2's list of what was asked for, which it sends even if it is empty: an answer without it is some proxy's, or nobody's. */
+function answered<T>(list: readonly T[] | undefined): readonly T[] {
+  if (!list) throw new Error('what was answered is no answer of EC2’s');
+  return list;
+}
+
 /**
- * The outcomes that are final (ec2/latest/devguide/ec2-api-idempotency.html); throttles, missing capacity and faults of
- * the service or the network throw, and the queue tries again until the launch's deadline.
+ * The outcomes that are final (ec2/latest/devguide/ec2-api-idempotency.html); throttles, missing capacity, faults of
+ * the service or the network and refusals by anything but EC2 throw, and the queue tries again until the launch's deadline.
  */
 function nameFailure(error: unknown): LaunchAnswer {
-  const name = error instanceof Error ? error.name : '';
-  if (name === 'IdempotentParameterMismatch') return { outcome: 'token_mismatch' };
-  if (name === 'IdempotentInstanceTerminated') return { outcome: 'token_terminated' };
-  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
-  const final =
-    status !== undefined && status >= 400 && status < 500 && name !== 'RequestLimitExceeded' && status !== 429;
-  if (final) return { outcome: 'refused', code: name };
+  // EC2 gives a code with whatever it refuses; a proxy's page has none, whatever its status.
+  const { Code: code, $metadata } = error as { Code?: string; $metadata?: { httpStatusCode?: number } };
+  if (code === 'IdempotentParameterMismatch') return { outcome: 'token_mismatch' };
+  if (code === 'IdempotentInstanceTerminated') return { outcome: 'token_terminated' };
+  const status = $metadata?.httpStatusCode ?? 500;
+  const final = status >= 400 && status < 500 && status !== 429 && code !== 'RequestLimitExceeded';
+  if (code !== undefined && final) return { outcome: 'refused', code };
   throw error;
 }
 

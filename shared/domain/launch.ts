@@ -95,10 +95,16 @@ export function fitsLaunch(launch: Launch, sight: LaunchedSight, timing: Timing)
     sight.clientToken === clientTokenOf(launch) &&
     sight.imageId === request.imageId &&
     sight.instanceType === request.instanceType &&
-    (request.subnetId === null || sight.subnetId === request.subnetId) &&
+    inSubnet(sight, request.subnetId) &&
     sight.launchTime >= launch.requestedAt - seconds(timing.clockSkewSeconds) &&
     sight.launchTime <= sendUntil(launch, timing) + seconds(timing.clockSkewSeconds)
   );
+}
+
+/** A terminated instance is in no subnet any more; its token, image, type and time must do. */
+function inSubnet({ state, subnetId }: LaunchedSight, asked: string | null): boolean {
+  if (asked === null || subnetId === asked) return true;
+  return state === 'terminated' && subnetId === null;
 }
 
 /** Of the instances that fit a launch: the one per index, or none where two claim the same. */

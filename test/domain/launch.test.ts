@@ -69,6 +69,14 @@ describe('an instance fits a launch whose answer was lost', () => {
     const launch = aLaunch({ request: { ...aRequest, subnetId: 'subnet-1' } });
     expect(fitsLaunch(launch, aLaunchedSight({ subnetId: 'subnet-1' }), defaultTiming)).toBe(true);
     expect(fitsLaunch(launch, aLaunchedSight({ subnetId: 'subnet-2' }), defaultTiming)).toBe(false);
+    expect(fitsLaunch(launch, aLaunchedSight({ subnetId: null }), defaultTiming)).toBe(false);
+  });
+
+  it('without a subnet once it is terminated: EC2 tells of none any more', () => {
+    const launch = aLaunch({ request: { ...aRequest, subnetId: 'subnet-1' } });
+    const ended = aLaunchedSight({ subnetId: null, state: 'terminated' });
+    expect(fitsLaunch(launch, ended, defaultTiming)).toBe(true);
+    expect(fitsLaunch(launch, { ...ended, subnetId: 'subnet-2' }, defaultTiming)).toBe(false);
   });
 });
 

@@ -18,10 +18,23 @@ export interface MusterProcess {
   stderr(): string;
 }
 
-const program = fileURLToPath(new URL('../../local/main.ts', import.meta.url));
+const startProgram = fileURLToPath(new URL('../../local/main.ts', import.meta.url));
+const stackProgram = fileURLToPath(new URL('../../local/stack/main.ts', import.meta.url));
 
-export function startMuster(args: readonly string[], at: { folder: string; port: number }): MusterProcess {
-  const env = { ...process.env, PORT: String(at.port) };
+interface Place {
+  folder: string;
+  port: number;
+}
+
+export const startMuster = (args: readonly string[], at: Place): MusterProcess =>
+  runProgram(startProgram, args, at, {});
+
+/** `npm run stack`, whose temporary files are in the folder too. */
+export const startStackProgram = (args: readonly string[], at: Place): MusterProcess =>
+  runProgram(stackProgram, args, at, { TMPDIR: at.folder });
+
+function runProgram(program: string, args: readonly string[], at: Place, more: Record<string, string>): MusterProcess {
+  const env = { ...process.env, ...more, PORT: String(at.port) };
   const child = spawn(process.execPath, [program, ...args], { cwd: at.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   const ready = new Promise<void>((resolve, reject) => {

@@ -1,0 +1,138 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chapters } from '#local/scenario/chapters.ts';
+import { playScenario, type Row, type Verdict } from '#local/scenario/play.ts';
+import { simulatedStage } from '#local/scenario/simulated-stage.ts';
+import { patienceSeconds } from '#local/stack/settings.ts';
+import { freePort, ownFolder, startMuster } from '../e2e/muster-process.ts';
+import { functionNames } from '../stack/packaged-stack.ts';
+import { type DeployedStack, deployedStack } from './deployed-stack.ts';
+import { deployedName, type FunctionRole, functionRoles } from './function-roles.ts';
+import { usedBy } from './trail.ts';
+import { unusedGrants } from './unused-grants.ts';
+
+let stack: DeployedStack;
+let roles: FunctionRole[];
+let verdict: Verdict;
+/** Each function's code before and after the new version. */
+let code: Record<'before' | 'after', (string | undefined)[]>;
+/** What each function called, EC2 included. */
+const used = new Map<string, Set<string>>();
+
+/** The demonstration, and in its middle an emulator that is restarted and a new version that is deployed. */
+beforeAll(async () => {
+  stack = await deployedStack();
+  roles = await functionRoles(stack);
+  const before = await codeOf(stack);
+  let interruption: Promise<void> | undefined;
+  const interrupt = async () => {
+    await lookAtTrail(); // the emulator forgets it
+    await stack.restart();
+    await newVersion(stack);
+  };
+  verdict = await playScenario(simulatedStage(stack, patienceSeconds), () => {
+    interruption ??= interrupt();
+  });
+  await interruption;
+  await lookAtTrail();
+  code = { before, after: await codeOf(stack) };
+}, 420_000);
+
+afterAll(() => stack?.close());
+
+async function lookAtTrail(): Promise<void> {
+  for (const { name, credentials } of roles) {
+    const calls = used.get(name) ?? new Set();
+    for (const call of await usedBy(stack, credentials.accessKeyId)) calls.add(call);
+    for (const operation of stack.cloud.calls.get(credentials.accessKeyId) ?? []) calls.add(`ec2:${operation} on *`);
+    used.set(name, calls);
+  }
+}
+
+async function codeOf({ root }: DeployedStack): Promise<(string | undefined)[]> {
+  const lambda = new LambdaClient(root);
+  const configurations = functionNames.map((name) =>
+    lambda.send(new GetFunctionConfigurationCommand({ FunctionName: deployedName(name) })),
+  );
+  return (await Promise.all(configurations)).map(({ CodeSha256 }) => CodeSha256);
+}
+
+/** The same sources, bundled in another way: other bytes that do the same. */
+async function newVersion({ folder, deploy }: DeployedStack): Promise<void> {
+  const file = join(folder, 'service', 'serverless.yml');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace('minify: true', 'minify: false'));
+  await deploy();
+}
+
+describe('the demonstration, with a restart and a new version in its middle', () => {
+  it.each(chapters.map(({ name }) => name))('%s ends as it should', (name) => {
+    const row = verdict.scenario.find((one) => one.name === name);
+    expect(row).toMatchObject({ ended: row?.expected, ok: true });
+  });
+
+  it('was played by two versions of every function', () => {
+    expect(code.before.every((sha) => sha !== undefined)).toBe(true);
+    for (const [index, sha] of code.before.entries()) expect(code.after[index], functionNames[index]).not.toBe(sha);
+  });
+
+  it('was told to whoever listens on the bus', async () => {
+    const lines = (await readFile(join(stack.folder, 'consumed.jsonl'), 'utf8')).trim().split('\n');
+    const told = lines.map((line) => JSON.parse(line) as { 'detail-type': string; detail: { eventId: string } });
+    const types = new Set(told.map((event) => event['detail-type']));
+    for (const type of ['Instance State Changed', 'Instance Enrolled', 'Instance Discovered-Only'])
+      expect(types).toContain(type);
+  });
+});
+
+it('ends in the table that npm start -- --once ends in', { timeout: 120_000 }, async (test) => {
+  const local = startMuster(['--once', '--json'], { folder: ownFolder('scenario', test), port: await freePort() });
+  await local.exited;
+  const { scenario } = JSON.parse(local.stdout()) as Verdict;
+  expect(scenario.map(asCompared)).toEqual(verdict.scenario.map(asCompared));
+});
+
+/** By name, state, management, attached or not. */
+const asCompared = ({ name, ended }: Row) => [name, ...ended.split(', ').slice(0, 3)];
+
+describe('least privilege', () => {
+  const roleOf = (name: string) => roles.find((role) => role.name === name)!;
+  const isCalled = (name: string, grant: string) => [...(used.get(name) ?? [])].some((call) => covers(grant, call));
+  const isExcepted = (name: string, grant: string) =>
+    unusedGrants.some(
+      (one) => one.grant.test(grant) && (one.of === 'every function' || one.of.includes(name as never)),
+    );
+
+  it.each(functionNames)('%s calls all that it is granted, but for what is listed', (name) => {
+    const { grants } = roleOf(name);
+    expect(grants).not.toEqual([]);
+    expect(grants.filter((grant) => !isCalled(name, grant) && !isExcepted(name, grant))).toEqual([]);
+  });
+
+  it.each(functionNames)('%s calls nothing that it is not granted', (name) => {
+    const { grants } = roleOf(name);
+    expect([...used.get(name)!].filter((call) => !grants.some((grant) => covers(grant, call)))).toEqual([]);
+  });
+
+  it.each(unusedGrants)('still needs the exception $grant', ({ grant, of, sometimes }) => {
+    const names = of === 'every function' ? functionNames : of;
+    for (const name of names) {
+      const meant = roleOf(name).grants.filter((one) => grant.test(one));
+      expect(meant, name).not.toEqual([]);
+      expect(
+        meant.filter((one) => !sometimes && isCalled(name, one)),
+        name,
+      ).toEqual([]);
+    }
+  });
+});
+
+/** Whether a call, by its resource's name, is what a grant, by its resource's ARN, allows. */
+function covers(grant: string, call: string): boolean {
+  const [action = '', arn = ''] = grant.split(' on ');
+  const [called, name = ''] = call.split(' on ');
+  if (action.replace(/\*$/, '') !== called) return false;
+  return arn === '*' || name === '*' || [':', '/'].some((separator) => arn.endsWith(separator + name));
+}

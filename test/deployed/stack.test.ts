@@ -1,0 +1,20 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { type DeployedStack, deployedStack } from './deployed-stack.ts';
+import { failures } from './failures.ts';
+import { operatorRoutes } from './operator-routes.ts';
+import { queueGuards } from './queue-guards.ts';
+import { roleBoundaries } from './role-boundaries.ts';
+
+// One deployment serves every file of this list: it takes longer than most of what is asked of it.
+let deployed: DeployedStack;
+const stack = () => deployed;
+
+beforeAll(async () => {
+  deployed = await deployedStack();
+});
+afterAll(() => deployed?.close());
+
+describe('the operator’s routes', () => operatorRoutes(stack));
+describe('the roles', () => roleBoundaries(stack));
+describe('the queues', () => queueGuards(stack));
+describe('failures', () => failures(stack));

@@ -1,0 +1,79 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pythonWith } from '#local/stack/python.ts';
+import { StartError } from '#local/start-error.ts';
+
+let folder: string;
+const said: string[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'muster-python-'));
+  said.length = 0;
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A program in Python's place: what it does is shell. */
+function pythonThat(does: string): string {
+  const path = join(folder, 'python');
+  writeFileSync(path, `#!/bin/sh\n${does}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+function environment(python: string): Promise<string> {
+  const requirements = join(folder, 'wanted.txt');
+  writeFileSync(requirements, 'nothing==1.0\n');
+  return pythonWith({ requirements, folder: join(folder, 'pythons'), python, say: (line) => said.push(line) });
+}
+
+/** Answers the question for its version, and hands the rest on. */
+const version = (text: string, rest: string) => `case "$1" in -c) echo "${text}";; *) ${rest};; esac`;
+
+/** Makes an environment of which nothing but its own Python is there; what that is told to install ends with the exit code. */
+const makesEnvironments = (exitCode: number) =>
+  [
+    'for place in "$@"; do :; done',
+    'mkdir -p "$place/bin"',
+    `printf "#!/bin/sh\\nexit ${exitCode}\\n" > "$place/bin/python"; cp "$place/bin/python" "$place/bin/uv"`,
+    'chmod +x "$place/bin/python" "$place/bin/uv"',
+  ].join('; ');
+
+describe('a Python of our own', () => {
+  it.each([
+    [
+      'is not there',
+      () => join(folder, 'nowhere'),
+      /^This needs Python 3\.10 or later: there is no .*nowhere that runs/,
+    ],
+    [
+      'is too old',
+      () => pythonThat(version('3 9', 'exit 1')),
+      /^This needs Python 3\.10 or later: .*python is 3\.9\.$/,
+    ],
+    ['is of another age', () => pythonThat(version('2 7', 'exit 1')), /python is 2\.7\.$/],
+    [
+      'has no venv module',
+      () => pythonThat(version('3 12', 'echo "No module named venv" >&2; exit 1')),
+      /python3-venv\): No module named venv$/,
+    ],
+  ])('says in a sentence that Python %s', async (_, python, sentence) => {
+    const refused = environment(python());
+    await expect(refused).rejects.toBeInstanceOf(StartError);
+    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(sentence), exitCode: 2 });
+  });
+
+  it('is made once, told while it is made, and found again', async () => {
+    const python = pythonThat(version('3 13', makesEnvironments(0)));
+    const first = await environment(python);
+    expect(said).toEqual(['Installing Python packages for wanted …']);
+    expect(await environment(join(folder, 'gone-by-now'))).toBe(first);
+    expect(said).toHaveLength(1);
+  });
+
+  it('leaves nothing half made where a package cannot be had', async () => {
+    const python = pythonThat(version('3 13', makesEnvironments(1)));
+    await expect(environment(python)).rejects.toThrow(/^The Python packages could not be installed: /);
+    expect(readdirSync(join(folder, 'pythons'))).toEqual([]);
+  });
+});
