@@ -10,10 +10,21 @@ export interface Dynamo {
   stop(): Promise<void>;
 }
 
+/** Who answers for DynamoDB, and as whom to ask. */
+interface DynamoEngine {
+  endpoint: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+  stop(): Promise<void>;
+}
+
 /** DynamoDB Local in memory, one process for a test file. */
 export async function startDynamo(): Promise<Dynamo> {
   const { endpoint, stop } = await startDynamoDbLocal({ folder: null });
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+  return dynamoOn({ endpoint, credentials: { accessKeyId: 'local', secretAccessKey: 'local' }, stop });
+}
+
+/** Tables on any engine; stopping them stops the engine. */
+export function dynamoOn({ endpoint, credentials, stop }: DynamoEngine): Dynamo {
   const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
   return {
     client,
