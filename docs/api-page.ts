@@ -45,12 +45,13 @@ export function apiPage({ paths, components }: ApiDocument): string {
   );
 }
 
-const introduction = `The base URL is the stack's output \`HttpApiUrl\`; under \`npm start\` it is the address that is printed. The API describes
-itself at \`GET /v1/openapi.json\` (OpenAPI 3.1).
+const introduction = `The base URL is the stack's output \`HttpApiUrl\`; under \`npm start\` and \`npm run stack\` it is the address that is printed.
+The API describes itself at \`GET /v1/openapi.json\` (OpenAPI 3.1).
 
-**Who may ask.** People sign with AWS Signature Version 4 for the service \`execute-api\`; IAM decides who may (\`execute-api:Invoke\`).
-Agents prove who they are with their own key: [docs/identity.md](identity.md). Under \`npm start\` people need not sign; it answers
-on this machine alone.
+**Who may ask.** People sign with AWS Signature Version 4 for the service \`execute-api\`; IAM decides who may
+(\`execute-api:Invoke\`): [docs/deploy.md](deploy.md#who-operates) has the policies. \`npx muster api GET /v1/instances\` signs for
+you. Agents prove who they are with their own key: [docs/identity.md](identity.md). Under \`npm start\` people need not sign; it
+answers on this machine alone.
 
 **Pages.** A list is \`{ "items": […], "nextPageToken": … }\`. \`pageSize\` is a maximum. Give \`nextPageToken\` as \`pageToken\` for the
 next page; it means nothing else. \`null\` is the end. A page may be empty and not be the last.

@@ -4,6 +4,8 @@ import { appendFileSync } from 'node:fs';
 import { serverlessProgram } from './service-folder.ts';
 import { stage } from './settings.ts';
 
+/** How often it looks how far CloudFormation is. AWS wants no more than one look in five seconds; an emulator is done sooner. */
+const lookEveryMs = '300';
 const endsWithParent = new URL('../ends-with-parent.ts', import.meta.url).href;
 
 export interface ServerlessOptions {
@@ -26,7 +28,11 @@ export async function serverless(
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, ['--import', endsWithParent, serverlessProgram, ...args, '--stage', stage], {
     cwd: folder,
-    env: { PATH, HOME, AWS_EC2_METADATA_DISABLED: 'true', SLS_NOTIFICATIONS_MODE: 'off', ...env },
+    env: {
+      ...{ PATH, HOME, AWS_EC2_METADATA_DISABLED: 'true' },
+      ...{ SLS_NOTIFICATIONS_MODE: 'off', SLS_AWS_MONITORING_FREQUENCY: lookEveryMs },
+      ...env,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let printed = '';
