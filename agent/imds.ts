@@ -9,20 +9,28 @@ export interface Metadata {
 
 const tokenSeconds = 300;
 
-/** Reads all of it with one token. Throws if the metadata service does not answer as it should. */
-export async function readMetadata(endpoint: string, get: typeof fetch): Promise<Metadata> {
+/** Reads one path below `/latest/`; `absent` stands for what is not there, which otherwise throws. */
+type Read = (path: string, absent?: string) => Promise<string>;
+
+/** Reads the metadata with one token. Throws, then and later, if the metadata service does not answer as it should. */
+export async function openMetadata(endpoint: string, get: typeof fetch): Promise<Read> {
   const answer = await get(`${endpoint}/latest/api/token`, {
     method: 'PUT',
     headers: { 'x-aws-ec2-metadata-token-ttl-seconds': String(tokenSeconds) },
   });
   if (!answer.ok) throw new Error(`the metadata service gave no token: ${answer.status}`);
   const headers = { 'x-aws-ec2-metadata-token': await answer.text() };
-  const read = async (path: string, absent?: string): Promise<string> => {
+  return async (path, absent) => {
     const page = await get(`${endpoint}/latest/${path}`, { headers });
     if (page.status === 404 && absent !== undefined) return absent;
     if (!page.ok) throw new Error(`the metadata service answered ${page.status} for ${path}`);
     return page.text();
   };
+}
+
+/** Reads what every agent needs. Throws if the metadata service does not answer as it should. */
+export async function readMetadata(endpoint: string, get: typeof fetch): Promise<Metadata> {
+  const read = await openMetadata(endpoint, get);
   const identity = 'dynamic/instance-identity';
   const [instanceId, document, rsa2048, userData] = await Promise.all([
     read('meta-data/instance-id'),

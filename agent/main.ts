@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { arch, hostname, platform, release } from 'node:os';
 import { type AgentDescription, runAgent, type Settings } from './agent.ts';
@@ -10,6 +10,12 @@ const bootId = process.env.MUSTER_AGENT_BOOT_ID ?? readBootId();
 
 let stopping = false;
 let wake = () => {};
+let rotate = false;
+// SIGUSR1 would open Node's debugger.
+process.on('SIGHUP', () => {
+  rotate = true;
+  wake();
+});
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     stopping = true;
@@ -23,6 +29,7 @@ const outcome = await runAgent({
   settings: settingsFile ? (JSON.parse(readFileSync(settingsFile, 'utf8')) as Settings) : undefined,
   describe: describeMachine,
   newId: randomUUID,
+  newLink: () => randomBytes(16).toString('base64url'),
   random: Math.random,
   now: Date.now,
   fetch,
@@ -35,6 +42,11 @@ const outcome = await runAgent({
       };
     }),
   stopped: () => stopping,
+  rotationAsked: () => {
+    const asked = rotate;
+    rotate = false;
+    return asked;
+  },
   say: (line) => console.log(line),
 });
 console.log(outcome);

@@ -8,6 +8,8 @@ export interface MusterAnswer {
   seq: number | undefined;
   enrolled: Enrolled | undefined;
   nextCheckinSeconds: number | undefined;
+  /** Muster has the link on record that the check-in brought. */
+  linkTaken: boolean;
 }
 
 interface Enrolled {
@@ -32,6 +34,7 @@ export function readAnswer(ok: boolean, json: unknown): MusterAnswer | undefined
     seq: Number.isSafeInteger(body.seq) ? Number(body.seq) : undefined,
     enrolled: ok ? readEnrolled(body) : undefined,
     nextCheckinSeconds: duration(body.nextCheckinSeconds),
+    linkTaken: ok && body.link === 'taken',
   };
 }
 

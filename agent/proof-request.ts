@@ -44,6 +44,20 @@ export function signAgentToken(key: AgentKey, claims: AgentTokenClaims): string 
   return compactJws(key, { alg: 'EdDSA', typ: 'muster-agent+jwt', kid: key.id }, claims);
 }
 
+/** What the old key says of the new one: for which request, and by its thumbprint (DESIGN section 5, life after enrollment). */
+export interface RotationClaims {
+  htm: string;
+  htu: string;
+  iat: number;
+  jti: string;
+  jkt: string;
+}
+
+/** The token by which an enrolled key lets another take its place; it goes into that one's enrollment as `previous`. */
+export function signRotation(key: AgentKey, claims: RotationClaims): string {
+  return compactJws(key, { alg: 'EdDSA', typ: 'muster-agent+jwt', kid: key.id }, claims);
+}
+
 /** A body's SHA-256 as claim `bsh` wants it: base64url. */
 export function bodyHash(body: string | Uint8Array): string {
   return createHash('sha256').update(body).digest('base64url');

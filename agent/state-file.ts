@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AgentKey, exportAgentKey, importAgentKey, newAgentKey } from './proof-request.ts';
 
@@ -8,6 +8,13 @@ export interface AgentState {
   key: AgentKey;
   /** The last number sent; stored before it is sent. */
   seq: number;
+  /** What the next check-in brings until Muster has taken it, and the last one that Muster took. */
+  link: string;
+  previousLink: string | null;
+  /** The key to come: of a rotation that is under way, or of the re-enrollment that ends a conflict. */
+  next: { key: AgentKey; for: 'rotation' | 're-enrollment' } | null;
+  /** The grant that enrolled. */
+  grantId: string | null;
   enrolled: { serverId: string | null; checkinUrl: string; checkinIntervalSeconds: number } | null;
   /** The last refusal, by code; null once enrolled. */
   refused: string | null;
@@ -15,22 +22,54 @@ export interface AgentState {
 
 const fileName = 'agent.json';
 
+/** An agent that nobody knows yet. */
+export const newState = (instanceId: string, link: string, key = newAgentKey()): AgentState => ({
+  ...{ instanceId, key, seq: 0, link, previousLink: null, next: null, grantId: null, enrolled: null, refused: null },
+});
+
 /** The stored state; a new one if there is none, or if it is another instance's: an image was made of that disk. */
-export async function openState(folder: string, instanceId: string): Promise<AgentState> {
+export async function openState(folder: string, instanceId: string, newLink: () => string): Promise<AgentState> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const stored = await readFile(join(folder, fileName), 'utf8').catch(() => undefined);
-  if (stored !== undefined) {
-    const { key, ...state } = JSON.parse(stored) as Omit<AgentState, 'key'> & { key: string };
-    if (state.instanceId === instanceId) return { ...state, key: importAgentKey(key) };
-  }
-  const state = { instanceId, key: newAgentKey(), seq: 0, enrolled: null, refused: null };
+  const text = await readFile(join(folder, fileName), 'utf8').catch(() => undefined);
+  const stored = text === undefined ? undefined : read(text, newLink());
+  if (stored?.instanceId === instanceId) return stored;
+  const state = newState(instanceId, newLink());
   await saveState(folder, state);
   return state;
 }
 
-/** Whole or not at all: a power cut leaves the file of before. */
-export async function saveState(folder: string, state: AgentState): Promise<void> {
+function read(text: string, link: string): AgentState {
+  const { key, next, ...rest } = JSON.parse(text) as Omit<AgentState, 'key' | 'next'> & Stored;
+  const known = next && { ...next, key: importAgentKey(next.key) };
+  return { ...newState(rest.instanceId, link, importAgentKey(key)), ...rest, next: known ?? null };
+}
+
+interface Stored {
+  key: string;
+  next?: { key: string; for: 'rotation' | 're-enrollment' } | null;
+}
+
+/** Whole or not at all, and on the disk when this returns: a power cut leaves the file of before. */
+export async function saveState(folder: string, { key, next, ...rest }: AgentState): Promise<void> {
   const path = join(folder, fileName);
-  await writeFile(`${path}.new`, JSON.stringify({ ...state, key: exportAgentKey(state.key) }), { mode: 0o600 });
+  const stored: Stored = { key: exportAgentKey(key), next: next && { ...next, key: exportAgentKey(next.key) } };
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify({ ...rest, ...stored }));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   await rename(`${path}.new`, path);
+  await syncFolder(folder);
+}
+
+/** A rename is on the disk when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

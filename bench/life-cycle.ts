@@ -129,9 +129,9 @@ export function billOf(spent: readonly Spent[]): Bill {
   return bill;
 }
 
-/** Facts, leases and the bindings of keys are items of their own beside the instance's record, each under a kilobyte. */
+/** Facts, leases and what there is about keys are items of their own beside the instance's record, each under a kilobyte. */
 const isBeside = (item: string): boolean =>
-  item.endsWith('#facts') || item.endsWith('#lease') || item.startsWith('AGENT#');
+  item.endsWith('#facts') || item.endsWith('#lease') || /^(?:AGENT#|REVOKED#|KEYS )/.test(item);
 
 /** The writes as rows of the tables in docs/costs.md: function, what it wrote, units. */
 export function rowsOf(spent: readonly Spent[]): string[] {
@@ -153,6 +153,7 @@ const kinds: Readonly<Record<string, string>> = {
   AGENT: 'binding',
   KEYS: 'enrollment key',
   LAUNCH: 'launch',
+  REVOKED: 'revocation mark',
   SERVERS: 'server',
   USERDATA: 'user data',
 };

@@ -1,15 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rm } from 'node:fs/promises';
 import { Command } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
 import { parseTime } from '#shared/domain/time.ts';
-import { newGrantKey } from '#shared/identity/grant.ts';
+import { makeGrant, readGrantId } from './grant-file.ts';
 import { printJson, readJsonText } from './json.ts';
 import { askApi, readBaseUrl, urlOption } from './operator-api.ts';
 
 const examples = `
 Examples:
-  $ echo '{"regions":["eu-central-1"],"vpcs":["vpc-0a1b2c3d"]}' |
+  $ echo '{"regions":["eu-central-1"],"vpcs":["vpc-0a1b2c3d"],"roles":["web"]}' |
       muster key create --user-data web.json --scope - --uses 20 --expires-at 2026-12-01T00:00:00Z
   $ aws ec2 run-instances --user-data file://web.json …
 
@@ -28,7 +26,8 @@ export function keyCommand(): Command {
     .requiredOption('--user-data <file>', 'the file to make, as aws ec2 run-instances --user-data file://… takes it')
     .option(
       '--scope <file>',
-      'whom the key is for, as JSON: accounts, regions, images, vpcs, instanceIds; - for standard input',
+      'whom the key is for, as JSON: accounts, regions, images, vpcs, instanceIds, roles, tags, proofKinds, ' +
+        'windowSeconds, attachments; - for standard input',
     )
     .option('--expires-at <time>', 'the key is good until then, RFC 3339')
     .option('--uses <count>', 'the key is good for so many instances')
@@ -48,24 +47,14 @@ interface CreateOptions {
   url?: string;
 }
 
-/** The file is made first: a key is registered only where its seed can be kept. */
 async function createKey(options: CreateOptions): Promise<object> {
   const url = readBaseUrl(options.url);
   const limits = await readLimits(options);
-  const { seed, publicKeyX: publicKey } = newGrantKey(randomBytes);
-  const file = await openNew(options.userData);
-  try {
-    const key = await askApi(url, 'POST', '/v1/enrollment-keys', JSON.stringify({ publicKey, ...limits }));
-    const grant = { id: readId(key), seed: Buffer.from(seed).toString('base64url') };
-    await file.writeFile(`${JSON.stringify({ muster: { url, grant } })}\n`);
-    return key;
-  } catch (error) {
-    // If only the answer was lost, the key is registered, but its seed is nowhere: it enrolls nobody.
-    await rm(options.userData, { force: true });
-    throw error;
-  } finally {
-    await file.close();
-  }
+  return makeGrant(
+    options.userData,
+    (publicKey) => askApi(url, 'POST', '/v1/enrollment-keys', JSON.stringify({ publicKey, ...limits })),
+    (key: { id?: unknown }, seed) => ({ muster: { url, grant: { id: readGrantId(key.id), seed } } }),
+  );
 }
 
 /** What the API takes beside the public key, so far as a typing error would not be seen there. */
@@ -78,21 +67,6 @@ async function readLimits({ scope, expiresAt, uses }: CreateOptions): Promise<ob
     ...(expiresAt !== undefined && { expiresAt }),
     ...(uses !== undefined && { uses: Number(uses) }),
   };
-}
-
-/** A file that nobody else may read and that was not there before. */
-async function openNew(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'wx', 0o600);
-  } catch (error) {
-    const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    throw usage(exists ? `${path} exists already, and stays as it is.` : `${path} cannot be made.`);
-  }
-}
-
-function readId(key: object): string {
-  if ('id' in key && typeof key.id === 'string') return key.id;
-  throw new Error('The answer names no key: check that the URL is Muster’s.');
 }
 
 const usage = (detail: string): Problem => new Problem('usage', detail);

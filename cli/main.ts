@@ -6,11 +6,13 @@ import { identityCommand } from './identity.ts';
 import { printJson } from './json.ts';
 import { keyCommand } from './key.ts';
 import { Refusal } from './operator-api.ts';
+import { reenrollCommand } from './re-enroll.ts';
 import { replayCommand } from './replay.ts';
 
 const program = new Command('muster').description('EC2 instances become managed servers.').exitOverride();
 program.addCommand(apiCommand());
 program.addCommand(keyCommand());
+program.addCommand(reenrollCommand());
 program.addCommand(identityCommand());
 program.addCommand(replayCommand());
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { openApiDocument } from '#shared/http/openapi.ts';
 import { type ApiDocument, apiPage } from './api-page.ts';
+import { attacksPage } from './attacks-page.ts';
 import { detailTypes, eventsPage, sampleFile } from './events-page.ts';
 
 const repository = new URL('../', import.meta.url);
@@ -10,6 +11,7 @@ export function generatedPages(): Record<string, string> {
   const samples = detailTypes.map((type) => [type, JSON.parse(readText(sampleFile(type)))]);
   return {
     'docs/api.md': apiPage(openApiDocument() as unknown as ApiDocument),
+    'docs/attacks.md': attacksPage(),
     'docs/events.md': eventsPage(Object.fromEntries(samples)),
   };
 }

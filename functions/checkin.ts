@@ -1,17 +1,23 @@
 import { createHash } from 'node:crypto';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { openQueue } from '#shared/adapters/queue.ts';
-import { CheckinReport, checkIn } from '#shared/app/check-in.ts';
+import { type CheckinPorts, CheckinReport, checkIn } from '#shared/app/check-in.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { jsonAnswer } from '#shared/http/problem.ts';
 import { readBearer, readBody, readJson } from '#shared/http/request.ts';
+import { log } from '#shared/observe/log.ts';
+import { count } from '#shared/observe/metrics.ts';
 import { makeApiHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
-  const { timing, ...config } = readConfig('TABLE_NAME', 'AUDIENCES', 'VERIFY_QUEUE_URL');
+  const { timing, stage, ...config } = readConfig('TABLE_NAME', 'AUDIENCES', 'VERIFY_QUEUE_URL');
   const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
-  return { store: openStore(config.TABLE_NAME, timing), verify, audiences: config.AUDIENCES, timing };
+  const twinSeen: CheckinPorts['twinSeen'] = (twin) => {
+    log.warn('identity conflict', { ...twin });
+    count('IdentityConflict', stage);
+  };
+  return { store: openStore(config.TABLE_NAME, timing), verify, audiences: config.AUDIENCES, twinSeen, timing };
 });
 
 /** POST /v1/checkin: an agent says that it is there and how it is. */

@@ -1,13 +1,17 @@
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { newId } from '#shared/adapters/ids.ts';
 import { openQueue } from '#shared/adapters/queue.ts';
+import { askCallerIdentity } from '#shared/adapters/sts.ts';
 import { enrollInstance } from '#shared/app/enroll-instance.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { type ProblemCode, problems } from '#shared/domain/problems.ts';
 import { jsonAnswer } from '#shared/http/problem.ts';
 import { readBody } from '#shared/http/request.ts';
+import { watchAnchors } from '#shared/identity/anchor-watch.ts';
 import { loadAnchors } from '#shared/identity/anchors.ts';
+import type { CallerIdentityRequest } from '#shared/identity/sts-request.ts';
 import { log } from '#shared/observe/log.ts';
 import { count } from '#shared/observe/metrics.ts';
 import { makeApiHandler, once } from './make-handler.ts';
@@ -22,8 +26,15 @@ const ports = once(() => {
     test: config.TEST_ANCHORS,
     ec2Endpoint: config.AWS_ENDPOINT_URL_EC2,
   });
+  const regions = [...new Set(Object.values(config.ACCOUNTS).flatMap((account) => account.regions))];
+  for (const warning of watchAnchors(anchors, regions, new Date())) {
+    log.warn('identity key to look after', { ...warning });
+    count('IdentityKeyEnding', stage);
+  }
   const decided = (line: Readonly<Record<string, unknown>>) => {
-    log.info('enrollment decided', { ...line });
+    const code = line.code as ProblemCode | undefined;
+    // Whoever finds the line by the agent's reference reads there what to do
+    log.info('enrollment decided', { ...line, ...(code && { todo: problems[code].todo }) });
     count(line.decision === 'enrolled' ? 'EnrollmentAccepted' : 'EnrollmentRefused', stage);
   };
   const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
@@ -35,6 +46,9 @@ const ports = once(() => {
     audiences: config.AUDIENCES,
     isRegistered,
     allowedProofs: config.POLICY.proofKinds,
+    launchPolicy: config.POLICY.launch,
+    reenrollOnRestart: config.POLICY.reenrollOnRestart,
+    askSts: (request: CallerIdentityRequest) => askCallerIdentity(request, fetch),
     decided,
     newId,
     timing,

@@ -1,5 +1,6 @@
 import { openStore, openUserData } from '#shared/adapters/dynamo/open.ts';
 import { openEc2 } from '#shared/adapters/ec2.ts';
+import { openMemberCredentials } from '#shared/adapters/member-credentials.ts';
 import { giveBack } from '#shared/adapters/queue.ts';
 import { readLaunchMessage } from '#shared/app/messages.ts';
 import { runLaunch } from '#shared/app/run-launch.ts';
@@ -8,18 +9,21 @@ import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
-  const { timing, stage, ...config } = readConfig(
+  const { timing, stage, region, ...config } = readConfig(
     'HOME_ACCOUNT',
     'TABLE_NAME',
     'PRIVATE_TABLE_NAME',
+    'ACCOUNTS',
     'LAUNCH_QUEUE_URL',
   );
+  const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
+  const members = openMemberCredentials(home, 'launch', Date.now);
   const userData = openUserData(config.PRIVATE_TABLE_NAME);
   const store = openStore(config.TABLE_NAME, timing);
   return {
     store,
     userData,
-    ec2: openEc2(config.HOME_ACCOUNT, Date.now),
+    ec2: openEc2(home.account, Date.now, members),
     queueUrl: config.LAUNCH_QUEUE_URL,
     stage,
     timing,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { openBus } from '#shared/adapters/bus.ts';
 import { openHistory } from '#shared/adapters/dynamo/open.ts';
-import { readInstanceChange } from '#shared/adapters/dynamo/stream.ts';
+import { readInstanceChange, readKeyChange } from '#shared/adapters/dynamo/stream.ts';
 import { publishChanges } from '#shared/app/publish-changes.ts';
 import { readConfig } from '#shared/config.ts';
 import { makeStreamHandler, once } from './make-handler.ts';
@@ -15,6 +15,6 @@ const ports = once(() => {
 
 /** A record changed: what that owes to the world goes to the bus, then into the history. */
 export const handler = makeStreamHandler('record change', async (record) => {
-  const change = readInstanceChange(record);
+  const change = readInstanceChange(record) ?? readKeyChange(record);
   return { events: change ? await publishChanges([change], ports()) : 0 };
 });

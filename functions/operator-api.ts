@@ -6,13 +6,14 @@ import { newId } from '#shared/adapters/ids.ts';
 import { openQueue } from '#shared/adapters/queue.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
 import { readConfig } from '#shared/config.ts';
+import type { InstanceKey } from '#shared/domain/instance.ts';
 import { openApiRoute } from '#shared/http/openapi.ts';
 import { operatorRoutes } from '#shared/http/operator-routes.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { makeApiHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
-  const { timing, ...config } = readConfig(
+  const { timing, stage, region, ...config } = readConfig(
     'HOME_ACCOUNT',
     'TABLE_NAME',
     'PRIVATE_TABLE_NAME',
@@ -25,10 +26,12 @@ const ports = once(() => {
     openUserData(config.PRIVATE_TABLE_NAME),
     openHistory(config.PRIVATE_TABLE_NAME),
   ];
-  const terminate = async (region: string, instanceId: string) => {
+  const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
+  const ec2 = once(async () => {
     const { openEc2 } = await import('#shared/adapters/ec2.ts');
-    await openEc2(config.HOME_ACCOUNT, Date.now).terminate(region, instanceId);
-  };
+    const { openMemberCredentials } = await import('#shared/adapters/member-credentials.ts');
+    return openEc2(home.account, Date.now, openMemberCredentials(home, 'operatorApi', Date.now));
+  });
   const launch = openQueue<LaunchMessage>(config.LAUNCH_QUEUE_URL);
   const [audience = ''] = config.AUDIENCES;
   return {
@@ -36,7 +39,7 @@ const ports = once(() => {
     userData,
     history,
     launch,
-    terminate,
+    terminate: async (key: InstanceKey) => (await ec2()).terminate(key),
     accounts: config.ACCOUNTS,
     audience,
     newGrantKey: () => newGrantKey(randomBytes),

@@ -1,5 +1,6 @@
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { openEc2 } from '#shared/adapters/ec2.ts';
+import { openMemberCredentials } from '#shared/adapters/member-credentials.ts';
 import { openQueue } from '#shared/adapters/queue.ts';
 import { readSweepMessage } from '#shared/app/messages.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
@@ -11,16 +12,17 @@ import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';
 
 const ports = once(() => {
-  const { timing, stage, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
+  const { timing, stage, region, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
   const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
-  const isRegistered = isRegisteredIn(config.ACCOUNTS);
+  const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
+  const members = openMemberCredentials(home, 'sweepRegion', Date.now);
   const store = openStore(config.TABLE_NAME, timing);
   return {
     store,
-    ec2: openEc2(config.HOME_ACCOUNT, Date.now),
+    ec2: openEc2(home.account, Date.now, members),
     verify,
     alarm: alarmOn(stage),
-    isRegistered,
+    isRegistered: isRegisteredIn(home.accounts),
     stage,
     timing,
   };

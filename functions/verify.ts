@@ -1,6 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { openEc2 } from '#shared/adapters/ec2.ts';
+import { openMemberCredentials } from '#shared/adapters/member-credentials.ts';
 import { openQueue } from '#shared/adapters/queue.ts';
 import { readVerifyMessage } from '#shared/app/messages.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
@@ -15,14 +16,15 @@ const failed = (message: VerifyMessage, error: unknown) =>
   log.error('verify left a question open', { ...message, ...errorFields(error) });
 
 const ports = once(() => {
-  const { timing, stage, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
+  const { timing, stage, region, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
   const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
-  const isRegistered = isRegisteredIn(config.ACCOUNTS);
+  const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
+  const members = openMemberCredentials(home, 'verify', Date.now);
   return {
     store: openStore(config.TABLE_NAME, timing),
-    ec2: openEc2(config.HOME_ACCOUNT, Date.now),
+    ec2: openEc2(home.account, Date.now, members),
     verify,
-    isRegistered,
+    isRegistered: isRegisteredIn(home.accounts),
     alarm: alarmOn(stage),
     failed,
     timing,

@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DocumentSignatures } from './ec2/identity-document.ts';
 import { type LoopbackServer, serveOnLoopback } from './ec2/loopback.ts';
-import { readMetadata } from './ec2/metadata-tree.ts';
+import { type CredentialsOf, readMetadata } from './ec2/metadata-tree.ts';
 import { presentOf, type SimulatedInstance } from './ec2/simulated-instance.ts';
 
 export interface ImdsOptions {
   /** The instance as it is at the moment of asking; undefined if it is no more. */
   instance: () => Readonly<SimulatedInstance> | undefined;
   sign: (document: string) => DocumentSignatures;
+  /** The credentials of the instance's own role; without it there are none. */
+  credentials?: CredentialsOf;
   now: () => Date;
   newToken: () => string;
   /** 0, the default, takes any free port. */
@@ -62,7 +64,7 @@ function answer(
   const endsAt = tokenEnd(request, tokens);
   const now = options.now().getTime();
   if (endsAt === undefined ? httpTokens === 'required' : endsAt <= now) return refusal(401, 'Unauthorized');
-  const found = get(instance, path, options.sign);
+  const found = get(instance, path, options);
   return {
     ...(found === undefined ? refusal(404, 'Not Found') : { status: 200, body: found }),
     ...(endsAt !== undefined && { ttlSeconds: Math.floor((endsAt - now) / 1000) }),
@@ -101,11 +103,11 @@ function tokenEnd(request: IncomingMessage, tokens: Tokens): number | undefined 
 function get(
   instance: Readonly<SimulatedInstance>,
   [version, ...segments]: string[],
-  sign: ImdsOptions['sign'],
+  { sign, credentials }: ImdsOptions,
 ): string | Buffer | undefined {
   if (version === undefined) return '1.0\nlatest';
   return version === 'latest' || version === '1.0' || /^\d{4}-\d{2}-\d{2}$/.test(version)
-    ? readMetadata(instance, segments, sign)
+    ? readMetadata(instance, segments, sign, credentials)
     : undefined;
 }
 

@@ -31,7 +31,13 @@ export const sweepPeriodMs = 3000;
 
 /** How the simulated EC2 behaves: seconds instead of minutes, but as inconsistent as the real one. */
 export const ec2Timings = { startMs: [2500, 3500], stopMs: [1500, 2500], terminateMs: [1500, 2500] } as const;
-export const ec2Visibility = { newInstanceMs: 700, stateMs: 500, tagsMs: 700, terminatedMs: 3_600_000 } as const;
+export const ec2Visibility = {
+  newInstanceMs: 700,
+  stateMs: 500,
+  volumesMs: 700,
+  tagsMs: 700,
+  terminatedMs: 3_600_000,
+} as const;
 
 export const tableName = 'muster-local';
 export const privateTableName = 'muster-local-private';

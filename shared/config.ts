@@ -1,4 +1,8 @@
 import * as z from 'zod/mini';
+import { type Accounts, foreignRegions } from './domain/accounts.ts';
+import { attachmentOutcomes } from './domain/attachment.ts';
+import { usualLaunchPolicy } from './domain/enrollment.ts';
+import { proofKinds } from './domain/proof.ts';
 import { defaultTiming, type Timing } from './domain/timing.ts';
 
 const texts = z.array(z.string());
@@ -14,6 +18,20 @@ const Account = z.strictObject({
   ),
 });
 
+/** Which proofs count: anywhere, and for launches. Enrollment keys have scopes of their own. */
+const Policy = z.strictObject({
+  proofKinds: z.array(z.enum(proofKinds)),
+  launch: z._default(
+    z.strictObject({
+      proofKinds: z._default(z.array(z.enum(proofKinds)), [...usualLaunchPolicy.proofKinds]),
+      attachments: z._default(z.array(z.enum(attachmentOutcomes)), [...usualLaunchPolicy.attachments]),
+    }),
+    { proofKinds: [...usualLaunchPolicy.proofKinds], attachments: [...usualLaunchPolicy.attachments] },
+  ),
+  /** An instance that has started anew, and proves it with `sts`, may bring another key without an operator. */
+  reenrollOnRestart: z._default(z.boolean(), false),
+});
+
 const durations = Object.fromEntries(
   Object.entries(defaultTiming).map(([name, value]) => [
     name,
@@ -21,13 +39,14 @@ const durations = Object.fromEntries(
   ]),
 );
 
-const json = <T extends z.ZodMiniType>(schema: T, fallback: string) =>
+/** JSON in a variable. Without a fallback a variable that is missing or empty is an error, as one that is no JSON is. */
+const json = <T extends z.ZodMiniType>(schema: T, fallback?: string) =>
   z.pipe(
     z.pipe(
-      z._default(z.string(), fallback),
+      z._default(z.string(), fallback ?? ''),
       z.transform((text, context) => {
         try {
-          return JSON.parse(text === '' ? fallback : text) as unknown;
+          return JSON.parse(text === '' ? (fallback ?? '') : text) as unknown;
         } catch {
           context.issues.push({ code: 'custom', message: 'is not JSON', input: text });
           return z.NEVER;
@@ -43,6 +62,8 @@ const text = z.string().check(z.minLength(1));
 const variables = {
   STAGE: z._default(text, 'dev'),
   TIMING: json(z.strictObject(durations), '{}'),
+  /** The deployment's own Region: Lambda sets it. */
+  AWS_REGION: text,
   HOME_ACCOUNT: z.string().check(z.regex(/^\d{12}$/)),
   TABLE_NAME: text,
   PRIVATE_TABLE_NAME: text,
@@ -53,10 +74,7 @@ const variables = {
     z.transform((list) => list.split(',').map((url) => url.trim())),
   ),
   ACCOUNTS: json(z.record(z.string().check(z.regex(/^\d{12}$/)), Account), '{}'),
-  POLICY: json(
-    z.strictObject({ proofKinds: z.array(z.enum(['iid-rsa2048', 'iid-rsa'])) }),
-    '{"proofKinds":["iid-rsa2048"]}',
-  ),
+  POLICY: json(Policy),
   EXTRA_ANCHORS: json(z.unknown(), '[]'),
   TEST_ANCHORS: json(z.unknown(), '[]'),
   AWS_ENDPOINT_URL_EC2: z.optional(z.string()),
@@ -69,6 +87,9 @@ const variables = {
 type Variables = typeof variables;
 type Name = keyof Variables;
 
+/** What every function is given, by its stack or by Lambda. */
+const always = ['STAGE', 'TIMING', 'AWS_REGION'] as const;
+
 /** Only the named variables, read and checked; a missing one fails at the first invocation, with all that is wrong at once. */
 function readEnvironment<N extends Name>(
   names: readonly N[],
@@ -80,15 +101,19 @@ function readEnvironment<N extends Name>(
     if (!result.success) wrong.push(`${name}: ${result.error.issues.map(({ message }) => message).join(', ')}`);
     return [name, result.success ? result.data : undefined];
   });
+  const config = Object.fromEntries(read);
+  const { ACCOUNTS, AWS_REGION } = config as { ACCOUNTS?: Accounts; AWS_REGION?: string };
+  if (ACCOUNTS && AWS_REGION) wrong.push(...foreignRegions(ACCOUNTS, AWS_REGION).map((why) => `ACCOUNTS: ${why}`));
   if (wrong.length > 0) throw new Error(`the environment is not usable: ${wrong.join('; ')}`);
-  return Object.freeze(Object.fromEntries(read));
+  return Object.freeze(config);
 }
 
 /** The only reader of `process.env`. Values are never logged: the environment of a Lambda function holds its role's keys. */
 export function readConfig<N extends Name>(
   ...names: N[]
-): { [K in N]: z.output<Variables[K]> } & { stage: string; timing: Timing } {
-  const { STAGE, TIMING, ...rest } = readEnvironment([...names, 'STAGE', 'TIMING'], process.env);
+): { [K in N]: z.output<Variables[K]> } & { stage: string; timing: Timing; region: string } {
+  const { STAGE, TIMING, AWS_REGION, ...rest } = readEnvironment([...names, ...always], process.env);
   const timing = Object.freeze({ ...defaultTiming, ...TIMING }) as Timing;
-  return { ...(rest as { [K in N]: z.output<Variables[K]> }), STAGE, TIMING, stage: STAGE, timing };
+  const config = { ...(rest as { [K in N]: z.output<Variables[K]> }), STAGE, TIMING, AWS_REGION };
+  return { ...config, stage: STAGE, timing, region: AWS_REGION };
 }

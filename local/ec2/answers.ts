@@ -57,6 +57,16 @@ function instanceElements(instance: Instance): XmlElements {
     stateReason: instance.StateReason && { code: instance.StateReason.Code, message: instance.StateReason.Message },
     architecture: instance.Architecture,
     rootDeviceType: instance.RootDeviceType,
+    rootDeviceName: instance.RootDeviceName,
+    blockDeviceMapping: (instance.BlockDeviceMappings ?? []).map(({ DeviceName, Ebs }) => ({
+      deviceName: DeviceName,
+      ebs: Ebs && {
+        volumeId: Ebs.VolumeId,
+        status: Ebs.Status,
+        attachTime: Ebs.AttachTime,
+        deleteOnTermination: Ebs.DeleteOnTermination,
+      },
+    })),
     virtualizationType: instance.VirtualizationType,
     clientToken: instance.ClientToken,
     tagSet: (instance.Tags ?? []).map((tag) => ({ key: tag.Key, value: tag.Value })),

@@ -74,10 +74,11 @@ export function newInstances(launch: Launch): SimulatedInstance[] {
 function newInstance(launch: Launch, reservationId: string, amiLaunchIndex: number): SimulatedInstance {
   const { place, request, zone, random } = launch;
   const [first, ...ahead] = launchCourse(launch);
+  const instanceId = resourceId('i', random);
   return {
     account: place.account,
     region: place.region,
-    instanceId: resourceId('i', random),
+    instanceId,
     reservationId,
     clientToken: launch.clientToken,
     amiLaunchIndex,
@@ -89,6 +90,9 @@ function newInstance(launch: Launch, reservationId: string, amiLaunchIndex: numb
     },
     privateIpAddress: privateAddress(launch.had + amiLaunchIndex),
     macAddress: `02:${hex(random, 10).replace(/(..)(?!$)/g, '$1:')}`,
+    // EC2 makes the interface with the instance, and the volume from the image a moment later.
+    interfaceAttachedAt: first.launchTime,
+    rootVolume: { volumeId: instanceId.replace('i-', 'vol-'), attachedAt: first.launchTime + 1000 },
     tags: [...request.tags].map(([key, value]) => ({ key, value, at: first.at })),
     history: [first],
     ahead,

@@ -1,9 +1,14 @@
+import { formatTime } from '#shared/domain/time.ts';
+import type { TemporaryCredentials } from '../simulated-sts.ts';
 import { type DocumentSignatures, identityDocument } from './identity-document.ts';
 import { partitionOf, presentOf, privateDnsName, type SimulatedInstance } from './simulated-instance.ts';
 
 /** A directory, or what a file holds, made only when it is read. */
 type Entry = Directory | (() => string | Buffer);
 type Directory = ReadonlyMap<string, Entry>;
+
+/** The credentials of an instance's own role (iam-roles-for-amazon-ec2.html#ec2-instance-identity-roles) at this moment. */
+export type CredentialsOf = (instance: Readonly<SimulatedInstance>) => TemporaryCredentials;
 
 /**
  * What IMDS shows at a path below the version, given as its segments: a file's content, a directory's listing, or
@@ -13,14 +18,19 @@ export function readMetadata(
   instance: Readonly<SimulatedInstance>,
   segments: readonly string[],
   sign: (document: string) => DocumentSignatures,
+  credentials?: CredentialsOf,
 ): string | Buffer | undefined {
-  let entry: Entry | undefined = root(instance, sign);
+  let entry: Entry | undefined = root(instance, sign, credentials);
   for (const segment of segments) entry = entry instanceof Map ? entry.get(segment) : undefined;
   if (typeof entry === 'function') return entry();
   return entry && [...entry].map(([name, child]) => (child instanceof Map ? `${name}/` : name)).join('\n');
 }
 
-function root(instance: Readonly<SimulatedInstance>, sign: (document: string) => DocumentSignatures): Directory {
+function root(
+  instance: Readonly<SimulatedInstance>,
+  sign: (document: string) => DocumentSignatures,
+  credentials: CredentialsOf | undefined,
+): Directory {
   const document = () => identityDocument(instance);
   const identity = new Map<string, Entry>([
     ['document', document],
@@ -31,7 +41,7 @@ function root(instance: Readonly<SimulatedInstance>, sign: (document: string) =>
   const { userData } = instance.configuration;
   return new Map<string, Entry>([
     ['dynamic', new Map<string, Entry>([['instance-identity', identity]])],
-    ['meta-data', metaData(instance)],
+    ['meta-data', new Map([...metaData(instance), ...identityCredentials(instance, credentials)])],
     ...(userData === null ? [] : [['user-data', () => Buffer.from(userData, 'base64')] as const]),
   ]);
 }
@@ -58,6 +68,22 @@ function metaData(instance: Readonly<SimulatedInstance>): Directory {
     ['services', files({ domain: 'amazonaws.com', partition: partitionOf(region) })],
     ...tags(instance),
   ]);
+}
+
+/** In IMDS's form; nothing where no STS stands behind the instance. */
+function identityCredentials(instance: Readonly<SimulatedInstance>, of: CredentialsOf | undefined): [string, Entry][] {
+  if (!of) return [];
+  const json = () => {
+    const { issuedAt, accessKeyId, secretAccessKey, sessionToken, expiresAt } = of(instance);
+    const [LastUpdated, Expiration] = [issuedAt, expiresAt].map((time) => formatTime(time.getTime()));
+    const fields = {
+      ...{ Code: 'Success', LastUpdated, Type: 'AWS-HMAC', AccessKeyId: accessKeyId },
+      ...{ SecretAccessKey: secretAccessKey, Token: sessionToken, Expiration },
+    };
+    return JSON.stringify(fields, null, 2);
+  };
+  const ec2 = new Map<string, Entry>([['security-credentials', new Map<string, Entry>([['ec2-instance', json]])]]);
+  return [['identity-credentials', new Map<string, Entry>([['ec2', ec2]])]];
 }
 
 /** Only if the instance allows it; the tags as they are, not as a describe may still see them. */

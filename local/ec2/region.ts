@@ -91,6 +91,12 @@ export class Ec2Region {
     if (instance && plan.length > 0) this.world.follow(instance, plan);
   }
 
+  /** Another disk or interface in place of the first, as people put it there with calls that nothing here simulates. */
+  rewire(key: InstanceKey, parts: Partial<Pick<SimulatedInstance, 'rootVolume' | 'interfaceAttachedAt'>>): void {
+    const instance = this.world.instancesOf(key).get(key.instanceId);
+    if (instance) this.world.rewire(instance, parts);
+  }
+
   describeInstances(place: Place, input: DescribeInstancesRequest): DescribeInstancesResult {
     return this.call(place, 'DescribeInstances', input, (fault) => {
       const { visibility, faults } = this;

@@ -1,4 +1,4 @@
-import type { _InstanceType, Instance, InstanceState, Tag } from '@aws-sdk/client-ec2';
+import type { _InstanceType, Instance, InstanceBlockDeviceMapping, InstanceState, Tag } from '@aws-sdk/client-ec2';
 import type { Ec2State } from '#shared/domain/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import {
@@ -15,6 +15,8 @@ export interface Visibility {
   newInstanceMs: number;
   /** A describe shows the state before the last transition for this long. */
   stateMs: number;
+  /** A new instance shows no root volume for this long; the answer to its launch never does. */
+  volumesMs: number;
   /** Tags, also those of the launch, take this long to appear. */
   tagsMs: number;
   /** A terminated instance is listed for this long, "usually less than one hour"; its tags for half of it. */
@@ -22,28 +24,38 @@ export interface Visibility {
 }
 
 /** An EC2 that hides nothing new and forgets as the real one does. */
-export const consistent: Visibility = { newInstanceMs: 0, stateMs: 0, tagsMs: 0, terminatedMs: 3_600_000 };
+export const consistent: Visibility = {
+  newInstanceMs: 0,
+  stateMs: 0,
+  volumesMs: 0,
+  tagsMs: 0,
+  terminatedMs: 3_600_000,
+};
 
 /** What a describe may know of an instance at some moment. */
 export interface Sighting {
   instance: SimulatedInstance;
   transition: Transition;
   tags: ReadonlyMap<string, string>;
+  showsVolumes: boolean;
 }
 
 /** Null if the instance is not visible yet, or not any more. */
 export function sightingOf(instance: SimulatedInstance, now: Instant, visibility: Visibility): Sighting | null {
   const present = presentOf(instance);
+  const age = now - instance.history[0].at;
   const ended = present.state === 'terminated' ? now - present.at : -1;
-  if (now - instance.history[0].at < visibility.newInstanceMs || ended > visibility.terminatedMs) return null;
+  if (age < visibility.newInstanceMs || ended > visibility.terminatedMs) return null;
   const before = now - present.at < visibility.stateMs ? instance.history.at(-2) : undefined;
   const tagsSince = ended > visibility.terminatedMs / 2 ? Number.NEGATIVE_INFINITY : now - visibility.tagsMs;
-  return { instance, transition: before ?? present, tags: tagsAsOf(instance, tagsSince) };
+  const [transition, showsVolumes] = [before ?? present, age >= visibility.volumesMs];
+  return { instance, transition, tags: tagsAsOf(instance, tagsSince), showsVolumes };
 }
 
 /** The very truth, as the answer to the launch itself shows it. */
 export function truthOf(instance: SimulatedInstance): Sighting {
-  return { instance, transition: presentOf(instance), tags: tagsAsOf(instance, Number.POSITIVE_INFINITY) };
+  const tags = tagsAsOf(instance, Number.POSITIVE_INFINITY);
+  return { instance, transition: presentOf(instance), tags, showsVolumes: false };
 }
 
 function tagsAsOf(instance: SimulatedInstance, moment: Instant): ReadonlyMap<string, string> {
@@ -63,7 +75,7 @@ const stateCodes: Record<Ec2State, number> = {
 export const instanceState = (state: Ec2State): InstanceState => ({ Code: stateCodes[state], Name: state });
 
 /** The instance as DescribeInstances returns it. A terminated one has given up its network. */
-export function describe({ instance, transition, tags }: Sighting): Instance {
+export function describe({ instance, transition, tags, showsVolumes }: Sighting): Instance {
   const { configuration } = instance;
   return {
     InstanceId: instance.instanceId,
@@ -79,7 +91,9 @@ export function describe({ instance, transition, tags }: Sighting): Instance {
     Placement: { AvailabilityZone: configuration.availabilityZone, GroupName: '', Tenancy: 'default' },
     Monitoring: { State: 'disabled' },
     Architecture: configuration.architecture,
-    RootDeviceType: 'ebs',
+    RootDeviceName: rootDeviceName,
+    RootDeviceType: instance.rootVolume ? 'ebs' : 'instance-store',
+    BlockDeviceMappings: transition.state === 'terminated' || !showsVolumes ? [] : describeVolumes(instance),
     VirtualizationType: 'hvm',
     Hypervisor: 'xen',
     ClientToken: instance.clientToken,
@@ -89,6 +103,15 @@ export function describe({ instance, transition, tags }: Sighting): Instance {
     Tags: [...tags].map(([Key, Value]): Tag => ({ Key, Value })),
     ...(transition.state === 'terminated' ? {} : describeNetwork(instance, transition)),
   };
+}
+
+const rootDeviceName = '/dev/xvda';
+
+function describeVolumes({ rootVolume }: SimulatedInstance): InstanceBlockDeviceMapping[] {
+  if (!rootVolume) return [];
+  const { volumeId: VolumeId, attachedAt } = rootVolume;
+  const Ebs = { VolumeId, AttachTime: new Date(attachedAt), Status: 'attached', DeleteOnTermination: true } as const;
+  return [{ DeviceName: rootDeviceName, Ebs }];
 }
 
 function describeMetadataOptions({ metadataOptions }: LaunchConfiguration): NonNullable<Instance['MetadataOptions']> {
@@ -121,8 +144,7 @@ function describeNetwork(instance: SimulatedInstance, transition: Transition): P
         VpcId: vpcId,
         Status: 'in-use',
         Groups: groups,
-        // The primary interface is attached once, at the launch: the only trace of it after a restart.
-        Attachment: { AttachTime: new Date(instance.history[0].launchTime), DeviceIndex: 0, Status: 'attached' },
+        Attachment: { AttachTime: new Date(instance.interfaceAttachedAt), DeviceIndex: 0, Status: 'attached' },
       },
     ],
   };

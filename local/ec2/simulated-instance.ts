@@ -53,6 +53,10 @@ export interface SimulatedInstance extends InstanceKey {
   configuration: LaunchConfiguration;
   privateIpAddress: string;
   macAddress: string;
+  /** The disk that it starts from; null for one in an instance store, which nobody attaches. */
+  rootVolume: { volumeId: string; attachedAt: Instant } | null;
+  /** When the first interface was attached: once, at the launch, the only trace of it after a restart. */
+  interfaceAttachedAt: Instant;
   /** Every tag ever set, in order; a later one of the same key replaces. */
   tags: { key: string; value: string; at: Instant }[];
   /** What happened, oldest first; the last is the present. */

@@ -79,6 +79,11 @@ export class World {
     this.changed();
   }
 
+  rewire(instance: SimulatedInstance, parts: Partial<SimulatedInstance>): void {
+    Object.assign(instance, parts);
+    this.changed();
+  }
+
   reboot(instance: SimulatedInstance): void {
     instance.reboots.push(this.now());
     this.changed();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type AgentKey, bodyHash, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
 import type { CheckinRequest } from '#shared/app/check-in.ts';
 import { type InstanceKey, keyOf } from '#shared/domain/instance.ts';
@@ -19,6 +20,9 @@ export interface SimulatedAgent {
   key: InstanceKey;
   identity: AgentKey;
   seq: number;
+  /** What its check-ins bring until Muster has taken it, and the last one that Muster took. */
+  link: string;
+  previousLink: string | null;
   /** How far its clock is off. */
   skewMs: number;
   enrolled: boolean;
@@ -83,7 +87,8 @@ export class Agents {
 
   async #checkIn(agent: SimulatedAgent): Promise<number | null> {
     try {
-      await this.#pipeline.functions.checkin(checkinRequest(agent, this.#pipeline));
+      const { link } = await this.#pipeline.functions.checkin(checkinRequest(agent, this.#pipeline));
+      if (link === 'taken') Object.assign(agent, { previousLink: agent.link, link: nextLink(agent) });
       this.#pipeline.timeline.word(this.#pipeline.now(), 'checkin', agent.key);
       return checkinMs;
     } catch (error) {
@@ -105,8 +110,14 @@ const curable = new Set([
 ]);
 
 export function newAgent(key: InstanceKey, random: Random, skewMs = 0): SimulatedAgent {
-  return { key, identity: newIdentity(random), seq: 0, skewMs, enrolled: false, refused: null };
+  const identity = newIdentity(random);
+  const link = nextLink({ identity, link: '' });
+  return { key, identity, seq: 0, link, previousLink: null, skewMs, enrolled: false, refused: null };
 }
+
+/** As good as random here, and it leaves the seed's other draws as they were. */
+const nextLink = ({ identity, link }: Pick<SimulatedAgent, 'identity' | 'link'>): string =>
+  createHash('sha256').update(`${identity.id} ${link}`).digest().subarray(0, 16).toString('base64url');
 
 /** The key that an agent makes at its first start. */
 export function newIdentity(random: Random): AgentKey {
@@ -118,7 +129,11 @@ export function newIdentity(random: Random): AgentKey {
 /** The agent's next request to check in. */
 export function checkinRequest(agent: SimulatedAgent, pipeline: Pipeline): CheckinRequest {
   agent.seq += 1;
-  const report = { bootId: 'b0075', state: 'operational' as const };
+  const { link, previousLink, key } = agent;
+  const report = {
+    ...{ instanceId: key.instanceId, bootId: 'b0075', state: 'operational' as const },
+    ...{ link, previousLink },
+  };
   const bodySha256 = bodyHash(JSON.stringify(report));
   const iat = Math.floor((pipeline.now() + agent.skewMs) / 1000);
   const claims = { htm: 'POST', htu: `${audience}/v1/checkin`, iat, seq: agent.seq, bsh: bodySha256 };

@@ -1,4 +1,5 @@
 import type { DescribeInstancesRequest, Instance as Ec2Instance } from '@aws-sdk/client-ec2';
+import { attachmentsOf } from '#shared/adapters/ec2-attachments.ts';
 import type { DescribeAnswer, Described } from '#shared/app/ports.ts';
 import type { LaunchAnswer, Launcher } from '#shared/app/run-launch.ts';
 import { type InstanceKey, isEc2State } from '#shared/domain/instance.ts';
@@ -139,6 +140,8 @@ function describedOf(
   const stateReason = instance.StateReason?.Code ?? null;
   const times = { launchTime: launchTime.getTime(), transitionAt, sentAt };
   const facts = {
+    launchTime: launchTime.getTime(),
+    ...attachmentsOf(instance),
     architecture: instance.Architecture ?? null,
     availabilityZone: instance.Placement?.AvailabilityZone ?? null,
     vpcId: instance.VpcId ?? null,

@@ -1,4 +1,5 @@
 import { createServer, launchServer, registerKey } from '#shared/app/operate.ts';
+import { everyInstance } from '#shared/domain/enrollment-key.ts';
 import type { LaunchRequest } from '#shared/domain/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -88,8 +89,7 @@ export async function newKey(
   uses: number | null = pick(random, [null, 1]),
 ): Promise<{ id: string; seed: string } | undefined> {
   const { seed, publicKeyX } = newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex'));
-  const scope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
-  const wanted = { publicKey: publicKeyX, scope, expiresAt: null, uses };
+  const wanted = { publicKey: publicKeyX, scope: everyInstance, expiresAt: null, uses };
   const key = await unlessRefused(() => functions.operate((ports, now) => registerKey(wanted, 'someone', now, ports)));
   return key && { id: key.id, seed: Buffer.from(seed).toString('base64url') };
 }

@@ -12,6 +12,7 @@ import { sweepPairs } from '#shared/app/sweep-pairs.ts';
 import { sweepRegion } from '#shared/app/sweep-region.ts';
 import { verifyInstances } from '#shared/app/verify-instances.ts';
 import { isRegisteredIn, registeredPairs } from '#shared/domain/accounts.ts';
+import { usualLaunchPolicy } from '#shared/domain/enrollment.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -59,12 +60,19 @@ export function makeFunctions(pipeline: Host): Functions {
       pipeline.invoke('enroll', (ports, now) =>
         enrollInstance(body, now, {
           ...{ store: ports.store, verify: ports.verify, anchors: testAnchors(), audiences: [audience] },
-          ...{ isRegistered, allowedProofs: ['iid-rsa2048'], decided: () => {}, newId, timing },
+          ...{
+            isRegistered,
+            allowedProofs: ['iid-rsa2048'],
+            launchPolicy: usualLaunchPolicy,
+            reenrollOnRestart: false,
+            askSts: () => Promise.reject(new Error('no agent here proves itself by STS')),
+          },
+          ...{ decided: () => {}, newId, timing },
         }),
       ),
     checkin: (request) =>
       pipeline.invoke('checkin', ({ store, verify }, now) =>
-        checkIn(request, now, { store, verify, audiences: [audience], timing }),
+        checkIn(request, now, { store, verify, audiences: [audience], twinSeen: () => {}, timing }),
       ),
     operate: (run) => pipeline.invoke('operatorApi', (ports, now) => run(operatePorts(pipeline, ports, newId), now)),
     handleOneMore: () => handleOneMore(pipeline, onQueues),

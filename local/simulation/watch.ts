@@ -48,6 +48,8 @@ export class Watch {
     if ((by.name === 'checkin' || by.name === 'enroll') && after.state !== before.state)
       this.#note('25 heartbeats are evidence, not state', after, by);
     if (before.agent && after.agent && before.agent.id !== after.agent.id) this.#note('14 no theft', after, by);
+    // No disk is copied here: whatever is lost, and wherever a process dies, one agent is never taken for two.
+    if (after.conflict) this.#note('one agent is never two', after, by);
     if (before.management === 'enrolled' && after.management !== 'enrolled') this.#note('24 reversible', after, by);
     this.#lookAtDeadline(before, after, by);
   }

@@ -43,6 +43,7 @@ export function drawWeather(random: Random, spanMs: number): Weather {
     visibility: {
       newInstanceMs: lag,
       stateMs: pick(random, [0, 500, lag]),
+      volumesMs: lag,
       tagsMs: lag,
       terminatedMs: pick(random, [3_600_000, 600_000]),
     },

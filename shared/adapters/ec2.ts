@@ -9,29 +9,45 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { DescribeAnswer, Described } from '#shared/app/ports.ts';
 import type { LaunchAnswer, Launcher } from '#shared/app/run-launch.ts';
-import { isEc2State } from '#shared/domain/instance.ts';
+import { partitionOf } from '#shared/domain/accounts.ts';
+import { type InstanceKey, isEc2State } from '#shared/domain/instance.ts';
 import { clientTokenOf, type Launch } from '#shared/domain/launch.ts';
 import { transitionTime } from '#shared/domain/merge-describe.ts';
 import { Problem } from '#shared/domain/problems.ts';
+import { attachmentsOf } from './ec2-attachments.ts';
+import type { MemberCredentials } from './member-credentials.ts';
 
 /** DescribeInstances lists up to 1,000 a page (API_DescribeInstances.html). */
 const pageSize = 1000;
 
 export interface Ec2 extends Launcher {
-  terminate(region: string, instanceId: string): Promise<void>;
+  terminate(key: InstanceKey): Promise<void>;
 }
 
 /**
- * EC2 by the functions' own credentials, which see one account: another is refused, for an empty answer about the own one would
- * end all of its records. One client per region, kept for the life of the process.
+ * EC2 by the functions' own credentials for the deployment's account, and by a member's for that member: EC2 answers about whoever asks,
+ * and what it says of one account would end all records of another. Without `memberCredentials`, members are refused. One client per
+ * partition, account and region, kept for the life of the process.
  */
-export function openEc2(ownAccount: string, now: () => number): Ec2 {
+export function openEc2(ownAccount: string, now: () => number, memberCredentials?: MemberCredentials): Ec2 {
   const clients = new Map<string, EC2Client>();
-  const clientOf = (region: string) => {
-    const client = clients.get(region) ?? new EC2Client({ region });
-    clients.set(region, client);
+
+  /** Member credentials are asked for here as well, so that what goes wrong with them is no refusal of EC2's. */
+  async function clientOf(account: string, region: string): Promise<EC2Client> {
+    const credentials = account === ownAccount ? undefined : await credentialsOf(account, region);
+    const key = `${partitionOf(region)}/${account}/${region}`;
+    const client = clients.get(key) ?? new EC2Client({ region, ...(credentials && { credentials }) });
+    clients.set(key, client);
     return client;
-  };
+  }
+
+  /** For a client: it asks again when they near their end. */
+  async function credentialsOf(account: string, region: string) {
+    if (!memberCredentials) throw new Error(`EC2 is asked as account ${ownAccount}, not ${account}`);
+    const credentials = () => memberCredentials(account, region);
+    await credentials();
+    return credentials;
+  }
 
   /** One missing id fails the whole request: halved until the ids that EC2 knows have been asked for. */
   async function listNamed(account: string, region: string, ids: readonly string[]): Promise<DescribeAnswer> {
@@ -47,18 +63,14 @@ export function openEc2(ownAccount: string, now: () => number): Ec2 {
     }
   }
 
-  const requireOwn = (account: string) => {
-    if (account !== ownAccount) throw new Error(`EC2 is asked as account ${ownAccount}, not ${account}`);
-  };
-
   async function list(account: string, region: string, input: DescribeInstancesCommandInput): Promise<DescribeAnswer> {
-    requireOwn(account);
+    const client = await clientOf(account, region);
     const sentAt = now();
     const found: Described[] = [];
     const tokens = new Set<string>();
     let NextToken: string | undefined;
     do {
-      const page = await clientOf(region).send(
+      const page = await client.send(
         new DescribeInstancesCommand({ ...input, ...(!input.InstanceIds && { MaxResults: pageSize }), NextToken }),
       );
       for (const reservation of answered(page.Reservations)) {
@@ -82,15 +94,14 @@ export function openEc2(ownAccount: string, now: () => number): Ec2 {
     describeByToken: (account, region, token) =>
       list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
     async runInstances(launch, userData) {
-      requireOwn(launch.account);
-      return runInstances(clientOf(launch.region), launch, userData, now());
+      return runInstances(await clientOf(launch.account, launch.region), launch, userData, now());
     },
-    async terminate(region, instanceId) {
-      const answer = await clientOf(region)
-        .send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }))
-        .catch((error: Error) => {
-          throw new Problem('ec2_refused', 'EC2 did not terminate the instance', { instanceId, ec2Code: error.name });
-        });
+    async terminate({ account, region, instanceId }) {
+      const client = await clientOf(account, region);
+      const request = new TerminateInstancesCommand({ InstanceIds: [instanceId] });
+      const answer = await client.send(request).catch((error: Error) => {
+        throw new Problem('ec2_refused', 'EC2 did not terminate the instance', { instanceId, ec2Code: error.name });
+      });
       answered(answer.TerminatingInstances);
     },
   };
@@ -190,6 +201,8 @@ function describedOf(
   const facts = {
     ...key,
     ...{ imageId, instanceType, subnetId, clientToken, amiLaunchIndex },
+    launchTime: launchTime.getTime(),
+    ...attachmentsOf(instance),
     architecture: instance.Architecture ?? null,
     availabilityZone: instance.Placement?.AvailabilityZone ?? null,
     vpcId: instance.VpcId ?? null,

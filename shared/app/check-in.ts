@@ -1,21 +1,26 @@
 import * as z from 'zod/mini';
-import type { Instance } from '#shared/domain/instance.ts';
-import { mergeCheckin } from '#shared/domain/merge-agent.ts';
+import { decideCheckin, isOfAnotherMachine } from '#shared/domain/check-in.ts';
+import type { ConflictReason, InstanceKey } from '#shared/domain/instance.ts';
+import { markConflict, mergeReport } from '#shared/domain/merge-agent.ts';
 import { Problem } from '#shared/domain/problems.ts';
-import { agentWord } from '#shared/domain/server.ts';
-import { type Instant, seconds } from '#shared/domain/time.ts';
+import { formatTime, type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
-import type { Outcome } from '#shared/domain/transition.ts';
-import { readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
+import { type AgentToken, readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
 import type { Binding, Lease, Outbox, Store, VerifyMessage } from './ports.ts';
 import { readAndSaveMerged } from './save-merged.ts';
 
 /** What an agent may say of itself: RightLink's words (research/rightscale.md). */
 const agentStates = ['booting', 'operational', 'stranded in booting', 'decommissioning', 'decommissioned'] as const;
 
+/** Sixteen random bytes in base64url. */
+const link = z.string().check(z.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/));
+
 export const CheckinReport = z.strictObject({
+  instanceId: z.string().check(z.regex(/^i-[0-9a-f]{8,32}$/)),
   bootId: z.string().check(z.regex(/^[0-9A-Za-z-]{1,36}$/)),
   state: z.enum(agentStates),
+  link,
+  previousLink: z.nullable(link),
 });
 export type CheckinReport = z.infer<typeof CheckinReport>;
 
@@ -23,6 +28,8 @@ export interface CheckinPorts {
   store: Store;
   verify: Outbox<VerifyMessage>;
   audiences: readonly string[];
+  /** Told of every check-in that shows a second machine with one agent's key, the first and all that follow. */
+  twinSeen: (twin: InstanceKey & { agentId: string; reason: ConflictReason }) => void;
   timing: Timing;
 }
 
@@ -34,25 +41,27 @@ export interface CheckinRequest {
 
 export interface CheckinAnswer {
   nextCheckinSeconds: number;
+  /** Whether the link is on record: then the next check-in names it and brings another, else it brings the same again. */
+  link: 'taken' | 'open';
   tasks: readonly never[];
 }
 
-/**
- * Accepts a check-in: the key comes from the record, never from the request. The lease is written when the stored one
- * is older than two intervals, or when there is something to apply; nothing else is.
- */
+const attempts = 5;
+/** How many intervals an agent in conflict waits between two questions whether it is over. */
+const slowPace = 5;
+
+/** Accepts a check-in: the key comes from the record, never from the request. Nothing is written but the lease, and a report that is new. */
 export async function checkIn(request: CheckinRequest, now: Instant, ports: CheckinPorts): Promise<CheckinAnswer> {
   const agentId = readKid(request.token);
   const binding = await ports.store.getBinding(agentId);
   if (!binding) throw new Problem('agent_unknown', 'no agent is enrolled with this key', { agentId });
-  if (binding.status === 'denied') throw new Problem('key_denied', 'this key was released or blocked', { agentId });
+  if (binding.status === 'denied') return refuseDenied(request, binding, now, ports);
   const { seq } = await verifyToken(request, binding, now, ports);
-  const [instance, lease] = await Promise.all([ports.store.getInstance(binding), ports.store.getLease(binding)]);
-  if (instance?.agent?.id !== agentId) throw new Problem('agent_unknown', 'another key is bound by now', { agentId });
-  if (lease && lease.seq >= seq)
-    throw new Problem('stale_sequence', 'seq must rise with every request', { seq: lease.seq });
-  await apply(request.report, instance, { lease, seq, now }, ports);
-  return { nextCheckinSeconds: ports.timing.checkinIntervalSeconds, tasks: [] };
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const answer = await tryCheckIn(request.report, seq, binding, now, ports);
+    if (answer) return answer;
+  }
+  throw new Problem('busy', 'others are changing the same records', { retryAfterSeconds: 1 });
 }
 
 async function verifyToken(
@@ -60,41 +69,94 @@ async function verifyToken(
   binding: Binding,
   now: Instant,
   ports: CheckinPorts,
-): Promise<{ seq: number }> {
+): Promise<AgentToken> {
   const { clockSkewSeconds } = ports.timing;
   const htus = ports.audiences.map((audience) => `${audience}/v1/checkin`);
   const expected = { htm: 'POST', htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
   return verifyAgentToken(request.token, binding.publicKey, expected);
 }
 
-type Word = { lease: Lease | undefined; seq: number; now: Instant };
-
-async function apply(report: CheckinReport, instance: Instance, word: Word, ports: CheckinPorts): Promise<void> {
-  const { lease, seq, now } = word;
-  const { account, region, instanceId } = instance;
-  const key = { account, region, instanceId };
-  const outcome = mergeReport(instance, report, now);
-  const old = now - (lease?.lastSeenAt ?? 0) >= seconds(2 * ports.timing.checkinIntervalSeconds);
-  if (!old && !outcome.changed) return;
-  // The one conditional write that decides whose report counts.
-  if (!(await ports.store.renewLease({ ...key, lastSeenAt: now, seq }))) {
-    throw new Problem('stale_sequence', 'a later request of this agent came between', { seq });
-  }
-  if (!outcome.changed) return;
-  const merged = await readAndSaveMerged(ports.store, key, (current) =>
-    current ? mergeReport(current, report, now) : undefined,
-  );
-  if (merged?.outcome.ask) await ports.verify.send([{ ...key, attempt: 0 }]);
+/** Undefined where another check-in of the same key came between. */
+async function tryCheckIn(
+  report: CheckinReport,
+  seq: number,
+  binding: Binding,
+  now: Instant,
+  ports: CheckinPorts,
+): Promise<CheckinAnswer | undefined> {
+  const { store, timing } = ports;
+  const { agentId } = binding;
+  const [instance, lease] = await Promise.all([store.getInstance(binding), store.getLease(binding)]);
+  if (instance?.agent?.id !== agentId) throw new Problem('agent_unknown', 'another key is bound by now', { agentId });
+  const decision = decideCheckin({ agentId, said: report, seq, instance, lease, now }, timing);
+  if (decision.decide === 'conflict') return refuseTwin(binding, decision.reason, now, ports);
+  if (decision.decide === 'late')
+    throw new Problem('stale_sequence', 'seq must rise with every request', { seq: decision.seq });
+  if (decision.write && !(await write(report, seq, { binding, lease, now }, ports))) return undefined;
+  const taken = decision.write || decision.taken;
+  return { nextCheckinSeconds: timing.checkinIntervalSeconds, link: taken ? 'taken' : 'open', tasks: [] };
 }
 
-/** The agent's own word of its state, which belongs to one boot; repeated after a restart it is a new word. */
-function mergeReport(current: Instance, report: CheckinReport, now: Instant): Outcome {
-  const outcome = mergeCheckin(current, now);
-  const { agent } = outcome.instance;
-  if (!agent || (agentWord(current) === report.state && agent.bootId === report.bootId)) return outcome;
-  const instance = {
-    ...outcome.instance,
-    agent: { ...agent, state: report.state, stateAt: now, bootId: report.bootId },
-  };
-  return { ...outcome, instance, changed: true };
+type Word = { binding: Binding; lease: Lease | undefined; now: Instant };
+
+async function write(report: CheckinReport, seq: number, word: Word, { store, verify }: CheckinPorts) {
+  const { binding, lease, now } = word;
+  const { account, region, instanceId, agentId } = binding;
+  const key = { account, region, instanceId };
+  // The one conditional write that decides whose report counts.
+  if (!(await store.renewLease(lease, { ...key, agentId, lastSeenAt: now, seq, link: report.link }))) return false;
+  const merged = await readAndSaveMerged(store, key, (current) =>
+    current?.agent?.id === agentId && !current.conflict ? mergeReport(current, report, now) : undefined,
+  );
+  if (merged?.outcome.ask) await verify.send([{ ...key, attempt: 0 }]);
+  return true;
+}
+
+/** Neither this machine nor the other is heard: no lease, no report, no task, until an operator has re-enrolled one of them. */
+async function refuseTwin(twin: Binding, reason: ConflictReason, now: Instant, ports: CheckinPorts): Promise<never> {
+  const conflict = await noteTwin(twin, reason, now, ports);
+  throw new Problem('identity_conflict', 'another machine speaks with this key', {
+    ...{ agentId: twin.agentId, instanceId: twin.instanceId, reason: conflict?.reason ?? reason },
+    since: formatTime(conflict?.since ?? now),
+    retryAfterSeconds: slowPace * ports.timing.checkinIntervalSeconds,
+  });
+}
+
+async function noteTwin(twin: Binding, reason: ConflictReason, now: Instant, ports: CheckinPorts) {
+  const { account, region, instanceId, agentId } = twin;
+  const key = { account, region, instanceId };
+  const merged = await readAndSaveMerged(
+    ports.store,
+    key,
+    (current) => current && markConflict(current, agentId, reason, now),
+  );
+  ports.twinSeen({ ...key, agentId, reason });
+  return merged?.outcome.instance.conflict;
+}
+
+/**
+ * A key that was released, blocked or replaced. One that its own agent replaced, and that signs anew, is a copy in other
+ * hands: the agent that took its place is in doubt then.
+ */
+async function refuseDenied(
+  request: CheckinRequest,
+  binding: Binding,
+  now: Instant,
+  ports: CheckinPorts,
+): Promise<never> {
+  const { ended, agentId } = binding;
+  if (ended?.successor) {
+    const token = await verifyToken(request, binding, now, ports).catch(() => undefined);
+    const isCopy = token && isOfAnotherMachine(seconds(token.iat), ended.at, ports.timing);
+    const heir = isCopy && (await heirOf(ended.successor, ports.store));
+    if (heir) await noteTwin(heir, 'rotated_key', now, ports);
+  }
+  throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
+}
+
+/** The key that is enrolled after any number of rotations; none where an operator ended one of them. */
+async function heirOf(successor: string, store: Store): Promise<Binding | undefined> {
+  const binding = await store.getBinding(successor);
+  if (binding?.status !== 'denied') return binding;
+  return binding.ended?.successor ? heirOf(binding.ended.successor, store) : undefined;
 }

@@ -1,4 +1,5 @@
 import { enrollmentDeadline, mergeTime } from '#shared/domain/deadline.ts';
+import { keyDeadline, warnOfEnd } from '#shared/domain/enrollment-key.ts';
 import { launchDeadline, nextNudge } from '#shared/domain/launch.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
@@ -48,6 +49,7 @@ async function handleOrPutOff(record: DueRecord, now: Instant, ports: DuePorts):
 
 async function handleOne(record: DueRecord, now: Instant, ports: DuePorts): Promise<void> {
   if (record.launchId !== undefined) return handleLaunch(record.launchId, record, now, ports);
+  if (record.keyId !== undefined) return handleKey(record.keyId, record, now, ports);
   if (!record.instance) return;
   const merged = await readAndSaveMerged(ports.store, record.instance, (current) =>
     current ? mergeTime(current, now, ports.timing) : undefined,
@@ -65,4 +67,13 @@ async function handleLaunch(launchId: string, record: DueRecord, now: Instant, p
   if (deadline > now) return ports.store.putOff(record, deadline);
   await ports.launch.send([{ launchId }]);
   await ports.store.putOff(record, nextNudge(launch, now, ports.timing));
+}
+
+/** Notes on a key that its end is near; the stream tells the world. Whoever changed it meanwhile has moved its entry too. */
+async function handleKey(keyId: string, record: DueRecord, now: Instant, { store, timing }: DuePorts): Promise<void> {
+  const before = await store.getKey(keyId);
+  const after = before && warnOfEnd(before, now, timing);
+  if (after) return void (await store.commit([{ kind: 'key', before, after }]));
+  const deadline = before ? keyDeadline(before, timing) : null;
+  await store.putOff(record, deadline ?? now + seconds(timing.putOffSeconds));
 }

@@ -19,7 +19,7 @@ export interface OperatePorts {
   userData: UserDataStore;
   launch: Outbox<LaunchMessage>;
   /** Loaded by the one route that needs EC2. */
-  terminate: (region: string, instanceId: string) => Promise<void>;
+  terminate: (key: InstanceKey) => Promise<void>;
   accounts: Accounts;
   /** The base URL that launched agents are told. */
   audience: string;
@@ -176,15 +176,17 @@ export async function terminateServer(id: string, ports: OperatePorts) {
   const instance = await currentInstance(server, ports.store);
   requireAction(serverActions(server, instance).terminate, { serverId: id });
   // The record follows EC2's own word; nothing is foretold here.
-  if (instance) await ports.terminate(instance.region, instance.instanceId);
+  if (instance) await ports.terminate(instance);
   return serverView(server, instance);
 }
+
+type KeyPorts = Pick<OperatePorts, 'store'>;
 
 export async function registerKey(
   wanted: { publicKey: string; scope: EnrollmentScope; expiresAt: Instant | null; uses: number | null },
   createdBy: string,
   now: Instant,
-  ports: OperatePorts,
+  ports: KeyPorts,
 ) {
   const { publicKey, scope, expiresAt, uses } = wanted;
   if (isWeakKey(Buffer.from(publicKey, 'base64url')))
@@ -193,7 +195,7 @@ export async function registerKey(
     throw new Problem('malformed_request', 'the key would have expired already', { member: 'expiresAt' });
   const key: EnrollmentKey = {
     ...{ id: keyIdOf(publicKey), publicKey, scope, expiresAt, usesLeft: uses, createdBy, createdAt: now },
-    ...{ revokedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
+    ...{ revokedAt: null, warnedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
   };
   if (!(await ports.store.commit([{ kind: 'key', before: undefined, after: key }])))
     throw new Problem('already_exists', 'this public key was registered before', { keyId: key.id });
@@ -201,29 +203,40 @@ export async function registerKey(
 }
 
 /** One id per public key: revoked under it, the key is revoked, however often it is registered. */
-const keyIdOf = (publicKey: string): string =>
+export const keyIdOf = (publicKey: string): string =>
   `key_${createHash('sha256').update(publicKey).digest('hex').slice(0, 32)}`;
 
-export async function listKeys(page: PageRequest, { store }: OperatePorts) {
+export async function listKeys(page: PageRequest, { store }: KeyPorts) {
   const { items, next } = await store.listKeys(page);
   return { items: items.map(keyView), nextPageToken: next };
 }
 
-export async function showKey(id: string, { store }: OperatePorts) {
+export async function showKey(id: string, { store }: KeyPorts) {
   const key = await store.getKey(id);
   if (!key) throw new Problem('not_found', 'no such enrollment key is on record', { keyId: id });
   return keyView(key);
 }
 
-/** Revoking twice is revoking once; what was enrolled with the key stays enrolled. */
-export async function revokeKey(id: string, now: Instant, { store }: OperatePorts) {
-  const key = await store.getKey(id);
-  if (!key) throw new Problem('not_found', 'no such enrollment key is on record', { keyId: id });
-  if (key.revokedAt !== null) return keyView(key);
-  const after = { ...key, revokedAt: now };
-  await commitOrConflict(store, [{ kind: 'key', before: key, after }], { keyId: id });
-  return keyView(after);
+/**
+ * When this has answered, the key enrolls nobody any more. Revoking twice is revoking once; what was enrolled with the key
+ * stays enrolled. Whoever uses a counted key writes it, and loses to this; an unlimited one is marked, the second time too:
+ * the first may have ended in between.
+ */
+export async function revokeKey(id: string, now: Instant, { store }: KeyPorts) {
+  for (let attempt = 0; attempt < revocationAttempts; attempt++) {
+    const key = await store.getKey(id);
+    if (!key) throw new Problem('not_found', 'no such enrollment key is on record', { keyId: id });
+    const after = { ...key, revokedAt: key.revokedAt ?? now };
+    const isRevoked = key.revokedAt !== null || (await store.commit([{ kind: 'key', before: key, after }]));
+    if (!isRevoked) continue;
+    if (key.usesLeft === null) await store.markRevoked(id);
+    return keyView(after);
+  }
+  throw new Problem('conflict', 'others are using the key', { keyId: id });
 }
+
+/** Enrollments by a counted key may come between. */
+const revocationAttempts = 10;
 
 /** Lets the next complete sweep end what a mass removal withheld (DESIGN 4.6). */
 export async function releaseRemoval(account: string, region: string, { store }: Pick<OperatePorts, 'store'>) {
@@ -234,7 +247,7 @@ export async function releaseRemoval(account: string, region: string, { store }:
   return { account, region, withheldSince: formatTime(pair.withheld.since), released: true };
 }
 
-async function commitOrConflict(
+export async function commitOrConflict(
   store: Store,
   changes: Parameters<Store['commit']>[0],
   facts: Record<string, string>,

@@ -1,13 +1,20 @@
+import type { Attachments } from '#shared/domain/attachment.ts';
+import type { TakenLink } from '#shared/domain/chain.ts';
+import type { Ended } from '#shared/domain/ending.ts';
+import type { CrossChecks } from '#shared/domain/enrollment.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
 import type { FirstTry } from '#shared/domain/first-try.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance.ts';
 import type { Launch, LaunchedSight } from '#shared/domain/launch.ts';
+import type { ProofKind } from '#shared/domain/proof.ts';
 import type { Server } from '#shared/domain/server.ts';
 import type { Pair } from '#shared/domain/sweep.ts';
 import type { Instant } from '#shared/domain/time.ts';
 
 /** What describe says of an instance beyond its state; kept beside the record so that events stay cheap. */
-export interface Facts extends InstanceKey {
+export interface Facts extends InstanceKey, Attachments {
+  /** The start of which this was said. */
+  launchTime: Instant;
   imageId: string;
   instanceType: string;
   architecture: string | null;
@@ -23,10 +30,9 @@ export interface Facts extends InstanceKey {
   describedAt: Instant;
 }
 
-/** When an agent was last heard of. `seq` rises with every request of the agent's. */
-export interface Lease extends InstanceKey {
+/** When an agent was last heard of, and the link that its next check-in has to name. `seq` rises with every request of one agent's. */
+export interface Lease extends InstanceKey, TakenLink {
   lastSeenAt: Instant;
-  seq: number;
 }
 
 /** Which instance a key is bound to; a denied one stays denied though the record goes. */
@@ -35,6 +41,12 @@ export interface Binding extends InstanceKey {
   publicKey: string;
   status: 'bound' | 'denied';
   boundAt: Instant;
+  /** What enrolled the key: a weaker proof never puts another in its place. */
+  proof: ProofKind | null;
+  /** Why the key is denied; null while it is bound. */
+  ended: Ended | null;
+  /** Not there where nothing was ever enrolled with the key. */
+  checks?: CrossChecks;
   description: Readonly<Record<string, string>>;
   version: number;
 }
@@ -59,11 +71,18 @@ export interface PageRequest {
   after: string | null;
 }
 
+/** An enrollment by a key without a limit: not written, but it must not have been revoked meanwhile. */
+export interface KeyUse {
+  keyId: string;
+  agentId: string;
+}
+
 export interface DueRecord {
-  /** The record behind the index entry: an instance or a launch. */
-  kind: 'instance' | 'launch';
+  /** The record behind the index entry: an instance, a launch or an enrollment key. */
+  kind: 'instance' | 'launch' | 'key';
   instance?: InstanceKey;
   launchId?: string;
+  keyId?: string;
   due: Instant;
 }
 
@@ -83,14 +102,14 @@ export interface Store {
   tryFirst(step: FirstTry): Promise<Saved<Instance>>;
   /** The versioned write: `after.version` is ignored and becomes `before.version + 1`. */
   saveInstance(before: Instance | undefined, after: Instance): Promise<Saved<Instance>>;
-  /** All or nothing. False if any record has moved, or another transaction is under way. */
-  commit(changes: readonly RecordChange[]): Promise<boolean>;
+  /** All or nothing. False if any record has moved, the key in use is marked as revoked, or another transaction is under way. */
+  commit(changes: readonly RecordChange[], use?: KeyUse): Promise<boolean>;
 
   getFacts(key: InstanceKey): Promise<Facts | undefined>;
   putFacts(facts: Facts): Promise<void>;
   getLease(key: InstanceKey): Promise<Lease | undefined>;
-  /** False if the stored lease has this `seq` or a later one. */
-  renewLease(lease: Lease): Promise<boolean>;
+  /** False if the stored lease is not `before` any more, by `seq` and `link`. */
+  renewLease(before: Lease | undefined, after: Lease): Promise<boolean>;
   getBinding(agentId: string): Promise<Binding | undefined>;
 
   /** Makes the pair's item on first sight; nothing is written once it is there. */
@@ -104,6 +123,13 @@ export interface Store {
   getLaunch(id: string): Promise<Launch | undefined>;
   getKey(id: string): Promise<EnrollmentKey | undefined>;
   listKeys(page: PageRequest): Promise<Page<EnrollmentKey>>;
+  /**
+   * Lets no commit that uses the key go through any more: those under way when this began have ended when it returns.
+   * What refuses the key by its name is its record; this closes the gap between reading that and committing.
+   */
+  markRevoked(keyId: string): Promise<void>;
+  /** Notes a use of a key without touching its version; nothing happens if one was noted less than a while before. */
+  noteKeyUse(keyId: string, use: { at: Instant; by: string }): Promise<void>;
 
   /** What is due by `now`, by the index: a hint, the record itself decides. */
   listDue(now: Instant, limit: number): Promise<DueRecord[]>;

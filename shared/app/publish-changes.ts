@@ -1,4 +1,5 @@
-import { type DomainEvent, eventsOf } from '#shared/domain/events.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import { type DomainEvent, eventsOf, keyEventsOf } from '#shared/domain/events.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
 import type { HistoryStore } from './ports.ts';
@@ -26,10 +27,20 @@ export interface InstanceChange {
   changedAt: Instant;
 }
 
+export interface KeyChange {
+  kind: 'key';
+  before: EnrollmentKey | undefined;
+  after: EnrollmentKey;
+  changedAt: Instant;
+}
+
 /** Publishes what a change of records owes to the world, then keeps it as history; both may be repeated. */
-export async function publishChanges(changes: readonly InstanceChange[], ports: PublishPorts): Promise<number> {
+export async function publishChanges(
+  changes: readonly (InstanceChange | KeyChange)[],
+  ports: PublishPorts,
+): Promise<number> {
   const owed = changes.flatMap((change) =>
-    eventsOf(change.before, change.after).map((event) => ({
+    owedBy(change).map((event) => ({
       event,
       published: publishedOf(event, change.changedAt, ports),
       change,
@@ -50,6 +61,9 @@ export async function publishChanges(changes: readonly InstanceChange[], ports: 
   return owed.length;
 }
 
+const owedBy = (change: InstanceChange | KeyChange): DomainEvent[] =>
+  'kind' in change ? keyEventsOf(change.before, change.after) : eventsOf(change.before, change.after);
+
 function publishedOf(event: DomainEvent, changedAt: Instant, { hash, stage }: PublishPorts): PublishedEvent {
   const id = `evt_${hash(`${event.record}|${event.detailType}|${event.entry}`).slice(0, 32)}`;
   return {
@@ -58,8 +72,9 @@ function publishedOf(event: DomainEvent, changedAt: Instant, { hash, stage }: Pu
   };
 }
 
-/** An event belongs to the history of its instance, and of the server that the instance is. */
+/** An event belongs to the history of its instance, and of the server that the instance is; a key's to that of the key. */
 function subjectsOf(event: DomainEvent): string[] {
+  if (event.data.instanceId === undefined) return [event.record];
   const { account, region, instanceId, serverId } = event.data;
   const instance = `${account}/${region}/${instanceId}`;
   return typeof serverId === 'string' ? [instance, serverId] : [instance];

@@ -1,4 +1,5 @@
 import { instanceActions, serverActions } from '#shared/domain/actions.ts';
+import { attachmentOf } from '#shared/domain/attachment.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import { agentWord, conditionsOf, effectiveState, type Server } from '#shared/domain/server.ts';
@@ -13,7 +14,7 @@ export interface Clock {
 
 /** An instance as the API shows it (DESIGN 10). */
 export function instanceView(instance: Instance, lease: Lease | undefined, clock: Clock) {
-  const { account, region, instanceId, state, verify, failedStart, attempt, prediction } = instance;
+  const { account, region, instanceId, state, verify, failedStart, attempt, prediction, conflict } = instance;
   return {
     account,
     region,
@@ -26,6 +27,8 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     managementReason: instance.managementReason,
     serverId: instance.serverId,
     agent: agentView(instance, lease, clock),
+    conflict: conflict && { reason: conflict.reason, since: formatTime(conflict.since) },
+    reenrollment: reenrollmentView(instance),
     verify: verify && { reason: verify.reason, since: formatTime(verify.since) },
     inferred: instance.inferred,
     failedStart: failedStart && { reason: failedStart.reason, at: formatTime(failedStart.at) },
@@ -33,6 +36,18 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     prediction: prediction && { what: prediction.what, at: formatTime(prediction.at) },
     refusedAttempt: attempt && { code: attempt.code, reference: attempt.reference, at: formatTime(attempt.at) },
     actions: instanceActions(instance),
+  };
+}
+
+/** What an operator's re-enrollment waits for, or waited for in vain. */
+function reenrollmentView({ reenroll }: Instance) {
+  if (!reenroll) return null;
+  const isGrant = reenroll.by.startsWith('key_');
+  return {
+    agentId: isGrant ? null : reenroll.by,
+    keyId: isGrant ? reenroll.by : null,
+    replaces: reenroll.replaces,
+    until: formatTime(reenroll.until),
   };
 }
 
@@ -53,8 +68,15 @@ function agentView(instance: Instance, lease: Lease | undefined, { now, timing }
 
 export function factsView(facts: Facts | undefined) {
   if (!facts) return null;
-  const { account: _account, region: _region, instanceId: _id, describedAt, ...rest } = facts;
-  return { ...rest, describedAt: formatTime(describedAt) };
+  const { account: _account, region: _region, instanceId: _id, ...rest } = facts;
+  return {
+    ...rest,
+    attachment: attachmentOf(facts),
+    rootAttachedAt: time(facts.rootAttachedAt ?? null),
+    interfaceAttachedAt: time(facts.interfaceAttachedAt ?? null),
+    launchTime: time(facts.launchTime ?? null),
+    describedAt: formatTime(facts.describedAt),
+  };
 }
 
 /** A server as the API shows it. `instance` is its current one's record. */

@@ -11,11 +11,17 @@ const no = (code: ProblemCode): Allowed => ({ allowed: false, code });
 
 /** What may be done to an instance. Operations that this version lacks say so, unless the state refuses them anyway. */
 export function instanceActions(instance: Instance): Actions {
-  const managed = instance.management === 'enrolled';
+  const enrolled = instance.management === 'enrolled';
+  const blocked = instance.managementReason === 'blocked';
+  // One that waits for its re-enrollment is an operator's still.
+  const managed = enrolled || instance.reenroll !== null ? yes : no(blocked ? 'instance_blocked' : 'not_managed');
+  const ended = instance.state === 'shutting-down' || instance.state === 'terminated';
   return {
-    adopt: managed ? no('already_managed') : instance.state === 'running' ? no('not_implemented') : no('not_running'),
-    release: managed ? no('not_implemented') : no('not_managed'),
-    block: managed ? no('not_implemented') : no('not_managed'),
+    adopt: enrolled ? no('already_managed') : instance.state === 'running' ? no('not_implemented') : no('not_running'),
+    release: managed,
+    block: managed,
+    unblock: blocked ? yes : no('not_blocked'),
+    're-enroll': managed.allowed && ended ? no('not_running') : managed,
   };
 }
 

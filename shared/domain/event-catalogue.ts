@@ -1,5 +1,5 @@
 import type { DetailType } from './events.ts';
-import { ec2States } from './instance.ts';
+import { conflictReasons, ec2States } from './instance.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -60,7 +60,24 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
       ...everywhere,
       reason: oneOf(['launched', 'enrollment_key', 'adopted'], 'What allowed it: the launch, a key, or an operator.'),
       agentId: { schema: text, meaning: 'The agent: the RFC 7638 thumbprint of its key.' },
+      replaces: {
+        schema: orNull(text),
+        meaning: 'The agent whose place it took, by rotation of its key or by re-enrollment; null for the first.',
+      },
       at: time('When the enrollment was accepted.'),
+    },
+  },
+  'Instance Identity Conflict': {
+    meaning:
+      'Two machines speak with one agent’s key: a disk was cloned or restored, or the key was copied. Neither counts until an operator re-enrolls the instance.',
+    fields: {
+      ...everywhere,
+      agentId: { schema: text, meaning: 'The agent whose key it is.' },
+      reason: oneOf(
+        conflictReasons,
+        'How it was seen: a check-in that does not continue the last one, a check-in in another instance’s name, or one with the key of before a rotation.',
+      ),
+      at: time('When it was seen.'),
     },
   },
   'Instance Discovered-Only': {
@@ -98,6 +115,21 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
       state: oneOf(serverStates, 'The new word.'),
       previousState: { schema: orNull({ enum: serverStates }), meaning: 'The word before; null for the first.' },
       at: time('When, by EC2’s stamp or by when Muster heard of it.'),
+    },
+  },
+  'Enrollment Key Expiring': {
+    meaning:
+      'An enrollment key ends in a week, or in a day. Register another and put it in use before; then revoke this one.',
+    fields: {
+      keyId: { schema: text, meaning: 'The key.' },
+      expiresAt: time('When it ends: from then on it enrolls nobody.'),
+      createdBy: { schema: text, meaning: 'Who registered it.' },
+      lastUsedAt: {
+        schema: orNull({ type: 'string', format: 'date-time' }),
+        meaning: 'When somebody last enrolled with it, or null. A minute late at most.',
+      },
+      lastUsedBy: { schema: orNull(text), meaning: 'The instance that did, or null.' },
+      at: time('When this warning was due and given.'),
     },
   },
 };

@@ -1,14 +1,17 @@
+import type { EnrollmentKey } from './enrollment-key.ts';
 import { type Instance, keyOf, readLedgerEntry } from './instance.ts';
 import { effectiveState } from './server.ts';
-import { formatTime } from './time.ts';
+import { formatTime, formatTimeOrNull } from './time.ts';
 
 export type DetailType =
   | 'Instance State Changed'
   | 'Instance Enrolled'
   | 'Instance Discovered-Only'
+  | 'Instance Identity Conflict'
   | 'Instance Start Failed'
   | 'Instance Surplus'
-  | 'Server State Changed';
+  | 'Server State Changed'
+  | 'Enrollment Key Expiring';
 
 /** A domain event that follows from a change of a record. `entry` makes its id: same change, same id, however often. */
 export interface DomainEvent {
@@ -26,6 +29,16 @@ export interface DomainEvent {
  */
 export function eventsOf(before: Instance | undefined, after: Instance): DomainEvent[] {
   return [...stateEvents(before, after), ...conditionEvents(before, after), ...serverEvents(before, after)];
+}
+
+/** The events that a change of an enrollment key owes: one for each warning that was noted on it. */
+export function keyEventsOf(before: EnrollmentKey | undefined, after: EnrollmentKey): DomainEvent[] {
+  const { id: keyId, warnedAt, expiresAt, createdBy, lastUsedAt, lastUsedBy } = after;
+  if (warnedAt === null || expiresAt === null || before?.warnedAt === warnedAt) return [];
+  const at = formatTime(warnedAt);
+  const use = { lastUsedAt: formatTimeOrNull(lastUsedAt), lastUsedBy };
+  const data = { keyId, expiresAt: formatTime(expiresAt), createdBy, ...use, at };
+  return [{ detailType: 'Enrollment Key Expiring', record: keyId, entry: at, data }];
 }
 
 const base = (instance: Instance) => ({
@@ -58,11 +71,17 @@ function conditionEvents(before: Instance | undefined, after: Instance): DomainE
   const since = formatTime(after.managementSince);
   const told = before?.management === after.management && before.managementSince === after.managementSince;
   if (after.management === 'enrolled' && before?.agent?.id !== after.agent?.id && after.agent) {
-    add('Instance Enrolled', `${after.agent.id}@${since}`, {
+    const at = formatTime(after.agent.enrolledAt);
+    add('Instance Enrolled', `${after.agent.id}@${at}`, {
       reason: after.managementReason,
       agentId: after.agent.id,
-      at: since,
+      replaces: before?.agent?.id ?? before?.reenroll?.replaces ?? null,
+      at,
     });
+  }
+  if (after.conflict && after.agent && before?.conflict?.since !== after.conflict.since) {
+    const at = formatTime(after.conflict.since);
+    add('Instance Identity Conflict', at, { agentId: after.agent.id, reason: after.conflict.reason, at });
   }
   if (after.management === 'discovered-only' && !told) {
     add('Instance Discovered-Only', `${after.managementReason}@${since}`, {

@@ -1,3 +1,4 @@
+import type { ProofKind } from './proof.ts';
 import type { Instant } from './time.ts';
 
 /** EC2's own words, by rank: at one stamp the later word wins (research/reconciliation.md 4.1). */
@@ -24,19 +25,22 @@ export interface InstanceKey {
   instanceId: string;
 }
 
+export type EnrolledReason = 'launched' | 'enrollment_key' | 'adopted';
 export type Management = 'pending' | 'enrolled' | 'discovered-only';
 export type ManagementReason =
   | 'awaiting_enrollment'
   | 'start_failed'
   | 'ended_unenrolled'
-  | 'launched'
-  | 'enrollment_key'
-  | 'adopted'
+  | EnrolledReason
   | 'deadline_passed'
   | 'released'
   | 'blocked';
 
 export type VerifyReason = 'order_unknown' | 'illegal_step' | 'alive_when_ended';
+
+/** How a second machine with the agent's key showed itself. */
+export const conflictReasons = ['broken_chain', 'other_instance', 'rotated_key'] as const;
+export type ConflictReason = (typeof conflictReasons)[number];
 
 /** Muster's record of one EC2 instance. Times are milliseconds; the stored item stays under 1 KB, a write being billed whole. */
 export interface Instance extends InstanceKey {
@@ -80,6 +84,10 @@ export interface Instance extends InstanceKey {
     state: string | null;
     stateAt: Instant | null;
   } | null;
+  /** Another machine speaks with the agent's key: neither counts until an operator re-enrolls the instance. */
+  conflict: { reason: ConflictReason; since: Instant } | null;
+  /** An operator has ended the last binding in favour of a key to come: `by` is its thumbprint, or the id of the grant that admits it. */
+  reenroll: { by: string; until: Instant; replaces: string | null; proof: ProofKind | null } | null;
   /** The last refused attempt of an agent, noted at most hourly. */
   attempt: { at: Instant; code: string; reference: string } | null;
   version: number;
@@ -119,6 +127,8 @@ export function newInstance(key: InstanceKey, madeAt: Instant): Instance {
     launchId: null,
     surplusSince: null,
     agent: null,
+    conflict: null,
+    reenroll: null,
     attempt: null,
     version: 0,
   };

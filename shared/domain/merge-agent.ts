@@ -1,4 +1,5 @@
-import { type Instance, type ManagementReason, newInstance } from './instance.ts';
+import { type ConflictReason, type EnrolledReason, type Instance, newInstance } from './instance.ts';
+import { agentWord } from './server.ts';
 import { type Instant, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
 import { type Outcome, unchanged, withDoubt } from './transition.ts';
@@ -10,18 +11,23 @@ const aliveAfterMs = seconds(10);
 export interface EnrolledAgent {
   agent: NonNullable<Instance['agent']>;
   serverId: string | null;
-  reason: Extract<ManagementReason, 'launched' | 'enrollment_key' | 'adopted'>;
+  reason: EnrolledReason;
 }
 
-/** An accepted enrollment: it sets no cloud state, and always wins over discovered-only (DESIGN 4.7 and 5). */
+/**
+ * An accepted enrollment: it sets no cloud state, and always wins over discovered-only (DESIGN 4.7 and 5). Another key in
+ * the place of an enrolled one, for the same reason, leaves it enrolled since when it was.
+ */
 export function mergeEnrollment(current: Instance, enrolled: EnrolledAgent, receivedAt: Instant): Outcome {
   const instance: Instance = {
     ...current,
     management: 'enrolled',
     managementReason: enrolled.reason,
-    managementSince: receivedAt,
+    managementSince: current.managementReason === enrolled.reason ? current.managementSince : receivedAt,
     agent: enrolled.agent,
     serverId: enrolled.serverId,
+    conflict: null,
+    reenroll: null,
     attempt: null,
   };
   return withSignOfLife(instance, receivedAt, true);
@@ -50,6 +56,27 @@ const unnamedAgent = (at: Instant) => ({
 /** A check-in is evidence of life and nothing more: doubt about an ended record, and a veto against absence. */
 export function mergeCheckin(current: Instance, receivedAt: Instant): Outcome {
   return withSignOfLife(current, receivedAt, false);
+}
+
+/** What an agent says of itself at a check-in. */
+export interface AgentReport {
+  bootId: string;
+  state: string;
+}
+
+/** The agent's own word of its state, which belongs to one boot; repeated after a restart it is a new word. */
+export function mergeReport(current: Instance, report: AgentReport, receivedAt: Instant): Outcome {
+  const outcome = mergeCheckin(current, receivedAt);
+  const { agent } = outcome.instance;
+  if (!agent || (agentWord(current) === report.state && agent.bootId === report.bootId)) return outcome;
+  const said = { ...agent, state: report.state, stateAt: receivedAt, bootId: report.bootId };
+  return { ...outcome, instance: { ...outcome.instance, agent: said }, changed: true };
+}
+
+/** A second machine with this agent's key showed itself; the first time counts. */
+export function markConflict(current: Instance, agentId: string, reason: ConflictReason, at: Instant): Outcome {
+  if (current.agent?.id !== agentId || current.conflict) return unchanged(current);
+  return { instance: { ...current, conflict: { reason, since: at } }, changed: true, ask: false };
 }
 
 function withSignOfLife(current: Instance, receivedAt: Instant, changed: boolean): Outcome {

@@ -68,6 +68,22 @@ export const problems = {
     todo: 'Add the region’s certificate; see docs/identity.md.',
   },
 
+  // the signed request to STS
+  sts_unknown_region: { title: 'No STS host is known for this region', todo: 'Send iid-rsa2048 there.' },
+  sts_refused: {
+    title: 'STS does not accept the signed request',
+    todo: 'Sign anew with the credentials that IMDS has now; STS’s own code is in stsCode.',
+  },
+  sts_unavailable: { title: 'STS could not be heard', todo: 'Try again after retryAfterSeconds.' },
+  sts_not_instance_role: {
+    title: 'The request to STS is not signed by an instance’s own role',
+    todo: 'Use the credentials of identity-credentials/ec2, not those of an instance profile.',
+  },
+  sts_other_instance: {
+    title: 'The request to STS is signed on another instance',
+    todo: 'Read the document and the credentials on one instance.',
+  },
+
   // the decision
   account_not_registered: {
     title: 'The account or region is not registered',
@@ -87,6 +103,10 @@ export const problems = {
     todo: 'Try again after retryAfterSeconds.',
   },
   instance_not_running: { title: 'The instance is not pending or running', todo: 'Enroll when it runs.' },
+  attachments_differ: {
+    title: 'The root volume or the first interface is not the one that came with the instance',
+    todo: 'Look at attachment; where it is meant to be so, let the key’s scope or the policy accept that.',
+  },
   grant_missing: {
     title: 'No document alone ever enrolls',
     todo: 'Give the instance an enrollment key, or launch it with Muster.',
@@ -121,13 +141,32 @@ export const problems = {
   ambiguous_launch: { title: 'Two instances fit this launch', todo: 'Decide which to keep; both are marked surplus.' },
   already_enrolled: {
     title: 'Another agent is enrolled on this instance',
-    todo: 'Terminate the instance and launch another; Muster cannot release an agent yet.',
+    todo: 'If its key is lost, an operator re-enrolls the instance: POST /v1/instances/…/re-enroll.',
+  },
+  instance_blocked: {
+    title: 'The instance is blocked: no agent may enroll there',
+    todo: 'An operator unblocks it first: POST /v1/instances/…/unblock.',
+  },
+  re_enrollment_only: {
+    title: 'The instance waits for its re-enrollment: only what the operator named for it counts',
+    todo: 'Use that key or grant, or ask for another re-enrollment: POST /v1/instances/…/re-enroll.',
+  },
+  proof_too_weak: {
+    title: 'The proof is weaker than the one that enrolled the agent before',
+    todo: 'Show the kind in enrolledWith, or a stronger one.',
+  },
+  rotation_mismatch: {
+    title: 'The old key’s token was made for another rotation',
+    todo: 'Sign it for the new key and the jti of this request.',
   },
   key_bound_elsewhere: {
     title: 'This key belongs to another instance',
     todo: 'An image was made with the key inside: remove it there.',
   },
-  key_denied: { title: 'This key was released or blocked', todo: 'Make a new key on the instance.' },
+  key_denied: {
+    title: 'This key was released, blocked or replaced',
+    todo: 'If the instance is to come back, enroll it with a new key and a grant.',
+  },
   refused: { title: 'Refused', todo: 'An operator can look up the reference.' },
   retry: { title: 'Not yet', todo: 'Try again after retryAfterSeconds.' },
 
@@ -137,12 +176,17 @@ export const problems = {
     title: 'A later request of this agent was already applied',
     todo: 'Read the answer’s seq and go on from there.',
   },
+  identity_conflict: {
+    title: 'Two machines speak with this agent’s key',
+    todo: 'Find out which of them is the instance, and re-enroll that one: POST /v1/instances/…/re-enroll.',
+  },
   body_hash_mismatch: { title: 'The token was made for another body', todo: 'Hash the bytes that are sent.' },
 
   // what operators ask for
   already_managed: { title: 'The instance is a managed server already', todo: 'Look at its server record.' },
   not_managed: { title: 'The instance has no agent', todo: 'Enroll it first.' },
   not_running: { title: 'The instance does not run', todo: 'Start it first.' },
+  not_blocked: { title: 'The instance is not blocked', todo: 'There is nothing to unblock.' },
   not_implemented: { title: 'This Muster cannot do that yet', todo: 'See docs/api.md for what it can.' },
   not_launchable: {
     title: 'The server was adopted: Muster has no launch request for it',

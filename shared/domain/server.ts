@@ -52,13 +52,14 @@ export function attach(server: Server, key: InstanceKey): Server {
 
 /**
  * The one word a person sees for a server (DESIGN 3): the cloud's word unless the instance runs; stranded outranks the
- * agent's word, which outranks `booting`; with no current instance, or an ended one, `inactive`.
+ * agent's word, which outranks `booting`; with no current instance, or an ended one, `inactive`. Of a running instance
+ * that was let go nobody tells anything: `unknown`.
  */
 export function effectiveState(instance: Instance | null): string {
   if (!instance || instance.state === 'terminated') return 'inactive';
   if (instance.state !== 'running') return instance.state;
-  if (instance.management === 'discovered-only' && instance.managementReason === 'deadline_passed') {
-    return 'stranded in booting';
+  if (instance.management === 'discovered-only') {
+    return instance.managementReason === 'deadline_passed' ? 'stranded in booting' : 'unknown';
   }
   return agentWord(instance) ?? 'booting';
 }
@@ -90,13 +91,18 @@ function launchedCondition(server: Server, instance: Instance | null): Condition
 
 function instanceConditions(instance: Instance): Condition[] {
   const running = instance.state === 'unknown' ? 'unknown' : instance.state === 'running' ? 'true' : 'false';
-  const enrolled =
-    instance.management === 'enrolled' ? 'true' : instance.management === 'pending' ? 'unknown' : 'false';
   return [
     { type: 'Running', status: running, reason: instance.failedStart?.reason ?? instance.state, since: instance.at },
-    { type: 'Enrolled', status: enrolled, reason: instance.managementReason, since: instance.managementSince },
+    enrolledCondition(instance),
     instance.verify
       ? { type: 'Certain', status: 'unknown', reason: instance.verify.reason, since: instance.verify.since }
       : { type: 'Certain', status: 'true', reason: 'nothing_contradicts', since: null },
   ];
+}
+
+function enrolledCondition({ conflict, management, managementReason, managementSince }: Instance): Condition {
+  // Somebody is enrolled, but it cannot be told who.
+  if (conflict) return { type: 'Enrolled', status: 'unknown', reason: 'identity_conflict', since: conflict.since };
+  const status = management === 'enrolled' ? 'true' : management === 'pending' ? 'unknown' : 'false';
+  return { type: 'Enrolled', status, reason: managementReason, since: managementSince };
 }

@@ -28,6 +28,12 @@ export interface Timing {
   clockSkewSeconds: number;
   /** An enrollment key enrolls instances at most this long after their pendingTime, unless it names them. */
   enrollmentWindowSeconds: number;
+  /** How long an operator's re-enrollment waits for the key that it named. */
+  reenrollSeconds: number;
+  /** How long before an enrollment key's end somebody is told of it. */
+  keyWarningSeconds: readonly number[];
+  /** The last use of an enrollment key without a limit is noted at most this often. */
+  keyUseNoteSeconds: number;
   /** When a doubtful answer is asked again; after the last, the sweep decides. */
   verifyRetrySeconds: readonly number[];
   /** A record whose deadline could not be handled is put off by this. */
@@ -51,6 +57,9 @@ export const defaultTiming: Timing = Object.freeze({
   checkinIntervalSeconds: 60,
   clockSkewSeconds: 300,
   enrollmentWindowSeconds: 900,
+  reenrollSeconds: 900,
+  keyWarningSeconds: [7 * 86_400, 86_400],
+  keyUseNoteSeconds: 60,
   verifyRetrySeconds: [2, 8, 32],
   putOffSeconds: 300,
   attemptNoteSeconds: 3600,

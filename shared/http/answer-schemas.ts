@@ -1,5 +1,7 @@
-import { ec2States } from '#shared/domain/instance.ts';
+import { attachmentOutcomes } from '#shared/domain/attachment.ts';
+import { conflictReasons, ec2States } from '#shared/domain/instance.ts';
 import { problems } from '#shared/domain/problems.ts';
+import { proofKinds } from '#shared/domain/proof.ts';
 
 type Schema = Record<string, unknown>;
 
@@ -38,6 +40,8 @@ export const answerSchemas: Record<string, Schema> = {
       managementReason: text,
       serverId: orNull(text),
       agent: orNull(record({ id: text, version: text, state: orNull(text), lastSeenAt: time, silent: flag })),
+      conflict: orNull(record({ reason: { enum: conflictReasons }, since: time })),
+      reenrollment: orNull(record({ agentId: orNull(text), keyId: orNull(text), replaces: orNull(text), until: time })),
       verify: orNull(record({ reason: text, since: time })),
       inferred: flag,
       failedStart: orNull(record({ reason: text, at: time })),
@@ -76,6 +80,11 @@ export const answerSchemas: Record<string, Schema> = {
       images: list(text),
       vpcs: list(text),
       instanceIds: list(text),
+      roles: list(text),
+      tags: { type: 'object', additionalProperties: text },
+      proofKinds: list({ enum: proofKinds }),
+      windowSeconds: orNull(whole),
+      attachments: list({ enum: attachmentOutcomes }),
     }),
     expiresAt: orNull(time),
     usesLeft: orNull(whole),
@@ -95,7 +104,11 @@ export const answerSchemas: Record<string, Schema> = {
     checkinUrl: text,
     checkinIntervalSeconds: { type: 'number' },
   }),
-  Checkin: record({ nextCheckinSeconds: { type: 'number' }, tasks: list({ type: 'object' }) }),
+  Checkin: record({
+    nextCheckinSeconds: { type: 'number' },
+    link: { enum: ['taken', 'open'] },
+    tasks: list({ type: 'object' }),
+  }),
   // The facts of one refusal are members of their own (RFC 9457, section 3.2).
   Problem: {
     ...record(

@@ -41,8 +41,8 @@ const answers = (status: number, schema: Json): Json => ({
 });
 
 function operation({ method, path, summary, body, answers: answer }: Route): Json {
-  const status =
-    method !== 'POST' ? 200 : /\/(launch|terminate)$/.test(path) ? 202 : path.endsWith('release-removal') ? 200 : 201;
+  const isAsked = /\/(launch|terminate)$/.test(path);
+  const status = isAsked ? 202 : method === 'POST' && path.split('/').length === 3 ? 201 : 200;
   return {
     summary,
     security: [{ iam: [] }],

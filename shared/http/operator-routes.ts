@@ -1,8 +1,9 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type * as z from 'zod/mini';
+import * as ending from '#shared/app/end-binding.ts';
 import * as operate from '#shared/app/operate.ts';
 import type { Instant } from '#shared/domain/time.ts';
-import { IdPath, InstancePath, KeyBody, PairPath, ServerBody } from './operator-schemas.ts';
+import { IdPath, InstancePath, KeyBody, PairPath, ReenrollBody, ServerBody } from './operator-schemas.ts';
 import { type HttpAnswer, jsonAnswer } from './problem.ts';
 import { callerOf, checked, readJson, readPage } from './request.ts';
 
@@ -48,6 +49,40 @@ export const operatorRoutes: readonly Route[] = [
     run: (event, _now, ports) => {
       const { account, region, instanceId } = instanceKey(event);
       return ok(operate.listHistory(`${account}/${region}/${instanceId}`, readPage(event), ports));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/v1/instances/{account}/{region}/{id}/release',
+    summary: 'End the binding of an instance’s agent: back to discovered-only',
+    answers: 'Instance',
+    run: (event, now, ports) => ok(ending.releaseInstance(instanceKey(event), now, ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/instances/{account}/{region}/{id}/block',
+    summary: 'End the binding of an instance’s agent, and let none enroll there until it is unblocked',
+    answers: 'Instance',
+    run: (event, now, ports) => ok(ending.blockInstance(instanceKey(event), now, ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/instances/{account}/{region}/{id}/unblock',
+    summary: 'Let a valid grant enroll an agent on a blocked instance again',
+    answers: 'Instance',
+    run: (event, now, ports) => ok(ending.unblockInstance(instanceKey(event), now, ports)),
+  },
+  {
+    method: 'POST',
+    path: '/v1/instances/{account}/{region}/{id}/re-enroll',
+    summary: 'End the binding of an instance’s agent in favour of one key to come, for 15 minutes',
+    body: ReenrollBody,
+    answers: 'Instance',
+    run: (event, now, ports) => {
+      const { agentId, publicKey = '' } = readJson(event, ReenrollBody);
+      const key = instanceKey(event);
+      if (agentId !== undefined) return ok(ending.reenrollByKey(key, agentId, now, ports));
+      return ok(ending.reenrollByGrant(key, { publicKey, createdBy: callerOf(event) }, now, ports));
     },
   },
   {

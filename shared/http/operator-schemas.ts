@@ -1,5 +1,7 @@
 import * as z from 'zod/mini';
+import { attachmentOutcomes } from '#shared/domain/attachment.ts';
 import { isAccount, isInstanceId, isRegion } from '#shared/domain/notification.ts';
+import { proofKinds } from '#shared/domain/proof.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 
 const account = z.string().check(z.regex(/^\d{12}$/));
@@ -41,19 +43,47 @@ export const ServerBody = z.strictObject({
   request: LaunchRequestBody,
 });
 
+/** The window is for instances that start late, not for a key that never ends: a day. */
+const longestWindowSeconds = 86_400;
+
+/** Whom an enrollment key is for. Tags of AWS's own, `aws:…`, may be asked for, though nobody may write them. */
+const ScopeBody = z.strictObject({
+  accounts: few(account),
+  regions: few(region),
+  images: few(z.string().check(z.regex(/^ami-[0-9a-f]{8,17}$/))),
+  vpcs: few(z.string().check(z.regex(/^vpc-[0-9a-f]{8,17}$/))),
+  instanceIds: few(z.string().check(z.refine(isInstanceId, 'is no instance id'))),
+  roles: few(
+    z
+      .string()
+      .check(z.regex(/^(?:arn:aws[a-z-]*:iam::\d{12}:instance-profile\/[\w+=,.@/-]{1,640}|[\w+=,.@-]{1,128})$/)),
+  ),
+  tags: z._default(
+    z
+      .record(tagText(1, 128).check(z.regex(/^(?!__proto__$)/)), tagText(0, 256))
+      .check(z.refine((tags) => Object.keys(tags).length <= 50, 'are more than fifty')),
+    {},
+  ),
+  proofKinds: few(z.enum(proofKinds)),
+  windowSeconds: z._default(z.nullable(z.int().check(z.minimum(60), z.maximum(longestWindowSeconds))), null),
+  attachments: few(z.enum(attachmentOutcomes)),
+});
+
+/** 32 bytes in base64url. */
+const bytes32 = z.string().check(z.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/));
+
+/** The key that is to come, by exactly one of two: its thumbprint, or a grant of which Muster gets the public half. */
+export const ReenrollBody = z.strictObject({ agentId: z.optional(bytes32), publicKey: z.optional(bytes32) }).check(
+  z.refine(({ agentId, publicKey }) => (agentId === undefined) !== (publicKey === undefined), {
+    error: 'is one of two, agentId or publicKey',
+    path: ['agentId'],
+  }),
+);
+
 /** An enrollment key's public half; the seed stays where the operator sits. */
 export const KeyBody = z.strictObject({
-  publicKey: z.string().check(z.regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/)),
-  scope: z._default(
-    z.strictObject({
-      accounts: few(account),
-      regions: few(region),
-      images: few(z.string().check(z.regex(/^ami-[0-9a-f]{8,17}$/))),
-      vpcs: few(z.string().check(z.regex(/^vpc-[0-9a-f]{8,17}$/))),
-      instanceIds: few(z.string().check(z.refine(isInstanceId, 'is no instance id'))),
-    }),
-    { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] },
-  ),
+  publicKey: bytes32,
+  scope: z.prefault(ScopeBody, {}),
   expiresAt: z._default(z.nullable(time), null),
   uses: z._default(z.nullable(z.int().check(z.minimum(1), z.maximum(1_000_000))), null),
 });

@@ -29,11 +29,18 @@ export function readJson<T extends z.ZodMiniType>(event: APIGatewayProxyEventV2,
   const body = readBody(event, 'application/json');
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
-  } catch {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body), refuseProto);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
     throw new Problem('malformed_request', 'the body is not JSON', {});
   }
   return checked(schema, json);
+}
+
+/** A record's schema passes over this name without a word: a scope would narrow by less than was asked for. */
+function refuseProto(name: string, value: unknown): unknown {
+  if (name === '__proto__') throw new Problem('malformed_request', 'no object carries this member', { member: name });
+  return value;
 }
 
 export function checked<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {

@@ -5,6 +5,7 @@ import { lastSecond, requireFresh } from './clock.ts';
 import { readCompactJws, requireHeader, requireMembers, verifyCompactJws } from './compact-jws.ts';
 import { thumbprint } from './ed25519.ts';
 import { isJsonObject, parseStrictJson } from './strict-json.ts';
+import { parseAmzDate, type StsSignature } from './sts-request.ts';
 import type { DocumentProof } from './verify-document.ts';
 import { isWeakKey } from './weak-key.ts';
 
@@ -16,8 +17,13 @@ export interface EnrollmentRequest {
   /** Seconds since 1970. */
   iat: number;
   jti: string;
+  /** The identity document; of an `sts` proof, the 2048-bit one that is in it. */
   proof: DocumentProof;
+  /** The rest of an `sts` proof. Nothing is proven by it until STS has answered for it (sts-request.ts, sts-answer.ts). */
+  sts?: StsSignature | undefined;
   grant?: { id: string; signature: string } | undefined;
+  /** A token by the key that is enrolled so far, which this one is to replace; not verified (agent-token.ts). */
+  previous?: string | undefined;
   agent: AgentFacts;
 }
 
@@ -51,24 +57,40 @@ const grant = z.strictObject({
   signature: z.string().check(z.refine((text) => decodeBase64Url(text)?.length === 64)),
 });
 
-const documentProof = z.discriminatedUnion('kind', [
+/** Each goes into a header of Muster's own request: no blank, no comma in the one that stands beside others. */
+const stsSignature = z.strictObject({
+  date: z.string().check(z.refine((text) => parseAmzDate(text) !== null)),
+  // Temporary credentials; at most 128 characters (STS/latest/APIReference/API_Credentials.html)
+  accessKeyId: z.string().check(z.regex(/^ASIA[A-Z0-9]{12,124}$/)),
+  sessionToken: z.string().check(z.regex(/^[\x21-\x7e]{1,4096}$/)), // AWS sets no limit; an instance's has about 1,000
+  signature: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+});
+
+const anyProof = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('iid-rsa2048'), rsa2048: z.string(), document: z.optional(z.string()) }),
   z.strictObject({ kind: z.literal('iid-rsa'), document: z.string(), signature: z.string() }),
+  z.strictObject({
+    kind: z.literal('sts'),
+    rsa2048: z.string(),
+    document: z.optional(z.string()),
+    sts: stsSignature,
+  }),
 ]);
 
 const payloadShape = z.strictObject({
   aud: z.string().check(z.maxLength(2048)),
   iat: z.int().check(z.minimum(0), z.maximum(lastSecond)),
   jti: z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/)), // a line of the grant's message: no newline may be in it
-  proof: documentProof,
+  proof: anyProof,
   grant: z.optional(grant),
+  previous: z.optional(z.string().check(z.maxLength(1024))),
   agent: agentFacts,
 });
 
 /**
  * Reads the body of `POST /v1/enroll` (DESIGN section 5): shape, key, signature, audience, clock; the proof and the grant are
  * parsed, not judged. Throws a Problem: body_too_large, malformed_jws, unsupported_algorithm, private_key_exposed, weak_key,
- * bad_signature, malformed_request, proof_not_allowed (`sts`), wrong_audience or clock_skew.
+ * bad_signature, malformed_request, wrong_audience or clock_skew.
  */
 export async function readEnrollmentRequest(body: string, rules: RequestRules): Promise<EnrollmentRequest> {
   if (Buffer.byteLength(body) > maxBodyBytes) throw new Problem('body_too_large', 'An enrollment has at most 16 KiB.');
@@ -81,7 +103,14 @@ export async function readEnrollmentRequest(body: string, rules: RequestRules): 
     throw new Problem('wrong_audience', 'The request names another deployment.', { aud: payload.aud.slice(0, 256) });
   }
   requireFresh(payload.iat, rules.now, rules.clockSkewSeconds);
-  return { agentId: thumbprint(publicKeyX), publicKeyX, ...payload };
+  return { agentId: thumbprint(publicKeyX), publicKeyX, ...payload, ...takeApart(payload.proof) };
+}
+
+/** An `sts` proof is a 2048-bit document like any other, and a signature that STS has to judge. */
+function takeApart(proof: z.infer<typeof anyProof>): Pick<EnrollmentRequest, 'proof' | 'sts'> {
+  if (proof.kind !== 'sts') return { proof };
+  const { rsa2048, document, sts } = proof;
+  return { proof: { kind: 'iid-rsa2048', rsa2048, document }, sts };
 }
 
 /** The `x` of an Ed25519 JWK with nothing else in it: one spelling per key, so that "the same key" means one thing. */
@@ -103,9 +132,6 @@ function readPublicKey(jwk: unknown): string {
 
 function readPayload(bytes: Uint8Array): z.infer<typeof payloadShape> {
   const json = parseStrictJson(bytes, 'malformed_request');
-  if (isJsonObject(json) && isJsonObject(json.proof) && json.proof.kind === 'sts') {
-    throw new Problem('proof_not_allowed', 'This Muster does not take sts proofs yet.', { kind: 'sts' });
-  }
   const payload = payloadShape.safeParse(json);
   if (payload.success) return payload.data;
   const member = payload.error.issues[0]?.path.join('.') ?? '';

@@ -3,6 +3,8 @@ export type MetricName =
   | 'NotificationIgnored'
   | 'EnrollmentAccepted'
   | 'EnrollmentRefused'
+  | 'IdentityKeyEnding'
+  | 'IdentityConflict'
   | 'RequestFailed'
   | 'DueFailed'
   | 'SweepRepaired'

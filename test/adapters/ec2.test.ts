@@ -66,7 +66,7 @@ describe.each([
 
   it('confirms no termination', async () => {
     answer = { status, body };
-    await expect(ec2.terminate(region, 'i-1')).rejects.toThrow();
+    await expect(ec2.terminate({ account, region, instanceId: 'i-1' })).rejects.toThrow();
   });
 });
 
@@ -78,7 +78,7 @@ describe('EC2’s refusal', () => {
 
   it('of a termination is told by EC2’s own code', async () => {
     answer = { status: 400, body: refusal('OperationNotPermitted') };
-    const failure = await ec2.terminate(region, 'i-1').catch((error: unknown) => error);
+    const failure = await ec2.terminate({ account, region, instanceId: 'i-1' }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(Problem);
     expect(failure).toMatchObject({ code: 'ec2_refused', facts: { ec2Code: 'OperationNotPermitted' } });
   });

@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bodyHash, importAgentKey } from '#agent/proof-request.ts';
-import { readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
+import { readKid, verifyAgentToken, verifyRotationToken } from '#shared/identity/agent-token.ts';
 import { grantMessage, newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
 import { checkinAnswer, enrolledAnswer, musterUrl, newFolder, problem, run } from './stage.ts';
 
@@ -197,9 +197,238 @@ describe('an agent that starts again', () => {
 
 const headerOf = (jws: string) => JSON.parse(Buffer.from(jws.split('.')[0]!, 'base64url').toString());
 
+describe('the links of an agent’s check-ins', () => {
+  const open = { nextCheckinSeconds: 60, link: 'open', tasks: [] };
+
+  it('go on once Muster has taken one, and name it', async () => {
+    const { links } = await run({
+      enroll: [enrolledAnswer],
+      checkin: [checkinAnswer, open, open, checkinAnswer],
+      waits: 5,
+    });
+    const [first, second, third, fourth, fifth] = links();
+    expect(first!.previousLink).toBeNull();
+    expect(second).toEqual({ link: expect.stringMatching(/^[\w-]{22}$/), previousLink: first!.link });
+    expect([third, fourth]).toEqual([second, second]);
+    expect(fifth!.previousLink).toBe(second!.link);
+    expect(new Set([first, second, fifth].map((one) => one!.link)).size).toBe(3);
+  });
+
+  it.each<[string, object | number | string | null | 'cut']>([
+    ['no answer came', 'cut'],
+    ['somebody else answered', 503],
+    ['Muster was busy', problem('busy', 503)],
+    ['an answer says nothing of the link', { nextCheckinSeconds: 60 }],
+    ['a refusal says that it was taken', problem('internal', 500, { link: 'taken' })],
+  ])('are sent again where %s', async (_case, answer) => {
+    const { links } = await run({ enroll: [enrolledAnswer], checkin: [answer, checkinAnswer] });
+    const [first, again, next] = links();
+    expect([again, next!.previousLink]).toEqual([first, first!.link]);
+  });
+
+  it('are on the disk before they are sent, the number too', async () => {
+    const folder = newFolder();
+    const seen: object[] = [];
+    const onSend = (path: string, body: string) => {
+      if (path !== 'checkin') return;
+      const { link, previousLink } = JSON.parse(body);
+      const { seq, ...stored } = stateIn(folder);
+      expect(stored).toMatchObject({ link, previousLink });
+      seen.push(seq);
+    };
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer], onSend });
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
+  it('go on after a restart from what was sent last', async () => {
+    const folder = newFolder();
+    const before = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer, 'cut'], waits: 2 });
+    const after = await run({ folder, checkin: [checkinAnswer], waits: 1 });
+    expect(after.links()).toEqual([before.links()[1]]);
+  });
+
+  it('say which instance and which boot it is', async () => {
+    const { sent } = await run({ enroll: [enrolledAnswer], checkin: [checkinAnswer], waits: 1 });
+    const said = { instanceId: 'i-0123456789abcdef0', bootId: 'b0', state: 'operational' };
+    expect(JSON.parse(sent('checkin')[0]!.body)).toMatchObject(said);
+  });
+
+  it('begin anew on another instance, to which the disk was copied', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    const { link } = stateIn(folder);
+    const copy = { folder, instanceId: 'i-0fedcba9876543210', enroll: [enrolledAnswer], checkin: [checkinAnswer] };
+    const [first] = (await run(copy)).links();
+    expect(first!.previousLink).toBeNull();
+    expect(first!.link).not.toBe(link);
+  });
+
+  it('are found in a file that an older agent left', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    const { link: _l, previousLink: _p, next: _n, grantId: _g, ...older } = stateIn(folder);
+    writeFileSync(join(folder, 'agent.json'), JSON.stringify(older));
+    const [first] = (await run({ folder, checkin: [checkinAnswer], waits: 1 })).links();
+    expect(first).toEqual({ link: expect.stringMatching(/^[\w-]{22}$/), previousLink: null });
+  });
+});
+
 describe('an agent whose enrollment was ended', () => {
-  it.each(['agent_unknown', 'key_denied'])('stops: %s', async (code) => {
-    const { outcome, sent } = await run({ enroll: [enrolledAnswer], checkin: [checkinAnswer, problem(code, 401)] });
-    expect([outcome, sent('checkin').length]).toEqual(['refused', 2]);
+  it.each(['agent_unknown', 'key_denied'])(
+    'rests, and shows the grant that it has used to nobody: %s',
+    async (code) => {
+      const folder = newFolder();
+      const ended = { enroll: [enrolledAnswer], checkin: [checkinAnswer, problem(code, 401)] };
+      const { outcome, sent } = await run({ folder, ...ended });
+      expect([outcome, sent('checkin').length, sent('enroll').length]).toEqual(['refused', 2, 1]);
+      const again = await run({ folder, checkin: [problem(code, 401)] });
+      expect([again.outcome, again.sent('checkin').length, again.sent('enroll')]).toEqual(['refused', 1, []]);
+    },
+  );
+
+  const settings = { url: musterUrl, grant: { id: 'key_new', seed: 'B'.repeat(43) } };
+  it('enrolls once more, with a new key, where its settings hold a grant that it has not used', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    const before = stateIn(folder);
+    const checkin = [problem('key_denied', 403), checkinAnswer];
+    const { outcome, sent, said, links } = await run({ folder, settings, enroll: [enrolledAnswer], checkin });
+    const after = stateIn(folder);
+    expect([outcome, sent('enroll').length]).toEqual(['stopped', 1]);
+    expect(said).toContain('no longer enrolled: key_denied');
+    expect([payloadOf(sent('enroll')[0]!.body).grant.id, after.grantId]).toEqual(['key_new', 'key_new']);
+    expect(after.key).not.toBe(before.key);
+    expect(headerOf(sent('enroll')[0]!.body).jwk.x).toBe(importAgentKey(after.key).publicKeyX);
+    expect(links()[1]!.previousLink).toBeNull();
+  });
+
+  it('and refused then stops; a further start asks again, with that key and without the grant that was used', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    const refused = { enroll: [problem('grant_expired', 403)], checkin: [problem('key_denied', 403)] };
+    expect((await run({ folder, settings, ...refused })).outcome).toBe('refused');
+    const { key } = stateIn(folder);
+    const { sent } = await run({ folder, enroll: [problem('refused', 403)] });
+    expect(payloadOf(sent('enroll')[0]!.body)).not.toHaveProperty('grant');
+    expect(stateIn(folder).key).toBe(key);
+  });
+});
+
+describe('an agent in conflict', () => {
+  const conflict = problem('identity_conflict', 409, { retryAfterSeconds: 300 });
+
+  it('says by which key it can be re-enrolled, keeps that one, and asks at a slow pace', async () => {
+    const { outcome, waited, said, sent, folder } = await run({ enroll: [enrolledAnswer], checkin: [conflict] });
+    const { next } = stateIn(folder);
+    const { id } = importAgentKey(next.key);
+    expect([outcome, waited, sent('enroll').length]).toEqual(['stopped', [300, 300, 300], 1]);
+    const line = `identity conflict: re-enroll i-0123456789abcdef0 by agentId ${id} if it is this machine`;
+    expect(said.filter((one) => one.startsWith('identity conflict'))).toEqual([line, line, line]);
+  });
+
+  it('that an operator has re-enrolled by that key enrolls with it, and shows no grant', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [conflict], waits: 1 });
+    const { id } = importAgentKey(stateIn(folder).next.key);
+    const checkin = [problem('key_denied', 403), checkinAnswer];
+    const { outcome, sent, said } = await run({ folder, enroll: [enrolledAnswer], checkin });
+    expect([outcome, said.includes(`enrolled as ${id}`)]).toEqual(['stopped', true]);
+    expect(payloadOf(sent('enroll')[0]!.body)).not.toHaveProperty('grant');
+    expect(stateIn(folder)).toMatchObject({ next: null, grantId: 'lch_1', refused: null });
+  });
+
+  it('that was not meant stops', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [conflict], waits: 1 });
+    const meantOther = { enroll: [problem('refused', 403)], checkin: [problem('key_denied', 403)] };
+    expect((await run({ folder, ...meantOther })).outcome).toBe('refused');
+    expect(stateIn(folder)).toMatchObject({ enrolled: null, refused: 'refused' });
+  });
+
+  it('that goes on when it is over drops nothing', async () => {
+    const { outcome, links } = await run({ enroll: [enrolledAnswer], checkin: [conflict, checkinAnswer], waits: 3 });
+    const [first, again, next] = links();
+    expect([outcome, again, next!.previousLink]).toEqual(['stopped', first, first!.link]);
+  });
+
+  it('rotates no key', async () => {
+    const { sent, said } = await run({ enroll: [enrolledAnswer], checkin: [conflict], rotateAfter: 1 });
+    expect([sent('enroll').length, said.includes('not rotated: the key is in conflict')]).toEqual([1, true]);
+  });
+});
+
+describe('an agent that is asked for a new key', () => {
+  const rotated = { ...enrolledAnswer, agentId: 'new' };
+
+  it('enrolls it with a token of the old one, and speaks with it from then on', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer], waits: 1 });
+    const old = importAgentKey(stateIn(folder).key);
+    const { sent, said, links } = await run({ folder, enroll: [rotated], checkin: [checkinAnswer], rotateAfter: 1 });
+    const [enrollment] = sent('enroll');
+    const { previous, jti, grant } = payloadOf(enrollment!.body);
+    const now = importAgentKey(stateIn(folder).key);
+    const rules = { htm: 'POST', htus: [`${musterUrl}/v1/enroll`], jti, jkt: now.id };
+    const clock = { now: new Date('2026-11-02T10:00:30Z'), clockSkewSeconds: 300 };
+    await verifyRotationToken(previous, old.publicKeyX, { ...rules, ...clock });
+    expect([readKid(previous), grant, said]).toEqual([old.id, undefined, [`rotated to ${now.id}`]]);
+    expect(headerOf(enrollment!.body).jwk.x).toBe(now.publicKeyX);
+    expect(sent('checkin').map((request) => readKid(tokenOf(request)))).toEqual([old.id, now.id, now.id]);
+    expect(links()[1]!.previousLink).toBeNull();
+    expect(stateIn(folder)).toMatchObject({ next: null, grantId: 'lch_1' });
+  });
+
+  it('whose answers are lost asks on with the same new key, and uses the old one no more', async () => {
+    const scene = {
+      enroll: [enrolledAnswer, 'cut', 'cut', rotated],
+      checkin: [checkinAnswer],
+      rotateAfter: 1,
+      waits: 5,
+    } as const;
+    const { sent, folder } = await run(scene);
+    const asked = sent('enroll')
+      .slice(1)
+      .map(({ body }) => headerOf(body).jwk.x);
+    expect([asked.length, new Set(asked).size]).toEqual([3, 1]);
+    const speakers = sent('checkin').map((request) => readKid(tokenOf(request)));
+    expect(speakers.slice(1)).toEqual([speakers[1], speakers[1]]);
+    expect(speakers[1]).toBe(importAgentKey(stateIn(folder).key).id);
+    expect(speakers[0]).not.toBe(speakers[1]);
+  });
+
+  it('and crashes in between goes on with the same new key', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer, 'cut'], checkin: [checkinAnswer], rotateAfter: 1, waits: 2 });
+    const { next } = stateIn(folder);
+    const { sent } = await run({ folder, enroll: [rotated], checkin: [checkinAnswer], waits: 1 });
+    expect([next.for, stateIn(folder).key]).toEqual(['rotation', next.key]);
+    expect(sent('checkin').map((request) => readKid(tokenOf(request)))).toEqual([importAgentKey(next.key).id]);
+  });
+
+  it('and refused keeps the old one', async () => {
+    const scene = {
+      enroll: [enrolledAnswer, problem('proof_too_weak', 403)],
+      checkin: [checkinAnswer],
+      rotateAfter: 1,
+    };
+    const { outcome, sent, said, folder } = await run(scene);
+    expect([outcome, said.includes('not rotated: proof_too_weak')]).toEqual(['stopped', true]);
+    const speakers = sent('checkin').map((request) => readKid(tokenOf(request)));
+    expect(new Set(speakers).size).toBe(1);
+    expect(stateIn(folder)).toMatchObject({ next: null, refused: null, enrolled: { serverId: 'srv_1' } });
+  });
+});
+
+describe('an instance that was stopped and started', () => {
+  it('goes on with its key, its number and its links: nothing is enrolled again', async () => {
+    const folder = newFolder();
+    const before = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    const after = await run({ folder, checkin: [checkinAnswer] });
+    const [last, first] = [before.sent('checkin').at(-1), after.sent('checkin')[0]];
+    expect(readKid(tokenOf(first))).toBe(readKid(tokenOf(last)));
+    expect(after.sent('enroll')).toEqual([]);
+    expect(after.sent('checkin').map((request) => payloadOf(tokenOf(request)).seq)).toEqual([4, 5, 6]);
+    // What was taken last was not stored yet: it is sent once more.
+    expect(JSON.parse(first!.body)).toEqual(JSON.parse(last!.body));
   });
 });

@@ -1,15 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type AgentOptions, runAgent } from '#agent/agent.ts';
+import { type AgentOptions, runAgent, type Settings } from '#agent/agent.ts';
 
 export const musterUrl = 'https://muster.example/prod';
 export const enrolledAnswer = {
   ...{ agentId: 'agent', serverId: 'srv_1', checkinIntervalSeconds: 60 },
   checkinUrl: `${musterUrl}/v1/checkin`,
 };
-export const checkinAnswer = { nextCheckinSeconds: 60, tasks: [] };
+export const checkinAnswer = { nextCheckinSeconds: 60, link: 'taken', tasks: [] };
 
 /** What one path answers, request by request; the last answer goes on. A number is a status without a body of Muster's. */
 type Answers = readonly (object | number | string | null | 'cut')[];
@@ -21,6 +22,11 @@ export interface Scene {
   checkin?: Answers;
   /** How often the agent waits before it is told to stop. */
   waits?: number;
+  /** After how many waits somebody asks for a new key. */
+  rotateAfter?: number;
+  settings?: Settings;
+  /** Called for every request to Muster, before it is answered. */
+  onSend?: (path: string, body: string) => void;
   folder?: string;
 }
 
@@ -32,7 +38,9 @@ export async function run(scene: Scene) {
   const waited: number[] = [];
   const said: string[] = [];
   const { fetch, turns } = network(scene, requests);
+  let toRotate = true;
   const options: AgentOptions = {
+    settings: scene.settings,
     folder: scene.folder ?? newFolder(),
     metadataEndpoint: 'http://imds.example',
     describe: () => ({
@@ -44,17 +52,37 @@ export async function run(scene: Scene) {
       bootId: 'b0',
     }),
     newId: () => `jti-${requests.length}`,
+    newLink: () => randomBytes(16).toString('base64url'),
     random: () => 0.5,
     now: () => Date.parse('2026-11-02T10:00:30Z'),
-    fetch,
+    fetch: scene.onSend ? watched(fetch, scene.onSend) : fetch,
     wait: async (seconds) => void waited.push(seconds),
     stopped: () => waited.length >= (scene.waits ?? 3),
+    rotationAsked: () => {
+      const asked = toRotate && waited.length >= (scene.rotateAfter ?? Number.POSITIVE_INFINITY);
+      if (asked) toRotate = false;
+      return asked;
+    },
     say: (line) => said.push(line),
   };
   const outcome = await runAgent(options);
   const sent = (path: string) => requests.filter((request) => request.path === path);
-  return { outcome, waited, said, sent, turns, folder: options.folder };
+  const links = () => sent('checkin').map(({ body }) => linksIn(body));
+  return { outcome, waited, said, sent, links, turns, folder: options.folder };
 }
+
+const linksIn = (body: string): { link: string; previousLink: string | null } => {
+  const { link, previousLink } = JSON.parse(body);
+  return { link, previousLink };
+};
+
+const watched =
+  (fetch: typeof globalThis.fetch, onSend: NonNullable<Scene['onSend']>): typeof globalThis.fetch =>
+  (input, init) => {
+    const { host, pathname } = new URL(String(input));
+    if (host !== 'imds.example') onSend(pathname.replace('/prod/v1/', ''), String(init?.body));
+    return fetch(input, init);
+  };
 
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'muster-agent-'));

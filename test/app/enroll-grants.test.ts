@@ -48,8 +48,9 @@ describe('a grant does not count where', () => {
     expect(stage.verify.sent).toEqual([]);
   });
 
-  it('the key is for a VPC, and EC2 has not told which one it is', async () => {
+  it('the key is for a VPC, and the instance is in none', async () => {
     const stage = await enrollmentStage([instanceChange(running()), keyChange(keyScope({ vpcs: ['vpc-0123abcd'] }))]);
+    await stage.store.putFacts(factsOf(instanceId, { vpcId: null }));
     const { code, facts } = await refusalOf(stage.enroll(byKey));
     expect([code, facts.scope]).toEqual(['grant_out_of_scope', 'vpcs']);
   });

@@ -8,7 +8,17 @@ import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { second, start } from '../contracts/records.ts';
 import { refusalOf } from '../fakes/refusal.ts';
-import { byKey, enrollmentStage, here, instanceChange, keyChange, keyId, now, running } from './enrollment-stage.ts';
+import {
+  bindingChange,
+  byKey,
+  enrollmentStage,
+  here,
+  instanceChange,
+  keyChange,
+  keyId,
+  now,
+  running,
+} from './enrollment-stage.ts';
 
 /** The store, losing the first `times` transactions to somebody else. */
 const contested = (store: Store, times: number): Store => {
@@ -81,10 +91,8 @@ describe('a transaction that others keep from happening', () => {
   it('of a key that was denied meanwhile is refused as that', async () => {
     const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
     const key = newAgentKey();
-    const denied = { agentId: key.id, publicKey: key.publicKeyX, ...here, status: 'denied', boundAt: now } as const;
     const commit: Store['commit'] = async (changes) => {
-      const after = { ...denied, description: {}, version: 0 };
-      await stage.store.commit([{ kind: 'binding', before: undefined, after }]);
+      await stage.store.commit([bindingChange(key.id, { publicKey: key.publicKeyX, status: 'denied' })]);
       return stage.store.commit(changes);
     };
     const { code } = await refusalOf(stage.enroll({ key, ...byKey }, { store: { ...stage.store, commit } }));

@@ -2,15 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { type AgentKey, newAgentKey } from '#agent/proof-request.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type EnrollPorts, enrollInstance } from '#shared/app/enroll-instance.ts';
-import type { RecordChange, VerifyMessage } from '#shared/app/ports.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import type { Facts, RecordChange, VerifyMessage } from '#shared/app/ports.ts';
+import { usualLaunchPolicy } from '#shared/domain/enrollment.ts';
+import { type EnrollmentKey, type EnrollmentScope, everyInstance } from '#shared/domain/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import type { Launch } from '#shared/domain/launch.ts';
+import type { Instant } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import {
   bindingNamed,
   enrollmentKeyNamed,
+  factsOf,
   instanceNamed,
   keyNamed,
   launchNamed,
@@ -43,7 +46,12 @@ export const running = (fields: Partial<Instance> = {}): Instance =>
 export async function enrollmentStage(records: readonly RecordChange[] = [instanceChange(running())]) {
   const written: RecordChange[] = [];
   const store = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
-  for (const change of records) await store.commit([change]);
+  for (const change of records) {
+    await store.commit([change]);
+    // What a describe that named the start has told.
+    if (change.kind === 'instance' && change.after.epochNamed)
+      await store.putFacts(factsOfStart(change.after.instanceId, change.after.epoch ?? start));
+  }
   written.length = 0;
   const verify = new KeepingOutbox<VerifyMessage>();
   const decided: Readonly<Record<string, unknown>>[] = [];
@@ -55,6 +63,9 @@ export async function enrollmentStage(records: readonly RecordChange[] = [instan
     audiences: [audience],
     isRegistered: (account, region) => account === here.account && region === here.region,
     allowedProofs: ['iid-rsa2048'],
+    launchPolicy: usualLaunchPolicy,
+    reenrollOnRestart: false,
+    askSts: () => Promise.reject(new Error('STS is asked only for its own kind of proof')),
     decided: (line) => decided.push(line),
     newId: (prefix) => `${prefix}_${++ids}`,
     timing: defaultTiming,
@@ -63,8 +74,15 @@ export async function enrollmentStage(records: readonly RecordChange[] = [instan
     const whole = { key: newAgentKey(), claim: { ...here, pendingTime: start }, now, ...asking };
     return enrollInstance(enrollmentOf(whole), whole.now, { ...ports, ...other });
   };
-  return { store, written, verify, decided, enroll };
+  return { store, written, verify, decided, enroll, enrollPorts: ports };
 }
+
+/** Facts of an instance that started at `launchTime`, with nothing moved. */
+export const factsOfStart = (instanceId: string, launchTime: Instant, fields: Partial<Facts> = {}) =>
+  factsOf(instanceId, {
+    ...{ launchTime, rootAttachedAt: launchTime + second, interfaceAttachedAt: launchTime, tags: {} },
+    ...fields,
+  });
 
 export const instanceChange = (after: Instance): RecordChange => ({ kind: 'instance', before: undefined, after });
 
@@ -72,7 +90,7 @@ export const instanceChange = (after: Instance): RecordChange => ({ kind: 'insta
 export const keyChange = (fields: Partial<EnrollmentKey> = {}): RecordChange => ({
   kind: 'key',
   before: undefined,
-  after: enrollmentKeyNamed(keyId, { publicKey: keyGrant.publicKeyX, ...fields }),
+  after: enrollmentKeyNamed(keyId, { publicKey: keyGrant.publicKeyX, scope: everyInstance, ...fields }),
 });
 export const byKey = { grant: { id: keyId, seed: keyGrant.seed } };
 
@@ -104,16 +122,7 @@ export const bindingChange = (agentId: string, fields: Parameters<typeof binding
   ({ kind: 'binding', before: undefined, after: bindingNamed(agentId, { ...here, ...fields }) }) as const;
 
 /** A scope that narrows what is given, for `keyChange`. */
-export function keyScope(scope: Partial<ReturnType<typeof emptyScope>>) {
-  return { scope: { ...emptyScope(), ...scope } };
-}
-const emptyScope = () => ({
-  accounts: [] as string[],
-  regions: [] as string[],
-  images: [] as string[],
-  vpcs: [] as string[],
-  instanceIds: [] as string[],
-});
+export const keyScope = (scope: Partial<EnrollmentScope>) => ({ scope: { ...everyInstance, ...scope } });
 
 /** What an agent is told by a refusal that tells everything. */
 export const precisely = (facts: object) => ({ ...facts, instance, reference: 'ref_1' });

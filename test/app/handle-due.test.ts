@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { handleDue, type LaunchMessage } from '#shared/app/handle-due.ts';
+import { revokeKey } from '#shared/app/operate.ts';
 import type { DueRecord, RecordChange, Store } from '#shared/app/ports.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import { keyEventsOf } from '#shared/domain/events.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, launchNamed, second, start } from '../contracts/records.ts';
+import { enrollmentKeyNamed, instanceNamed, launchNamed, second, start } from '../contracts/records.ts';
 import { KeepingOutbox } from '../fakes/outbox.ts';
 
 const deadline = start + defaultTiming.enrollmentDeadlineSeconds * second;
@@ -126,5 +129,59 @@ describe('a launch that waits for EC2’s answer', () => {
     expect(launch.messages).toEqual([]);
     await tick(start + minute);
     expect(launch.messages).toEqual([{ launchId: 'lch_1' }]);
+  });
+});
+
+describe('an enrollment key that nears its end', () => {
+  const day = 86_400 * second;
+  const expiresAt = start + 30 * day;
+  async function stageWithKey(fields: Partial<EnrollmentKey> = {}) {
+    const stage = await stageWith([]);
+    const after = enrollmentKeyNamed('key_1', { expiresAt, ...fields });
+    await stage.store.commit([{ kind: 'key', before: undefined, after }]);
+    stage.written.length = 0;
+    return stage;
+  }
+  const owed = (written: readonly RecordChange[]) =>
+    written.flatMap((change) => (change.kind === 'key' ? keyEventsOf(change.before, change.after) : []));
+
+  it('is warned of a week and a day before, once each, and written for nothing else', async () => {
+    const { tick, written } = await stageWithKey();
+    for (let now = start; now < expiresAt + 2 * day; now += day / 2) await tick(now);
+    expect(owed(written).map(({ data }) => data.at)).toEqual(['2026-11-25T10:00:00Z', '2026-12-01T10:00:00Z']);
+    expect(written).toHaveLength(2);
+  });
+
+  it('is warned of late rather than never', async () => {
+    const { tick, written } = await stageWithKey();
+    await tick(expiresAt + day);
+    await tick(expiresAt + 2 * day);
+    expect(owed(written)).toMatchObject([{ detailType: 'Enrollment Key Expiring', data: { keyId: 'key_1' } }]);
+  });
+
+  it('is nobody’s concern once it was revoked', async () => {
+    const { store, tick, written } = await stageWithKey();
+    await revokeKey('key_1', start, { store });
+    written.length = 0;
+    expect(await tick(expiresAt)).toEqual({ due: 0, failed: 0 });
+    expect(written).toEqual([]);
+  });
+
+  it('is due in its time though its index entry came early', async () => {
+    const { store, tick, written } = await stageWithKey();
+    const early: Store = { ...store, listDue: () => store.listDue(expiresAt, 10) };
+    await tick(start + day, early);
+    expect(written).toEqual([]);
+    expect(await store.listDue(expiresAt, 10)).toMatchObject([{ keyId: 'key_1', due: expiresAt - 7 * day }]);
+  });
+
+  it('is warned of at the next tick where somebody else changes it in between', async () => {
+    const { store, tick, written } = await stageWithKey();
+    const contested: Store = { ...store, commit: async () => false };
+    const at = expiresAt - 7 * day;
+    expect(await tick(at, contested)).toEqual({ due: 1, failed: 0 });
+    expect(written).toEqual([]);
+    await tick(at + 60 * second);
+    expect(owed(written)).toHaveLength(1);
   });
 });

@@ -22,7 +22,7 @@ export async function launchStage() {
   const operate: OperatePorts = {
     ...{ store, userData, launch, timing: stage.ports.timing, audience: 'https://muster.example/prod' },
     history: createMemoryHistory(),
-    terminate: (region, instanceId) => stage.ports.ec2.terminate(region, instanceId),
+    terminate: (key) => stage.ports.ec2.terminate(key),
     accounts: { [place.account]: { regions: [place.region], launch: allowed } },
     newGrantKey: () => newGrantKey(randomBytes),
     newId: (prefix) => `${prefix}_${randomUUID().replaceAll('-', '')}`,

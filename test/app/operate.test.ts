@@ -5,12 +5,13 @@ import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
 import * as operate from '#shared/app/operate.ts';
 import type { RecordChange, Store } from '#shared/app/ports.ts';
+import { everyInstance } from '#shared/domain/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch.ts';
 import type { Server } from '#shared/domain/server.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { instanceNamed, keyNamed, second, serverNamed, start } from '../contracts/records.ts';
+import { instanceNamed, keyNamed, leaseOf, second, serverNamed, start } from '../contracts/records.ts';
 import { KeepingOutbox } from '../fakes/outbox.ts';
 import { refusalOf } from '../fakes/refusal.ts';
 
@@ -35,7 +36,7 @@ function stageOf() {
   let ids = 0;
   const ports: operate.OperatePorts = {
     ...{ store, launch, history: createMemoryHistory(), userData: createMemoryUserData(), timing: defaultTiming },
-    terminate: async (region, instanceId) => void terminated.push(`${region}/${instanceId}`),
+    terminate: async ({ account, region, instanceId }) => void terminated.push(`${account}/${region}/${instanceId}`),
     accounts: { '111122223333': { regions: ['us-east-1'], launch: allowed } },
     audience: 'https://muster.example/prod',
     newGrantKey: () => newGrantKey(randomBytes),
@@ -164,7 +165,7 @@ describe('terminating a server', () => {
   it('ends its current instance, and foretells nothing', async () => {
     const { ports, terminated, written } = await attached('running');
     expect(await operate.terminateServer('srv_1', ports)).toMatchObject({ state: 'booting' });
-    expect(terminated).toEqual(['us-east-1/i-1']);
+    expect(terminated).toEqual(['111122223333/us-east-1/i-1']);
     expect(written).toEqual([]);
   });
 
@@ -185,7 +186,7 @@ describe('terminating a server', () => {
 });
 
 describe('an enrollment key', () => {
-  const scope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
+  const scope = everyInstance;
   const { publicKeyX: publicKey } = newGrantKey(randomBytes);
   const key = { publicKey, scope, expiresAt: start + 3600 * second, uses: 3 };
   const keyId = `key_${createHash('sha256').update(publicKey).digest('hex').slice(0, 32)}`;
@@ -279,7 +280,7 @@ describe('what an operator sees', () => {
   it('of an agent is silence after four intervals and twenty seconds without a word', async () => {
     const { ports, store } = stageOf();
     await store.saveInstance(undefined, instanceNamed('i-1', enrolled));
-    await store.renewLease({ ...here, lastSeenAt: start + second, seq: 1 });
+    await store.renewLease(undefined, leaseOf('i-1', { lastSeenAt: start + second }));
     const shown = async (now: number) => (await operate.showInstance(here, now, ports)).agent;
     expect(await shown(start + second + silentAfter)).toMatchObject({
       silent: false,

@@ -2,11 +2,16 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
-import { type InstanceChange, type PublishedEvent, publishChanges } from '#shared/app/publish-changes.ts';
+import {
+  type InstanceChange,
+  type KeyChange,
+  type PublishedEvent,
+  publishChanges,
+} from '#shared/app/publish-changes.ts';
 import { eventsOf } from '#shared/domain/events.ts';
 import { ledgerEntry } from '#shared/domain/instance.ts';
 import { anyInstance } from '../contracts/arbitraries.ts';
-import { instanceNamed, keyNamed, second, start } from '../contracts/records.ts';
+import { enrollmentKeyNamed, instanceNamed, keyNamed, second, start } from '../contracts/records.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 const record = '111122223333/us-east-1/i-1';
@@ -16,7 +21,7 @@ function stageOf() {
   const published: PublishedEvent[] = [];
   const history = createMemoryHistory();
   const bus = { publish: async (events: readonly PublishedEvent[]) => void published.push(...events) };
-  const publish = (changes: readonly InstanceChange[], other = {}) =>
+  const publish = (changes: readonly (InstanceChange | KeyChange)[], other = {}) =>
     publishChanges(changes, { bus, history, hash, stage: 'test', ...other });
   return { published, history, publish };
 }
@@ -73,6 +78,41 @@ describe('a change of a record', () => {
     expect(await types(record)).toEqual(expect.arrayContaining(['Instance State Changed', 'Instance Enrolled']));
     expect(await types('srv_1')).toEqual(expect.arrayContaining(['Instance Enrolled', 'Server State Changed']));
     expect(await types('srv_1')).not.toContain('Instance State Changed');
+  });
+});
+
+describe('a warning on an enrollment key', () => {
+  const before = enrollmentKeyNamed('key_1', { lastUsedAt: start, lastUsedBy: 'i-1' });
+  const after = { ...before, warnedAt: start + second, version: 2 };
+  const warned: KeyChange = { kind: 'key', before, after, changedAt: start + 2 * second };
+
+  it('is told with what is needed to decide, and kept as the key’s history', async () => {
+    const { published, history, publish } = stageOf();
+    expect(await publish([warned])).toBe(1);
+    expect(published).toMatchObject([
+      {
+        detailType: 'Enrollment Key Expiring',
+        detail: {
+          data: {
+            ...{ keyId: 'key_1', expiresAt: '2026-11-02T11:00:00Z', createdBy: 'arn:aws:iam::111122223333:user/ann' },
+            ...{ lastUsedAt: '2026-11-02T10:00:00Z', lastUsedBy: 'i-1', at: '2026-11-02T10:00:01Z' },
+          },
+        },
+      },
+    ]);
+    expect((await history.list('key_1', page)).items).toHaveLength(1);
+    await publish([warned]);
+    expect(published[1]).toEqual(published[0]);
+  });
+
+  it('is told once: no other change of the key owes anything', async () => {
+    const { published, publish } = stageOf();
+    const revoked = { ...after, revokedAt: start, version: 3 };
+    await publish([
+      { ...warned, before: undefined, after: before },
+      { ...warned, before: after, after: revoked },
+    ]);
+    expect(published).toEqual([]);
   });
 });
 

@@ -84,7 +84,7 @@ describe('a launch whose answer is lost', () => {
 
   it('ends by name where its instance was terminated meanwhile, and is not launched a second time', async () => {
     const { stage, launchId, instanceId } = await lost();
-    await stage.operate.terminate(place.region, instanceId);
+    await stage.operate.terminate({ ...place, instanceId });
     stage.clock.advance(40 * second);
     expect(await stage.attempt(launchId)).toBe('launched');
     expect(stage.region.truth()).toHaveLength(1);
@@ -93,7 +93,7 @@ describe('a launch whose answer is lost', () => {
 
   it('ends by name where EC2 shows that instance no more', async () => {
     const { stage, launchId, instanceId } = await lost();
-    await stage.operate.terminate(place.region, instanceId);
+    await stage.operate.terminate({ ...place, instanceId });
     stage.clock.advance(40 * second);
     stage.region.faults.calls.push({ kind: 'empty' });
     expect(await stage.attempt(launchId)).toBe('token_terminated');

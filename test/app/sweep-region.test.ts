@@ -6,7 +6,7 @@ import { sweepRegion } from '#shared/app/sweep-region.ts';
 import { newInstance } from '#shared/domain/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { launchNamed, second, serverNamed } from '../contracts/records.ts';
+import { launchNamed, leaseOf, second, serverNamed } from '../contracts/records.ts';
 import { oneInstance } from '../local/ec2/lab.ts';
 import { ec2Stage, place } from './ec2-stage.ts';
 
@@ -89,12 +89,9 @@ describe('a sweep', () => {
     const { instances } = await stage.store.readPair(place.account, place.region);
     for (let sweeps = 1; sweeps <= 4; sweeps++) {
       stage.clock.advance(period);
-      await stage.store.renewLease({
-        ...place,
-        instanceId: instances[0]!.instanceId,
-        lastSeenAt: stage.now(),
-        seq: sweeps,
-      });
+      const { instanceId } = instances[0]!;
+      const said = { ...place, lastSeenAt: stage.now(), seq: sweeps };
+      await stage.store.renewLease(await stage.store.getLease({ ...place, instanceId }), leaseOf(instanceId, said));
       await sweep(stage);
     }
     expect(await states(stage)).toEqual(['running', 'terminated']);

@@ -26,7 +26,7 @@ const spent = (origin: Origin) => lives.get(origin)!;
 
 describe('a life of eight events', () => {
   it.each([
-    ['adopted', { life: 16, beside: 5, launch: 0 }],
+    ['adopted', { life: 16, beside: 8, launch: 0 }],
     ['launched', { life: 12, beside: 5, launch: 14 }],
   ] as const)('%s costs what it always did, and no event reads anything', (origin, units) => {
     expect(billOf(spent(origin))).toMatchObject({ ...units, hotReads: 0 });

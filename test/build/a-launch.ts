@@ -1,4 +1,3 @@
-import type { EnrollmentScope } from '#shared/domain/enrollment-key.ts';
 import type { Launch, LaunchedSight, LaunchRequest } from '#shared/domain/launch.ts';
 import { newServer, type Server } from '#shared/domain/server.ts';
 import { aKey, aSight, clock } from './an-instance.ts';
@@ -46,5 +45,3 @@ export function aServer(overrides: Partial<Server> = {}): Server {
   const { account, region } = aKey;
   return { ...newServer({ id: 'srv_1', name: 'web-1', account, region }, clock('09:59:00')), ...overrides };
 }
-
-export const anyScope: EnrollmentScope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };

@@ -82,6 +82,16 @@ describe('muster key create', () => {
     });
   });
 
+  it('sends a scope as it is, whatever is in it', async () => {
+    const scope = {
+      ...{ roles: ['web'], tags: { 'aws:autoscaling:groupName': 'web' }, proofKinds: ['sts'], windowSeconds: 3600 },
+      ...{ attachments: ['instance_store_root'], images: [] },
+    };
+    const { status } = await create(join(folder, 'user-data.json'), ['--scope', '-'], JSON.stringify(scope));
+    expect(status).toBe(0);
+    expect(JSON.parse(api.arrived[0]!.body).scope).toEqual(scope);
+  });
+
   it('leaves no file where Muster refuses, and exits 4', async () => {
     const { statusCode, body, headers } = problemAnswer(new Problem('malformed_request', 'no', { member: 'scope' }));
     api.answer = { status: statusCode, body, headers };

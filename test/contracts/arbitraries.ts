@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import {
+  conflictReasons,
   ec2States,
   type Instance,
   ledgerEntry,
@@ -8,6 +9,7 @@ import {
   type ManagementReason,
 } from '#shared/domain/instance.ts';
 import type { StateChange } from '#shared/domain/merge-event.ts';
+import { proofKinds } from '#shared/domain/proof.ts';
 import { instanceNamed, keyNamed, start } from './records.ts';
 
 /** Half seconds of a few minutes: few enough for stamps to meet. */
@@ -45,6 +47,13 @@ const agent = fc.record({
   stateAt: maybe(instant),
 });
 
+const reenroll = fc.record({
+  by: fc.constantFrom('agent-3', 'key_1'),
+  until: instant,
+  replaces: maybe(fc.constant('agent-1')),
+  proof: maybe(fc.constantFrom(...proofKinds)),
+});
+
 /** Records of all kinds, also such as no sequence of observations leads to; of their fields' own agreements only the plainest are kept. */
 export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
   fc
@@ -66,6 +75,8 @@ export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
         launchId: maybe(fc.constant('lch_1')),
         surplusSince: maybe(instant),
         agent: maybe(agent),
+        conflict: maybe(fc.record({ reason: fc.constantFrom(...conflictReasons), since: instant })),
+        reenroll: maybe(reenroll),
         attempt: maybe(fc.record({ at: instant, code: fc.constant('grant_missing'), reference: fc.constant('ref_1') })),
       }),
       management,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { factsOf, instanceNamed, keyNamed, type MakeStore, start } from './records.ts';
+import { factsOf, instanceNamed, keyNamed, leaseOf, linkOf, type MakeStore, start } from './records.ts';
 
 export function besideContract(makeStore: MakeStore): void {
   describe('facts, leases and pairs', () => {
@@ -19,31 +19,53 @@ export function besideContract(makeStore: MakeStore): void {
       expect(await store.getFacts(keyNamed('i-1'))).toEqual(factsOf('i-1', { tags }));
     });
 
-    test('a lease is renewed only by a later request of the agent’s', async () => {
+    test('a lease is renewed only by whoever has seen the one that stands', async () => {
       const store = await makeStore();
-      const lease = (seq: number) => ({ ...keyNamed('i-1'), lastSeenAt: start + seq, seq });
+      const lease = (seq: number) => leaseOf('i-1', { lastSeenAt: start + seq, seq, link: linkOf(seq) });
       expect(await store.getLease(keyNamed('i-1'))).toBeUndefined();
-      expect(await store.renewLease(lease(5))).toBe(true);
-      expect(await store.renewLease(lease(5))).toBe(false);
-      expect(await store.renewLease(lease(4))).toBe(false);
+      expect(await store.renewLease(lease(4), lease(5))).toBe(false);
+      expect(await store.renewLease(undefined, lease(5))).toBe(true);
+      expect(await store.renewLease(undefined, lease(6))).toBe(false);
+      expect(await store.renewLease(lease(4), lease(6))).toBe(false);
       expect(await store.getLease(keyNamed('i-1'))).toEqual(lease(5));
-      expect(await store.renewLease(lease(6))).toBe(true);
+      expect(await store.renewLease(lease(5), lease(6))).toBe(true);
       expect(await store.getLease(keyNamed('i-1'))).toEqual(lease(6));
     });
 
-    test('of many renewals by one request exactly one counts', async () => {
+    test('a lease of the same number is another one if its link is, as after a new key, and the other way round', async () => {
       const store = await makeStore();
-      const renewals = Array.from({ length: 20 }, () =>
-        store.renewLease({ ...keyNamed('i-1'), lastSeenAt: start, seq: 1 }),
-      );
-      expect((await Promise.all(renewals)).filter(Boolean)).toHaveLength(1);
+      const [old, later] = [leaseOf('i-1'), leaseOf('i-1', { seq: 2 })];
+      await store.renewLease(undefined, old);
+      const ofNewKey = leaseOf('i-1', { agentId: 'agent-2', link: linkOf(2) });
+      expect(await store.renewLease(old, ofNewKey)).toBe(true);
+      expect(await store.renewLease(old, later)).toBe(false);
+      expect(await store.renewLease({ ...ofNewKey, seq: 9 }, later)).toBe(false);
+      expect(await store.getLease(keyNamed('i-1'))).toEqual(ofNewKey);
+    });
+
+    test('a lease from before there were links is renewed like any other', async () => {
+      const store = await makeStore();
+      const { link: _, agentId: __, ...old } = leaseOf('i-1', { seq: 7 });
+      await store.renewLease(undefined, old as ReturnType<typeof leaseOf>);
+      const stands = await store.getLease(keyNamed('i-1'));
+      expect(await store.renewLease(stands, leaseOf('i-1', { seq: 8 }))).toBe(true);
+      expect(await store.renewLease(stands, leaseOf('i-1', { seq: 8 }))).toBe(false);
+    });
+
+    test('of many renewals of one lease exactly one counts', async () => {
+      const store = await makeStore();
+      for (const before of [undefined, leaseOf('i-1')]) {
+        const after = leaseOf('i-1', before && { seq: 2, link: linkOf(2) });
+        const renewals = Array.from({ length: 20 }, () => store.renewLease(before, after));
+        expect((await Promise.all(renewals)).filter(Boolean)).toHaveLength(1);
+      }
     });
 
     test('facts and leases leave the record alone', async () => {
       const store = await makeStore();
       await store.saveInstance(undefined, instanceNamed('i-1'));
       await store.putFacts(factsOf('i-1'));
-      await store.renewLease({ ...keyNamed('i-1'), lastSeenAt: start, seq: 1 });
+      await store.renewLease(undefined, leaseOf('i-1'));
       expect(await store.getInstance(keyNamed('i-1'))).toEqual(instanceNamed('i-1', { version: 1 }));
     });
 

@@ -4,7 +4,7 @@ import { type FirstTry, firstTry } from '#shared/domain/first-try.ts';
 import type { Ec2State, Instance } from '#shared/domain/instance.ts';
 import { mergeEnrollment } from '#shared/domain/merge-agent.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, keyNamed, launchNamed, type MakeStore, second, start } from './records.ts';
+import { enrollmentKeyNamed, instanceNamed, keyNamed, launchNamed, type MakeStore, second, start } from './records.ts';
 
 const everything = 1000;
 const farAhead = start + 365 * 86_400 * second;
@@ -17,8 +17,8 @@ const event = (state: Ec2State, at: number): FirstTry =>
   firstTry({ ...keyNamed('i-1'), id: `${state} ${at}`, state, at, receivedAt: at }, defaultTiming)!;
 
 const dueTimes = async (store: Store, now = farAhead) =>
-  (await store.listDue(now, everything)).map(({ instance, launchId, due }) => [
-    instance?.instanceId ?? launchId,
+  (await store.listDue(now, everything)).map(({ instance, launchId, keyId, due }) => [
+    instance?.instanceId ?? launchId ?? keyId,
     due - start,
   ]);
 
@@ -76,6 +76,32 @@ export function dueContract(makeStore: MakeStore): void {
       expect(await dueTimes(store)).toEqual([]);
     });
 
+    test('an enrollment key is in the index until it was warned of twice, was revoked or is used up', async () => {
+      const store = await makeStore();
+      const day = 86_400 * second;
+      let key = enrollmentKeyNamed('key_1', { expiresAt: start + 30 * day, usesLeft: 5 });
+      const save = async (fields: Partial<typeof key>) => {
+        const before = await store.getKey('key_1');
+        await store.commit([{ kind: 'key', before, after: { ...(before ?? key), ...fields } }]);
+        key = (await store.getKey('key_1'))!;
+      };
+      await save({});
+      expect(await store.listDue(farAhead, everything)).toEqual([
+        { kind: 'key', keyId: 'key_1', due: start + 23 * day },
+      ]);
+      await save({ warnedAt: start + 23 * day });
+      expect(await dueTimes(store)).toEqual([['key_1', 29 * day]]);
+      await save({ usesLeft: 0 });
+      expect(await dueTimes(store)).toEqual([]);
+      await save({ usesLeft: null });
+      await save({ revokedAt: start });
+      expect(await dueTimes(store)).toEqual([]);
+      await save({ revokedAt: null });
+      expect(await dueTimes(store)).toEqual([['key_1', 29 * day]]);
+      await save({ warnedAt: start + 29 * day });
+      expect(await dueTimes(store)).toEqual([]);
+    });
+
     test('only what is due by now is listed, the earliest first, as much as asked for', async () => {
       const store = await makeStore();
       const ids = Array.from({ length: 40 }, (_, n) => `i-${n}`);
@@ -90,13 +116,20 @@ export function dueContract(makeStore: MakeStore): void {
     test('an entry can be put off, which leaves the record as it is', async () => {
       const store = await makeStore();
       await store.saveInstance(undefined, running('i-1', start));
-      await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
+      const key = enrollmentKeyNamed('key_1', { expiresAt: start + 86_400 * 2 * second });
+      await store.commit([
+        { kind: 'launch', before: undefined, after: launchNamed('lch_1') },
+        { kind: 'key', before: undefined, after: key },
+      ]);
+      await store.noteKeyUse('key_1', { at: start, by: 'i-1' });
       for (const entry of await store.listDue(farAhead, everything)) await store.putOff(entry, start + 5000 * second);
       expect(await dueTimes(store, start + 4999 * second)).toEqual([]);
       expect((await dueTimes(store)).sort()).toEqual([
         ['i-1', 5000 * second],
+        ['key_1', 5000 * second],
         ['lch_1', 5000 * second],
       ]);
+      expect(await store.getKey('key_1')).toEqual({ ...key, lastUsedAt: start, lastUsedBy: 'i-1', version: 1 });
       expect(await store.getInstance(keyNamed('i-1'))).toEqual({ ...running('i-1', start), version: 1 });
       expect(await store.getLaunch('lch_1')).toEqual(launchNamed('lch_1', { version: 1 }));
     });
@@ -105,6 +138,8 @@ export function dueContract(makeStore: MakeStore): void {
       const store = await makeStore();
       await store.putOff({ kind: 'instance', instance: keyNamed('i-1'), due: start }, farAhead);
       await store.putOff({ kind: 'launch', launchId: 'lch_1', due: start }, farAhead);
+      await store.putOff({ kind: 'key', keyId: 'key_1', due: start }, farAhead);
+      expect(await store.getKey('key_1')).toBeUndefined();
       expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
       expect(await store.getLaunch('lch_1')).toBeUndefined();
       await store.saveInstance(undefined, running('i-1', start));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Instance } from '#shared/domain/instance.ts';
-import { factsOf, instanceNamed, keyNamed, type MakeStore, start } from './records.ts';
+import { factsOf, instanceNamed, keyNamed, leaseOf, type MakeStore, start } from './records.ts';
 
 const fat: Partial<Instance> = {
   state: 'stopped',
@@ -22,6 +22,8 @@ const fat: Partial<Instance> = {
   launchId: 'lch_1',
   surplusSince: start,
   agent: { id: 'agent-1', version: '', bootId: 'boot-1', enrolledAt: start, state: null, stateAt: null },
+  conflict: { reason: 'broken_chain', since: start },
+  reenroll: { by: 'agent-2', until: start, replaces: 'agent-1', proof: 'sts' },
   attempt: { at: start, code: 'grant_missing', reference: 'ref_1' },
 };
 
@@ -35,6 +37,10 @@ export function instanceContract(makeStore: MakeStore): void {
     test.each([
       ['blank', {}],
       ['with every field set', fat],
+      [
+        'of which a re-enrollment knows little',
+        { reenroll: { by: 'key_1', until: start, replaces: null, proof: null } },
+      ],
       ['ended by inference', { state: 'terminated', at: start, inferred: true, ledger: [] } as const],
     ])('a record %s comes back as it was saved, one version on', async (_, fields) => {
       const store = await makeStore();
@@ -103,8 +109,8 @@ export function instanceContract(makeStore: MakeStore): void {
       await store.saveInstance(undefined, instanceNamed('i-1'));
       await store.saveInstance(undefined, instanceNamed('i-2'));
       await store.saveInstance(undefined, { ...instanceNamed('i-3'), region: 'us-east-2' });
-      await store.renewLease({ ...keyNamed('i-2'), lastSeenAt: start, seq: 1 });
-      await store.renewLease({ ...keyNamed('i-3', 'us-east-2'), lastSeenAt: start, seq: 1 });
+      await store.renewLease(undefined, leaseOf('i-2'));
+      await store.renewLease(undefined, leaseOf('i-3', { region: 'us-east-2' }));
       await store.putFacts(factsOf('i-1'));
       await store.putFacts({ ...factsOf('i-3'), region: 'us-east-2' });
       const { instances, lastHeardAt, facts } = await store.readPair('111122223333', 'us-east-1');

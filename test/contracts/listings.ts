@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { Page, PageRequest } from '#shared/app/ports.ts';
 import { Problem } from '#shared/domain/problems.ts';
-import { enrollmentKeyNamed, factsOf, instanceNamed, keyNamed, type MakeStore, serverNamed, start } from './records.ts';
+import {
+  enrollmentKeyNamed,
+  factsOf,
+  instanceNamed,
+  keyNamed,
+  leaseOf,
+  type MakeStore,
+  serverNamed,
+} from './records.ts';
 
 /** Every page from the first on, with what a caller does: it asks until there is no next. */
 async function pagesOf<T>(list: (page: PageRequest) => Promise<Page<T>>, size: number): Promise<T[][]> {
@@ -36,7 +44,7 @@ export function listingContract(makeStore: MakeStore): void {
       for (const key of keys) {
         await store.saveInstance(undefined, { ...instanceNamed(key.instanceId), ...key });
         await store.putFacts({ ...factsOf(key.instanceId), ...key });
-        await store.renewLease({ ...key, lastSeenAt: start, seq: 1 });
+        await store.renewLease(undefined, leaseOf(key.instanceId, key));
       }
       const pages = await pagesOf((page) => store.listInstances(page), size);
       const listed = pages.flat().map(({ account, region, instanceId }) => ({ account, region, instanceId }));

@@ -12,6 +12,8 @@ import {
   instanceNamed,
   keyNamed,
   launchNamed,
+  leaseOf,
+  linkOf,
   second,
   serverNamed,
   start,
@@ -52,11 +54,29 @@ async function changeOf(store: Store, kind: Kind, n: number, stale: boolean): Pr
       return { kind, before: decidedOn(await store.getLaunch('id')), after: launchNamed('id', { state }) };
     }
     case 'key':
-      return { kind, before: decidedOn(await store.getKey('id')), after: enrollmentKeyNamed('id', { usesLeft: n }) };
+      return { kind, before: decidedOn(await store.getKey('id')), after: keyOfKind(n) };
     case 'binding':
       return { kind, before: decidedOn(await store.getBinding('id')), after: bindingNamed('id', { boundAt: n }) };
   }
 }
+
+/** Counted and not, with an end that is far or near or none. */
+const keyOfKind = (n: number) => {
+  const expiresAt = n % 3 === 0 ? null : start + n * 3 * 86_400 * second;
+  return enrollmentKeyNamed('id', { usesLeft: n % 2 ? n : null, expiresAt, lastUsedAt: n > 5 ? n : null });
+};
+
+/** A binding by an unlimited key, which may have been revoked. */
+const commitByKey = (n: number): Operation =>
+  operation({ commitByKey: n }, async (store) => {
+    const before = await store.getBinding('id');
+    const use = { keyId: `key_${n % 2}`, agentId: `agent-${n}` };
+    return store.commit([{ kind: 'binding', before, after: bindingNamed('id', { boundAt: n }) }], use);
+  });
+
+const noteKeyUse = (n: number) =>
+  operation({ noteKeyUse: n }, (store) => store.noteKeyUse('id', { at: start + n * 25 * second, by: `i-${n}` }));
+const markRevoked = (n: number) => operation({ markRevoked: n }, (store) => store.markRevoked(`key_${n % 2}`));
 
 const tryEvent = (event: StateChange): Operation =>
   operation({ event }, async (store) => {
@@ -77,8 +97,14 @@ const putFirstOff = (by: number): Operation =>
 
 const putFacts = (n: number) =>
   operation({ facts: n }, (store) => store.putFacts(factsOf('i-1', { amiLaunchIndex: n })));
-const renewLease = (seq: number) =>
-  operation({ seq }, (store) => store.renewLease({ ...keyNamed('i-1'), lastSeenAt: start + seq, seq }));
+/** A lease decided on what the store holds, or on one that it never held. */
+const renewLease = ({ n, stale }: { n: number; stale: boolean }) =>
+  operation({ renewLease: n, stale }, async (store) => {
+    const stands = await store.getLease(keyNamed('i-1'));
+    const before = stale ? leaseOf('i-1', { seq: 99 }) : stands;
+    const after = { lastSeenAt: start + n, seq: (stands?.seq ?? 0) + 1, link: linkOf(n) };
+    return store.renewLease(before, leaseOf('i-1', after));
+  });
 const ensurePair = (region: string) => operation({ region }, (store) => store.ensurePair('111122223333', region));
 const savePair = (lastSweepAt: number) =>
   operation({ lastSweepAt }, (store) =>
@@ -93,8 +119,11 @@ export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 6, arbitrary: instanceId.chain(anyEvent).map(tryEvent) },
   { weight: 6, arbitrary: fc.tuple(instanceId.chain(anyInstance), fc.boolean()).map(saveRecord) },
   { weight: 4, arbitrary: fc.uniqueArray(part, { selector: ({ kind }) => kind, maxLength: 4 }).map(commit) },
+  small.map(commitByKey),
+  small.map(noteKeyUse),
+  small.map(markRevoked),
   small.map(putFacts),
-  small.map(renewLease),
+  fc.record({ n: small, stale: fc.boolean() }).map(renewLease),
   fc.constantFrom(...regions).map(ensurePair),
   small.map(savePair),
   small.map((n) => putFirstOff(n * second)),

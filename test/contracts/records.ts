@@ -1,5 +1,5 @@
-import type { Binding, Facts, Store } from '#shared/app/ports.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import type { Binding, Facts, Lease, Store } from '#shared/app/ports.ts';
+import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment-key.ts';
 import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch.ts';
 import { newServer, type Server } from '#shared/domain/server.ts';
@@ -60,10 +60,11 @@ export const launchNamed = (id: string, fields: Partial<Launch> = {}): Launch =>
 export const enrollmentKeyNamed = (id: string, fields: Partial<EnrollmentKey> = {}): EnrollmentKey => ({
   id,
   publicKey: 'B'.repeat(43),
-  scope: { accounts: ['111122223333'], regions: [], images: [], vpcs: [], instanceIds: [] },
+  scope: { ...everyInstance, accounts: ['111122223333'], tags: { constructor: 'x', Name: 'web 1' } },
   expiresAt: start + 3600 * second,
   usesLeft: null,
   revokedAt: null,
+  warnedAt: null,
   createdAt: start,
   createdBy: 'arn:aws:iam::111122223333:user/ann',
   lastUsedAt: null,
@@ -78,13 +79,30 @@ export const bindingNamed = (agentId: string, fields: Partial<Binding> = {}): Bi
   publicKey: 'C'.repeat(43),
   status: 'bound',
   boundAt: start,
+  proof: 'iid-rsa2048',
+  ended: null,
   description: { os: 'debian', hostname: '' },
   version: 0,
   ...fields,
 });
 
+/** A link for a number: sixteen bytes in base64url, as check-ins bring them. */
+export const linkOf = (nth: number): string => Buffer.alloc(16, nth).toString('base64url');
+
+export const leaseOf = (instanceId: string, fields: Partial<Lease> = {}): Lease => ({
+  ...keyNamed(instanceId),
+  agentId: 'agent-1',
+  lastSeenAt: start,
+  seq: 1,
+  link: linkOf(1),
+  ...fields,
+});
+
 export const factsOf = (instanceId: string, fields: Partial<Facts> = {}): Facts => ({
   ...keyNamed(instanceId),
+  launchTime: start,
+  ...{ rootDeviceType: 'ebs', rootDeviceName: '/dev/xvda', rootVolumeId: 'vol-1' },
+  ...{ rootAttachedAt: start + second, interfaceAttachedAt: start },
   imageId: 'ami-0abc',
   instanceType: 't4g.nano',
   architecture: 'arm64',

@@ -3,6 +3,7 @@ import { besideContract } from './beside.ts';
 import { dueContract } from './due.ts';
 import { firstTryContract } from './first-try.ts';
 import { instanceContract } from './instances.ts';
+import { keyContract } from './keys.ts';
 import { listingContract } from './listings.ts';
 import type { MakeStore } from './records.ts';
 import { transactionContract } from './transactions.ts';
@@ -16,5 +17,6 @@ export function storeContract(name: string, makeStore: MakeStore, cases: { ofFir
     dueContract(makeStore);
     listingContract(makeStore);
     besideContract(makeStore);
+    keyContract(makeStore);
   });
 }

@@ -77,6 +77,23 @@ export function transactionContract(makeStore: MakeStore): void {
       expect(await store.getInstance(keyNamed('i-1'))).toEqual({ ...instance, surplusSince: start, version: 2 });
     });
 
+    test('one key takes another’s place with the record, or nothing happens', async () => {
+      const store = await makeStore();
+      await store.commit(making);
+      const { instance, binding } = records;
+      const ended = { reason: 'rotated', at: start, successor: 'agent-2' } as const;
+      const denied = { ...binding, status: 'denied', ended } as const;
+      const rotation: RecordChange[] = [
+        { kind: 'instance', before: instance, after: { ...instance, managementReason: 'launched' } },
+        one('binding', bindingNamed('agent-2')),
+        { kind: 'binding', before: binding, after: denied },
+      ];
+      expect(await store.commit(rotation)).toBe(true);
+      expect(await store.getBinding('agent-1')).toEqual({ ...denied, version: 2 });
+      expect(await store.getBinding('agent-2')).toEqual(bindingNamed('agent-2', { version: 1 }));
+      expect(await store.commit(rotation)).toBe(false);
+    });
+
     test('a change alone is conditional too', async () => {
       const store = await makeStore();
       const { server } = records;

@@ -159,6 +159,12 @@ END`,
     'aws cloudformation deploy --region us-west-2 --stack-name muster-prod-events --template-file infra/other-region.yml --capabilities CAPABILITY_IAM --parameter-overrides MusterBusArn=arn:aws:events:us-east-1:111122223333:event-bus/default',
     () => forwardEvents(clone()),
   ),
+  runs("npx serverless info --verbose | sed -n 's/^ *MemberParameters: //p'", (printed) =>
+    expect(printed).toBe(`${clone().stack.outputs.MemberParameters}\n`),
+  ),
+  awsCli(
+    'aws cloudformation deploy --region us-east-1 --stack-name muster-prod-member --template-file infra/member-account.yml --capabilities CAPABILITY_NAMED_IAM --parameter-overrides <what was printed>',
+  ),
   listed('git pull && npm ci && npx serverless deploy', 'it asks the registry; the deployment above went over another'),
   runs('npx serverless deploy list', (printed) => {
     const timestamps = [...printed.matchAll(/^Timestamp: (\d+)$/gm)].map(([, timestamp = '']) => timestamp);

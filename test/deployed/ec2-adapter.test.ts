@@ -3,6 +3,7 @@ import { CreateTagsCommand, DescribeInstancesCommand, EC2Client, type Instance }
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Ec2, openEc2 } from '#shared/adapters/ec2.ts';
 import type { DescribeAnswer, Described } from '#shared/app/ports.ts';
+import { attachmentOf } from '#shared/domain/attachment.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { aLaunch, aRequest } from '../build/a-launch.ts';
@@ -143,7 +144,7 @@ describe.each([
     rule('a client token whose instance has ended launches no more', 'token_terminated', async () => {
       const launch = launchOf(1);
       const [id] = idsOf({ found: await launched(launch) });
-      await ec2.terminate(region, id!);
+      await ec2.terminate({ account, region, instanceId: id! });
       engine.settle();
       return (await ec2.runInstances(launch, userData)).outcome;
     });
@@ -175,7 +176,12 @@ describe.each([
         launchTime: instance?.LaunchTime?.getTime(),
         source: 'describe',
       });
-      expect(facts).toEqual({
+      // When its root volume came is a rule of its own.
+      const { rootVolumeId: _volume, rootAttachedAt: _at, ...others } = facts;
+      const [first] = instance?.NetworkInterfaces ?? [];
+      expect(others).toEqual({
+        ...{ launchTime: sight.launchTime, rootDeviceType: 'ebs', rootDeviceName: instance?.RootDeviceName },
+        interfaceAttachedAt: first?.Attachment?.AttachTime?.getTime(),
         ...{ account, region, instanceId: id, imageId: engine.known.imageId, instanceType: 't4g.small' },
         ...{ architecture: 'arm64', clientToken: instance?.ClientToken, amiLaunchIndex: 0, instanceProfileArn: null },
         ...{ subnetId: engine.known.subnetId, vpcId: instance?.VpcId },
@@ -187,6 +193,12 @@ describe.each([
       expect(availabilityZone).toMatch(/^us-east-1[a-f]$/);
       expect(vpcId).toMatch(/^vpc-/);
       expect([privateIp, publicIp]).toEqual([expect.stringMatching(ipv4), expect.stringMatching(ipv4)]);
+    });
+
+    rule('one that runs shows when its root volume and its first interface came', 'consistent', async () => {
+      const [id] = await launchIds(1);
+      engine.settle();
+      return attachmentOf((await describedOnly(id!)).facts);
     });
 
     it('keeps its tags, whatever their keys and values', async () => {
@@ -212,11 +224,11 @@ describe.each([
 
     it('ends when it is terminated, and may be told so again', async () => {
       const [ending, other] = await launchIds(2);
-      await ec2.terminate(region, ending!);
+      await ec2.terminate({ account, region, instanceId: ending! });
       const { sight } = await describedOnly(ending!);
       expect(['shutting-down', 'terminated']).toContain(sight.state);
       expect(sight.stateReason).toBe('Client.UserInitiatedShutdown');
-      await ec2.terminate(region, ending!);
+      await ec2.terminate({ account, region, instanceId: ending! });
       engine.settle();
       expect((await describedOnly(ending!)).sight.state).toBe('terminated');
       expect((await describedOnly(other!)).sight.state).toBe('running');
@@ -224,14 +236,14 @@ describe.each([
 
     rule('the time of its termination is known', 'within a minute of its launch', async () => {
       const [id] = await launchIds(1);
-      await ec2.terminate(region, id!);
+      await ec2.terminate({ account, region, instanceId: id! });
       const { transitionAt, launchTime } = (await describedOnly(id!)).sight;
       if (transitionAt === null) return null;
       return Math.abs(transitionAt - launchTime) < 60_000 ? 'within a minute of its launch' : transitionAt;
     });
 
     it('that EC2 does not know is not terminated', async () => {
-      const refusal = await ec2.terminate(region, unknown).catch((error: unknown) => error);
+      const refusal = await ec2.terminate({ account, region, instanceId: unknown }).catch((error: unknown) => error);
       expect(refusal).toBeInstanceOf(Problem);
       expect(refusal).toMatchObject({
         code: 'ec2_refused',

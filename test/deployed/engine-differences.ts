@@ -54,6 +54,14 @@ export const engineDifferences: readonly EngineDifference[] = [
   },
   {
     engine: 'moto',
+    rule: 'one that runs shows when its root volume and its first interface came',
+    does: 'Its root device is called /dev/xvda, and none of its block devices is.',
+    instead: 'root_unknown',
+    aws: 'RootDeviceName is the device name of the root device volume, and BlockDeviceMappings has an entry for it.',
+    page: 'AWSEC2/latest/APIReference/API_Instance.html',
+  },
+  {
+    engine: 'moto',
     rule: 'one that runs has no state reason',
     does: 'It has one whose code is empty.',
     instead: '',

@@ -21,6 +21,7 @@ const byService: Record<string, Record<string, string>> = {
   'AWS::Events::EventBus': {
     events: 'CreateEventBus DescribeEventBus DeleteEventBus TagResource UntagResource ListTagsForResource',
   },
+  'AWS::Events::EventBusPolicy': { events: 'PutPermission DescribeEventBus RemovePermission' },
   'AWS::Events::Rule': {
     events: 'PutRule DescribeRule DeleteRule PutTargets RemoveTargets ListTargetsByRule TagResource UntagResource',
     iam: 'PassRole',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { instanceActions, serverActions } from '#shared/domain/actions.ts';
 import { aRequest, aServer } from '../build/a-launch.ts';
-import { anInstance } from '../build/an-instance.ts';
+import { anInstance, clock } from '../build/an-instance.ts';
 
 const word = (allowed: { allowed: boolean; code?: string }) => (allowed.allowed ? 'yes' : allowed.code);
 
@@ -25,16 +25,38 @@ describe('what may be done to a server', () => {
 });
 
 describe('what may be done to an instance', () => {
-  it('says why each action is refused', () => {
-    const words = (instance: Parameters<typeof instanceActions>[0]) =>
-      Object.values(instanceActions(instance)).map(word);
-    expect(Object.keys(instanceActions(anInstance()))).toEqual(['adopt', 'release', 'block']);
-    expect(words(anInstance({ management: 'enrolled' }))).toEqual([
-      'already_managed',
-      'not_implemented',
-      'not_implemented',
-    ]);
-    expect(words(anInstance())).toEqual(['not_implemented', 'not_managed', 'not_managed']);
-    expect(words(anInstance({ state: 'stopped' }))).toEqual(['not_running', 'not_managed', 'not_managed']);
+  it('is listed action by action', () => {
+    expect(Object.keys(instanceActions(anInstance()))).toEqual(['adopt', 'release', 'block', 'unblock', 're-enroll']);
+  });
+
+  const reenroll = { by: 'key_1', until: clock('10:20:00'), replaces: null, proof: null };
+  const enrolled = { management: 'enrolled', managementReason: 'launched' } as const;
+  const blocked = { management: 'discovered-only', managementReason: 'blocked' } as const;
+  it.each<[string, Parameters<typeof anInstance>[0], string[]]>([
+    ['enrolled', enrolled, ['already_managed', 'yes', 'yes', 'not_blocked', 'yes']],
+    [
+      'enrolled and stopped',
+      { ...enrolled, state: 'stopped' },
+      ['already_managed', 'yes', 'yes', 'not_blocked', 'yes'],
+    ],
+    [
+      'enrolled and ended',
+      { ...enrolled, state: 'terminated' },
+      ['already_managed', 'yes', 'yes', 'not_blocked', 'not_running'],
+    ],
+    [
+      'waiting for its first agent',
+      {},
+      ['not_implemented', 'not_managed', 'not_managed', 'not_blocked', 'not_managed'],
+    ],
+    ['waiting for its re-enrollment', { reenroll }, ['not_implemented', 'yes', 'yes', 'not_blocked', 'yes']],
+    [
+      'stopped without an agent',
+      { state: 'stopped' },
+      ['not_running', 'not_managed', 'not_managed', 'not_blocked', 'not_managed'],
+    ],
+    ['blocked', blocked, ['not_implemented', 'instance_blocked', 'instance_blocked', 'yes', 'instance_blocked']],
+  ])('%s', (_, overrides, words) => {
+    expect(Object.values(instanceActions(anInstance(overrides))).map(word)).toEqual(words);
   });
 });

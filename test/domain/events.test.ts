@@ -94,6 +94,24 @@ describe('management', () => {
     expect(ofType('Instance Enrolled', before, { ...before, agent: { ...agent, id: 'agent-2' } })).toHaveLength(1);
   });
 
+  it('of a key in another’s place says whose, also where an operator had ended that one’s binding', () => {
+    const before = enrolled(anInstance());
+    const after = { ...before, agent: { ...agent, id: 'agent-2', enrolledAt: clock('11:00:00') } };
+    const data = { agentId: 'agent-2', replaces: 'agent-1', at: '2026-11-02T11:00:00Z' };
+    expect(ofType('Instance Enrolled', before, after)).toMatchObject([{ data }]);
+    const reenroll = { by: 'agent-2', until: clock('11:15:00'), replaces: 'agent-1', proof: null };
+    expect(ofType('Instance Enrolled', anInstance({ reenroll }), after)).toMatchObject([{ data }]);
+    expect(ofType('Instance Enrolled', anInstance(), before)).toMatchObject([{ data: { replaces: null } }]);
+  });
+
+  it('a conflict of two machines is told of when it is seen, and once', () => {
+    const before = enrolled(anInstance());
+    const after: Instance = { ...before, conflict: { reason: 'other_instance', since: clock('11:00:00') } };
+    const data = { agentId: 'agent-1', reason: 'other_instance', at: '2026-11-02T11:00:00Z', serverId: 'srv_1' };
+    expect(ofType('Instance Identity Conflict', before, after)).toMatchObject([{ data }]);
+    expect(ofType('Instance Identity Conflict', after, { ...after, version: 3 })).toEqual([]);
+  });
+
   it('discovered-only is told of with its reason, and once', () => {
     const after = mergeTime(anInstance(), clock('10:15:21'), defaultTiming).instance;
     expect(ofType('Instance Discovered-Only', anInstance(), after)).toMatchObject([

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  markConflict,
   mergeCheckin,
   mergeEnrollment,
   mergePrediction,
@@ -44,6 +45,20 @@ describe('an enrollment', () => {
     expect(enroll({ ...late, attempt }).instance).toMatchObject({ management: 'enrolled', attempt: null });
   });
 
+  it('ends a conflict and a re-enrollment', () => {
+    const reenroll = { by: agent.id, until: clock('10:20:00'), replaces: 'old', proof: null };
+    const waiting = anInstance({ reenroll, conflict: { reason: 'broken_chain', since: clock('10:04:00') } });
+    expect(enroll(waiting).instance).toMatchObject({ conflict: null, reenroll: null });
+  });
+
+  it('of another key for the same reason leaves it managed since when it was', () => {
+    const before = enroll().instance;
+    const next = { ...agent, id: 'n'.repeat(43) };
+    const reason = 'launched' as const;
+    const after = mergeEnrollment(before, { agent: next, serverId: 'srv_1', reason }, clock('12:00:00')).instance;
+    expect(after).toMatchObject({ managementSince: clock('10:05:00'), agent: next });
+  });
+
   it('replayed twice binds once', () => {
     const first = replayEnrollment(undefined, aKey, clock('10:05:00'));
     expect(first.instance).toMatchObject({ management: 'enrolled', state: 'unknown' });
@@ -86,6 +101,16 @@ describe('rule 7: a word from an agent', () => {
   it('vetoes absence', () => {
     const missed = anInstance({ absent: { seenAt: clock('10:01:00'), since: clock('10:07:00') } });
     expect(mergeCheckin(missed, clock('10:08:00'))).toMatchObject({ changed: true, instance: { absent: null } });
+  });
+});
+
+describe('a conflict', () => {
+  const enrolled = enroll().instance;
+  it('is marked once, on the agent that it is about', () => {
+    const marked = markConflict(enrolled, agent.id, 'broken_chain', clock('11:00:00'));
+    expect(marked.instance.conflict).toEqual({ reason: 'broken_chain', since: clock('11:00:00') });
+    expect(markConflict(marked.instance, agent.id, 'rotated_key', clock('12:00:00')).changed).toBe(false);
+    expect(markConflict(enrolled, 'another', 'broken_chain', clock('11:00:00')).changed).toBe(false);
   });
 });
 

@@ -26,6 +26,10 @@ describe('the effective state of a server', () => {
     expect(effectiveState(anInstance(stranded))).toBe('stranded in booting');
   });
 
+  it.each(['released', 'blocked'] as const)('is `unknown` while an instance runs that was %s', (managementReason) => {
+    expect(effectiveState(anInstance({ management: 'discovered-only', managementReason }))).toBe('unknown');
+  });
+
   it('is the agent’s word while it runs, else `booting`', () => {
     expect(effectiveState(anInstance({ agent }))).toBe('operational');
     expect(effectiveState(anInstance({ agent: { ...agent, state: null } }))).toBe('booting');
@@ -105,6 +109,14 @@ describe('the conditions of a server', () => {
       'Enrolled false deadline_passed',
       'Certain unknown illegal_step',
     ]);
+  });
+
+  it('do not know who is enrolled where two machines speak as one', () => {
+    const conflict = { reason: 'broken_chain', since: clock('11:00:00') } as const;
+    const instance = anInstance({ management: 'enrolled', managementReason: 'launched', conflict });
+    expect(conditionsOf(aServer(), instance)).toContainEqual({
+      ...{ type: 'Enrolled', status: 'unknown', reason: 'identity_conflict', since: clock('11:00:00') },
+    });
   });
 
   it('know that nothing is known yet', () => {

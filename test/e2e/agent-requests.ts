@@ -39,15 +39,16 @@ export function enrollmentNow(
   return { ...sample<APIGatewayProxyEventV2>('enroll'), body };
 }
 
-/** The sample of a check-in, under a token made anew. */
-export function checkinNow(agent: AgentKey, url: string): APIGatewayProxyEventV2 {
+/** The sample of a check-in in the name of that instance, under a token made anew. */
+export function checkinNow(agent: AgentKey, instanceId: string, url: string): APIGatewayProxyEventV2 {
   const event = sample<APIGatewayProxyEventV2>('checkin');
+  const body = JSON.stringify({ ...JSON.parse(event.body ?? ''), instanceId });
   const claims = {
     htm: 'POST',
     htu: `${url}/v1/checkin`,
     iat: nowInSeconds(),
     seq: 1,
-    bsh: bodyHash(event.body ?? ''),
+    bsh: bodyHash(body),
   };
-  return { ...event, headers: { ...event.headers, authorization: `Bearer ${signAgentToken(agent, claims)}` } };
+  return { ...event, body, headers: { ...event.headers, authorization: `Bearer ${signAgentToken(agent, claims)}` } };
 }

@@ -107,7 +107,8 @@ describe.concurrent('serverless invoke local', { timeout: 180_000 }, () => {
     expect(enrolled).toMatchObject({ statusCode: 200 });
     expect(await show(key)).toMatchObject({ management: 'enrolled', agent: { id: agent.id, state: null } });
 
-    expect(await serverless.invoke('checkin', checkinNow(agent, region.url))).toMatchObject({ statusCode: 200 });
+    const checkin = checkinNow(agent, key.instanceId, region.url);
+    expect(await serverless.invoke('checkin', checkin)).toMatchObject({ statusCode: 200 });
     expect(await show(key)).toMatchObject({ agent: { id: agent.id, state: 'operational' } });
   });
 

@@ -99,7 +99,9 @@ describe('the agent’s requests', () => {
     const later = new Date(rules.now.getTime() + 60_000);
     const expected = { htm: 'POST', htus: [`${aud}/v1/checkin`], bodySha256, now: later, clockSkewSeconds: 300 };
     expect(await verifyAgentToken(readBearer(event), publicKeyX, expected)).toMatchObject({ agentId, seq: 1 });
-    expect(readJson(event, CheckinReport)).toEqual({ bootId: claims.agent.bootId, state: 'operational' });
+    const { instanceId } = JSON.parse(claims.proof.document);
+    const said = { instanceId, bootId: claims.agent.bootId, state: 'operational', previousLink: null };
+    expect(readJson(event, CheckinReport)).toMatchObject(said);
   });
 });
 

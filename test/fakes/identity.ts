@@ -1,4 +1,5 @@
-import { type AgentKey, signEnrollment } from '#agent/proof-request.ts';
+import { type AgentKey, type RotationClaims, signEnrollment, signRotation } from '#agent/proof-request.ts';
+import { type InstanceCredentials, signCallerIdentity } from '#agent/sts-proof.ts';
 import { createAuthority, newAuthorityKeys } from '#local/authority.ts';
 import { identityDocument } from '#local/ec2/identity-document.ts';
 import type { SimulatedInstance } from '#local/ec2/simulated-instance.ts';
@@ -7,6 +8,7 @@ import type { Instant } from '#shared/domain/time.ts';
 import { readAnchors } from '#shared/identity/anchor-file.ts';
 import { awsAnchors, withTest } from '#shared/identity/anchors.ts';
 import { grantMessage, signGrant } from '#shared/identity/grant.ts';
+import type { StsPurpose } from '#shared/identity/sts-request.ts';
 import { makeRegion, oneInstance } from '../local/ec2/lab.ts';
 
 /** A test authority in AWS's place, and agents that ask with its documents. */
@@ -20,7 +22,7 @@ interface Claim extends InstanceKey {
 }
 
 /** What instance metadata would serve of an instance that started at `pendingTime`, signed a second later. */
-function proofOf(claim: Claim, kind: 'iid-rsa2048' | 'iid-rsa' = 'iid-rsa2048') {
+export function proofOf(claim: Claim, kind: 'iid-rsa2048' | 'iid-rsa' = 'iid-rsa2048') {
   const { document, rsa2048, signature } = authority.sign(documentOf(claim), new Date(claim.pendingTime + 1000));
   return kind === 'iid-rsa2048' ? { kind, rsa2048, document } : { kind, document, signature };
 }
@@ -51,7 +53,11 @@ export interface Asking {
   claim: Claim;
   now: Instant;
   kind?: 'iid-rsa2048' | 'iid-rsa';
+  /** Credentials whose signature makes an `sts` proof of it, for the asking key and request or, if told so, for others. */
+  sts?: { by: InstanceCredentials; other?: Partial<StsPurpose>; at?: Instant };
   grant?: Grant;
+  /** The key whose place the asking one is to take, with what its token says if not the usual. */
+  previous?: { key: AgentKey; claims?: Partial<RotationClaims> };
   jti?: string;
   aud?: string;
 }
@@ -64,9 +70,15 @@ export function signedGrant(grant: Grant, request: { key: AgentKey; aud?: string
 }
 
 /** The body of an enrollment as an agent signs it. */
-export function enrollmentOf({ key, claim, now, kind, grant, jti = 'one', aud = audience }: Asking): string {
+export function enrollmentOf(asking: Asking): string {
+  const { key, claim, now, kind, sts, grant, previous, jti = 'one', aud = audience } = asking;
+  const iat = Math.floor(now / 1000);
+  const purpose = { region: claim.region, aud, jkt: key.id, jti, ...sts?.other };
+  const signed = sts && { kind: 'sts', sts: signCallerIdentity(purpose, sts.by, new Date(sts.at ?? now)) };
+  const rotation = { htm: 'POST', htu: `${aud}/v1/enroll`, iat, jti, jkt: key.id, ...previous?.claims };
   return signEnrollment(key, {
-    ...{ aud, jti, iat: Math.floor(now / 1000), proof: proofOf(claim, kind) },
+    ...{ aud, jti, iat, proof: { ...proofOf(claim, kind), ...signed } },
+    ...(previous && { previous: signRotation(previous.key, rotation) }),
     ...(grant && { grant: signedGrant(grant, { key, aud, jti }) }),
     agent: { version: '0.1.0', os: 'linux', osVersion: '13', arch: 'arm64', hostname: 'web-1', bootId: 'b0' },
   });

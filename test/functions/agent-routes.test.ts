@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bodyHash, newAgentKey, signAgentToken } from '#agent/proof-request.ts';
+import { everyInstance } from '#shared/domain/enrollment-key.ts';
+import { answerSchemas } from '#shared/http/answer-schemas.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { enrollmentKeyNamed } from '../contracts/records.ts';
+import { enrollmentKeyNamed, linkOf } from '../contracts/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
+import { violations } from '../http/violations.ts';
 import { apiEvent, call, functionStage, instanceId, place, runningInstance } from './stage.ts';
 
 const stage = functionStage();
@@ -16,7 +19,7 @@ beforeAll(async () => {
   const common = {
     publicKey: grant.publicKeyX,
     expiresAt: null,
-    scope: { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] },
+    scope: everyInstance,
   };
   await stage.store.commit([{ kind: 'key', before: undefined, after: enrollmentKeyNamed('key_web', common) }]);
 });
@@ -103,7 +106,12 @@ describe('POST /v1/enroll', () => {
 });
 
 describe('POST /v1/checkin', () => {
-  const report = JSON.stringify({ bootId: 'b0', state: 'operational' });
+  const said = (nth: number, fields: object = {}) =>
+    JSON.stringify({
+      ...{ instanceId: instanceId(nth), bootId: 'b0', state: 'operational', link: linkOf(1), previousLink: null },
+      ...fields,
+    });
+  const report = said(10);
   const claims = (body: string, seq: number) => {
     const iat = Math.floor(Date.now() / 1000);
     return { htm: 'POST', htu: `${audience}/v1/checkin`, iat, seq, bsh: bodyHash(body) };
@@ -125,17 +133,35 @@ describe('POST /v1/checkin', () => {
   it('hears an enrolled agent, and keeps what it says', async () => {
     const key = await enrolledAgent(10);
     const { statusCode, json } = await call(checkin, checkinEvent(key, 1));
-    expect([statusCode, json]).toEqual([200, { nextCheckinSeconds: 60, tasks: [] }]);
+    expect([statusCode, json]).toEqual([200, { nextCheckinSeconds: 60, link: 'taken', tasks: [] }]);
+    expect(violations(json, answerSchemas.Checkin!, answerSchemas)).toEqual([]);
     const record = await stage.store.getInstance({ ...place, instanceId: instanceId(10) });
     expect(record).toMatchObject({ agent: { id: key.id, state: 'operational' } });
-    expect(await stage.store.getLease({ ...place, instanceId: instanceId(10) })).toMatchObject({ seq: 1 });
+    const lease = { agentId: key.id, seq: 1, link: linkOf(1) };
+    expect(await stage.store.getLease({ ...place, instanceId: instanceId(10) })).toMatchObject(lease);
   });
 
   it('refuses a number that does not rise, with the one that stands', async () => {
     const key = await enrolledAgent(11);
-    await call(checkin, checkinEvent(key, 5));
-    const { statusCode, json } = await call(checkin, checkinEvent(key, 5));
-    expect([statusCode, json.code, json.seq]).toEqual([409, 'stale_sequence', 5]);
+    await call(checkin, checkinEvent(key, 5, said(11)));
+    const { statusCode, json } = await call(checkin, checkinEvent(key, 5, said(11)));
+    expect([statusCode, json.code, json.seq]).toEqual([409, 'stale_sequence', 1005]);
+  });
+
+  it('refuses two machines with one key, says when to ask again, and counts them', async () => {
+    const key = await enrolledAgent(13);
+    await call(checkin, checkinEvent(key, 1, said(13)));
+    const twin = said(13, { link: linkOf(2) });
+    for (const seq of [2, 3]) {
+      const { statusCode, headers, json } = await call(checkin, checkinEvent(key, seq, twin));
+      expect([statusCode, json.code, headers['retry-after']]).toEqual([409, 'identity_conflict', '300']);
+    }
+    const record = await stage.store.getInstance({ ...place, instanceId: instanceId(13) });
+    expect(record?.conflict).toMatchObject({ reason: 'broken_chain' });
+    const metrics = stage.lines.filter((line) => line.IdentityConflict === 1);
+    const logged = { message: 'identity conflict', agentId: key.id, reason: 'broken_chain' };
+    expect([metrics.length, stage.lines.filter(({ message }) => message === logged.message).length]).toEqual([2, 2]);
+    expect(stage.lines).toContainEqual(expect.objectContaining(logged));
   });
 
   it('refuses another body than the one that was signed', async () => {
@@ -165,7 +191,14 @@ describe('POST /v1/checkin', () => {
     ['a body of another shape', checkinEvent(newAgentKey(), 1, '{"bootId":"b0"}'), 400, 'malformed_request'],
     [
       'a state that no agent has',
-      checkinEvent(newAgentKey(), 1, '{"bootId":"b0","state":"terminated"}'),
+      checkinEvent(newAgentKey(), 1, said(10, { state: 'terminated' })),
+      400,
+      'malformed_request',
+    ],
+    ['a link that is none', checkinEvent(newAgentKey(), 1, said(10, { link: 'x' })), 400, 'malformed_request'],
+    [
+      'a link that is not canonical',
+      checkinEvent(newAgentKey(), 1, said(10, { link: 'AAAAAAAAAAAAAAAAAAAAAB' })),
       400,
       'malformed_request',
     ],

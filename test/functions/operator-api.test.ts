@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { everyInstance } from '#shared/domain/enrollment-key.ts';
 import { answerSchemas } from '#shared/http/answer-schemas.ts';
 import { operatorRoutes } from '#shared/http/operator-routes.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -95,6 +96,20 @@ describe('the operator API', () => {
     expect((await documented('DELETE', path)).json.revokedAt).toEqual(expect.any(String));
   });
 
+  it('shows the whole scope of an enrollment key', async () => {
+    const { publicKeyX: publicKey } = newGrantKey(randomBytes);
+    const scope = { regions: ['us-east-1'], roles: ['web'], tags: { role: 'web' }, windowSeconds: 3600 };
+    const created = await documented('POST', '/v1/enrollment-keys', {
+      publicKey,
+      scope: { ...scope, proofKinds: ['sts'], attachments: ['instance_store_root'] },
+    });
+    expect(created.json.scope).toEqual({
+      ...{ ...everyInstance, ...scope },
+      ...{ proofKinds: ['sts'], attachments: ['instance_store_root'] },
+    });
+    expect((await documented('GET', `/v1/enrollment-keys/${created.json.id}`)).json).toEqual(created.json);
+  });
+
   it('names who registered a key by what API Gateway has verified', async () => {
     const { publicKeyX: publicKey } = newGrantKey(randomBytes);
     const event = apiEvent('POST', '/v1/enrollment-keys', { body: JSON.stringify({ publicKey, createdBy: 'me' }) });
@@ -104,6 +119,32 @@ describe('the operator API', () => {
     const requestContext = { ...event.requestContext, authorizer: { iam: { userArn } } };
     const signed = await call(operatorApi, { ...event, requestContext, body: JSON.stringify({ publicKey }) });
     expect(signed.json.createdBy).toBe(userArn);
+  });
+
+  it('releases, blocks, unblocks and re-enrolls an instance', async () => {
+    const agent = { id: 'A'.repeat(43), version: '1', bootId: '', enrolledAt: 0, state: null, stateAt: null };
+    const enrolled = { management: 'enrolled', managementReason: 'launched', agent } as const;
+    const managed = await Promise.all([31, 32, 33].map((nth) => runningInstance(stage, nth, enrolled)));
+    const [one, two, three] = managed.map(
+      ({ instance }) => `/v1/instances/111122223333/us-east-1/${instance.instanceId}`,
+    );
+    const released = await documented('POST', `${one}/release`);
+    expect([released.statusCode, released.json.managementReason, released.json.agent]).toEqual([200, 'released', null]);
+    expect((await documented('POST', `${two}/block`)).json.managementReason).toBe('blocked');
+    expect((await documented('POST', `${two}/unblock`)).json.managementReason).toBe('released');
+    const agentId = `${'B'.repeat(42)}A`;
+    const named = await documented('POST', `${three}/re-enroll`, { agentId });
+    expect([named.statusCode, named.json.reenrollment]).toMatchObject([200, { agentId, replaces: agent.id }]);
+    const { publicKeyX: publicKey } = newGrantKey(randomBytes);
+    const granted = await documented('POST', `${three}/re-enroll`, { publicKey });
+    const { keyId } = granted.json.reenrollment as { keyId: string };
+    const key = await documented('GET', `/v1/enrollment-keys/${keyId}`);
+    expect(key.json).toMatchObject({ publicKey, usesLeft: 1, createdBy: 'local' });
+    expect(await documented('POST', `${one}/re-enroll`, { agentId })).toMatchObject({
+      ...{ statusCode: 409, json: { code: 'not_managed' } },
+    });
+    for (const body of [{}, { agentId, publicKey }, { agentId: 'x' }, { agentId, until: 0 }])
+      expect((await documented('POST', `${three}/re-enroll`, body)).json.code).toBe('malformed_request');
   });
 
   it('releases a withheld removal, once there is one', async () => {

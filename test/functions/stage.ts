@@ -16,7 +16,7 @@ import type { HistoryStore, Store, UserDataStore } from '#shared/app/ports.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type Dynamo, startDynamo } from '../contracts/dynamodb.ts';
-import { instanceNamed } from '../contracts/records.ts';
+import { factsOf, instanceNamed } from '../contracts/records.ts';
 import { audience, authority } from '../fakes/identity.ts';
 
 export const place = { account: '111122223333', region: 'us-east-1' };
@@ -119,6 +119,7 @@ function setEnvironment(env: Record<string, string>): void {
     },
     ...{ STAGE: 'test', EVENT_SOURCE: 'aws.ec2', AUDIENCES: audience, SWEEP_PERIOD_SECONDS: '300' },
     ACCOUNTS: JSON.stringify({ [place.account]: { regions: [place.region], launch } }),
+    POLICY: '{"proofKinds":["iid-rsa2048"]}',
     TEST_ANCHORS: JSON.stringify(authority.anchors),
     // Through the console, where a test can read it.
     POWERTOOLS_DEV: 'true',
@@ -219,5 +220,7 @@ export async function runningInstance(
   const instance = instanceNamed(instanceId(nth), { ...times, state: 'running', epochNamed: true, ...fields });
   await stage.store.ensurePair(place.account, place.region);
   await stage.store.saveInstance(undefined, instance);
+  const attached = { rootAttachedAt: startedAt + 1000, interfaceAttachedAt: startedAt };
+  await stage.store.putFacts(factsOf(instanceId(nth), { launchTime: startedAt, ...attached }));
   return { instance, startedAt };
 }

@@ -34,7 +34,13 @@ describe('an answer that refuses', () => {
   });
 
   it('asks for patience only with statuses that mean it', () => {
-    const patient: ProblemCode[] = ['busy', 'retry', 'instance_not_described', 'document_from_future'];
+    const patient: ProblemCode[] = [
+      'busy',
+      'retry',
+      'instance_not_described',
+      'document_from_future',
+      'sts_unavailable',
+    ];
     expect(codes.filter((code) => statusOf(code) === 503).sort()).toEqual(patient.sort());
   });
 });

@@ -1,7 +1,7 @@
 import { sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { bodyHash, newAgentKey, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
-import { readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
+import { bodyHash, newAgentKey, signAgentToken, signEnrollment, signRotation } from '#agent/proof-request.ts';
+import { readKid, verifyAgentToken, verifyRotationToken } from '#shared/identity/agent-token.ts';
 import { now, refusal, refusalOf } from './vectors.ts';
 
 const key = newAgentKey();
@@ -79,6 +79,35 @@ describe('verifyAgentToken', () => {
     expect((await problem(signed(header, JSON.stringify(claims).replace('{', '{"seq":9,')))).code).toBe(
       'malformed_jws',
     );
+  });
+});
+
+describe('verifyRotationToken', () => {
+  const enrollUrl = 'https://muster.example/v1/enroll';
+  const rotation = { htm: 'POST', htu: enrollUrl, iat, jti: 'one', jkt: 'N'.repeat(43) };
+  const expected = { htm: 'POST', htus: [enrollUrl], jti: 'one', jkt: 'N'.repeat(43), now, clockSkewSeconds: 300 };
+  const refused = (jwt: string) => refusalOf(() => verifyRotationToken(jwt, key.publicKeyX, expected));
+
+  it('accepts what the enrolled key signs for one new key and one request', async () => {
+    await verifyRotationToken(signRotation(key, rotation), key.publicKeyX, expected);
+  });
+
+  it.each([
+    ['another new key', { jkt: 'M'.repeat(43) }, 'rotation_mismatch'],
+    ['another request', { jti: 'two' }, 'rotation_mismatch'],
+    ['another route', { htu }, 'wrong_audience'],
+    ['another method', { htm: 'GET' }, 'wrong_audience'],
+    ['another time', { iat: iat - 301 }, 'clock_skew'],
+    ['a number as well', { seq: 1 }, 'malformed_jws'],
+    ['no new key', { jkt: undefined }, 'malformed_jws'],
+  ])('refuses a token for %s', async (_, changes, code) => {
+    expect((await refused(signed(header, JSON.stringify({ ...rotation, ...changes })))).code).toBe(code);
+  });
+
+  it('refuses another key’s signature, and a check-in’s token, as a check-in refuses this one', async () => {
+    expect((await refused(signRotation({ ...newAgentKey(), id: key.id }, rotation))).code).toBe('bad_signature');
+    expect((await refused(signAgentToken(key, claims))).code).toBe('malformed_jws');
+    expect((await problem(signRotation(key, { ...rotation, htu }))).code).toBe('malformed_jws');
   });
 });
 

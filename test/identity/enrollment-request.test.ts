@@ -15,6 +15,13 @@ const key = newAgentKey();
 
 const agent = { version: '1.0.0', os: 'debian', osVersion: '13', arch: 'arm64', hostname: 'ip-10-0-0-7', bootId: 'b1' };
 const proof = { kind: 'iid-rsa2048', rsa2048: vectors[0]!.signature };
+const sts = {
+  date: '20261126T100000Z',
+  accessKeyId: 'ASIAIOSFODNN7EXAMPLE',
+  sessionToken: 'IQoJb3JpZ2luX2VjEFM/+=',
+  signature: 'ab'.repeat(32),
+};
+const stsProof = { kind: 'sts', rsa2048: vectors[0]!.signature, sts };
 const payload = { aud, iat, jti: 'one', proof, agent };
 const header = { alg: 'EdDSA', typ: 'muster-enroll+jws', jwk: { kty: 'OKP', crv: 'Ed25519', x: key.publicKeyX } };
 
@@ -52,6 +59,15 @@ describe('readEnrollmentRequest', () => {
         ? refusal(() => verifyDocument(request.proof, aws, now)).code
         : verifyDocument(request.proof, aws, now).kind;
     expect(outcome).toBe(kind === 'pkcs7' ? 'unsupported_signature' : sent.kind);
+  });
+
+  it('takes an sts proof apart: the document, and what STS has yet to judge', async () => {
+    const request = await read(signEnrollment(key, { ...payload, proof: stsProof }));
+    expect(request.proof).toEqual({ kind: 'iid-rsa2048', rsa2048: vectors[0]!.signature, document: undefined });
+    expect(request.sts).toEqual(sts);
+    const withDocument = await read(signEnrollment(key, { ...payload, proof: { ...stsProof, document: '{}' } }));
+    expect(withDocument.proof).toMatchObject({ kind: 'iid-rsa2048', document: '{}' });
+    expect((await read(signEnrollment(key, payload))).sts).toBeUndefined();
   });
 
   it.each([-300, 300])('accepts a clock %s seconds off', async (seconds) => {
@@ -275,9 +291,45 @@ describe('an enrollment’s payload', () => {
     expect((await problem(signed(JSON.stringify(header), text))).code).toBe('malformed_request');
   });
 
-  it('may not bring an sts proof yet', async () => {
-    const { code, facts } = await problem(withPayload({ proof: { kind: 'sts', headers: {} } }));
-    expect([code, facts]).toEqual(['proof_not_allowed', { kind: 'sts' }]);
+  it.each<[member: string, changes: object]>([
+    ['proof.sts', { sts: undefined }],
+    ['proof.sts', { sts: 'x' }],
+    ['proof.sts', { sts: [sts] }],
+    ['proof.rsa2048', { rsa2048: undefined }],
+    ['proof.document', { document: 7 }],
+    ['proof', { signature: 'x' }],
+    ['proof', { region: 'us-east-1' }],
+    ['proof', { url: 'https://evil.example' }],
+    // attacks 78 to 80 and 82: what the agent has no say in
+    ...['host', 'url', 'region', 'method', 'body', 'action', 'headers', 'accept', 'signedHeaders', 'authorization'].map(
+      (name): [string, object] => ['proof.sts', { sts: { ...sts, [name]: 'x' } }],
+    ),
+    ...Object.keys(sts).map((name): [string, object] => [`proof.sts.${name}`, { sts: { ...sts, [name]: undefined } }]),
+    ...Object.keys(sts).map((name): [string, object] => [`proof.sts.${name}`, { sts: { ...sts, [name]: '' } }]),
+    ...Object.keys(sts).map((name): [string, object] => [`proof.sts.${name}`, { sts: { ...sts, [name]: [] } }]),
+    ['proof.sts.date', { sts: { ...sts, date: '2026-11-26T10:00:00Z' } }],
+    ['proof.sts.date', { sts: { ...sts, date: '20260230T100000Z' } }],
+    ['proof.sts.date', { sts: { ...sts, date: '20261126T100000Z\n' } }],
+    ['proof.sts.accessKeyId', { sts: { ...sts, accessKeyId: 'AKIAIOSFODNN7EXAMPLE' } }],
+    ['proof.sts.accessKeyId', { sts: { ...sts, accessKeyId: 'ASIAIOSFODNN7EX' } }],
+    ['proof.sts.accessKeyId', { sts: { ...sts, accessKeyId: `ASIA${'A'.repeat(125)}` } }],
+    ['proof.sts.accessKeyId', { sts: { ...sts, accessKeyId: 'ASIAIOSFODNN7EXAMPLE/20261126' } }],
+    ['proof.sts.accessKeyId', { sts: { ...sts, accessKeyId: 'ASIAIOSFODNN7, SignedHeaders=host' } }],
+    ['proof.sts.sessionToken', { sts: { ...sts, sessionToken: 'a b' } }],
+    ['proof.sts.sessionToken', { sts: { ...sts, sessionToken: 'a\r\nx-amz-target: b' } }],
+    ['proof.sts.sessionToken', { sts: { ...sts, sessionToken: 'é' } }],
+    ['proof.sts.sessionToken', { sts: { ...sts, sessionToken: 'a'.repeat(4097) } }],
+    ['proof.sts.signature', { sts: { ...sts, signature: 'AB'.repeat(32) } }],
+    ['proof.sts.signature', { sts: { ...sts, signature: 'ab'.repeat(31) } }],
+    ['proof.sts.signature', { sts: { ...sts, signature: `${'ab'.repeat(32)}\n` } }],
+  ])('is malformed at %s when an sts proof has %j', async (member, changes) => {
+    const { code, facts } = await problem(withPayload({ proof: { ...stsProof, ...changes } }));
+    expect([code, facts]).toEqual(['malformed_request', { member }]);
+  });
+
+  it('is malformed when an sts proof names a member twice (attack 80)', async () => {
+    const text = JSON.stringify({ ...payload, proof: stsProof }).replace('"date"', '"date":"20261126T100000Z","date"');
+    expect((await problem(signed(JSON.stringify(header), text))).code).toBe('malformed_request');
   });
 
   it('ends in a Problem and nothing else for any JSON in any member', async () => {

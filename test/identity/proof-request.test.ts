@@ -7,6 +7,7 @@ import {
   newAgentKey,
   signAgentToken,
   signEnrollment,
+  signRotation,
 } from '#agent/proof-request.ts';
 
 const key = newAgentKey();
@@ -46,6 +47,12 @@ describe('what an agent signs', () => {
     const claims = { htm: 'POST', htu: 'https://muster.example/v1/checkin', iat: 1, seq: 1, bsh: bodyHash('') };
     const header = { alg: 'EdDSA', typ: 'muster-agent+jwt', kid: key.id };
     expect(await verified(signAgentToken(key, claims))).toEqual({ header, payload: claims });
+  });
+
+  it('is the word for another key that any JOSE library verifies', async () => {
+    const claims = { htm: 'POST', htu: 'https://muster.example/v1/enroll', iat: 1, jti: 'one', jkt: 'N'.repeat(43) };
+    const header = { alg: 'EdDSA', typ: 'muster-agent+jwt', kid: key.id };
+    expect(await verified(signRotation(key, claims))).toEqual({ header, payload: claims });
   });
 
   it('hashes a body’s bytes', () => {

@@ -16,6 +16,7 @@ const env = {
     HOME_ACCOUNT: '111122223333',
     TABLE_NAME: 'table',
     PRIVATE_TABLE_NAME: 'private',
+    POLICY: '{"proofKinds":["iid-rsa2048"]}',
   },
   ...{ LAUNCH_QUEUE_URL: 'http://127.0.0.1:9/launch', VERIFY_QUEUE_URL: 'http://127.0.0.1:9/verify' },
 };

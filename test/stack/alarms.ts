@@ -25,6 +25,9 @@ const watched = [
   'TerminatedUndone of prod',
   'TerminationInferredWrongly of prod',
   'DueFailed of prod',
+  'EnrollmentRefused of prod',
+  'IdentityConflict of prod',
+  'IdentityKeyEnding of prod',
 ];
 
 export function alarms(stack: () => PackagedStack): void {

@@ -15,14 +15,14 @@ const ec2Client = 'com.amazonaws.ec2';
  */
 const budgets: Record<(typeof functionNames)[number], { kilobytes: number; holdsEc2: boolean }> = {
   onInstanceChanged: { kilobytes: 520, holdsEc2: false },
-  verify: { kilobytes: 1150, holdsEc2: true },
+  verify: { kilobytes: 1180, holdsEc2: true },
   tick: { kilobytes: 510, holdsEc2: false },
   sweep: { kilobytes: 510, holdsEc2: false },
-  sweepRegion: { kilobytes: 1150, holdsEc2: true },
+  sweepRegion: { kilobytes: 1180, holdsEc2: true },
   enroll: { kilobytes: 600, holdsEc2: false },
   checkin: { kilobytes: 530, holdsEc2: false },
-  launch: { kilobytes: 1120, holdsEc2: true },
-  operatorApi: { kilobytes: 1590, holdsEc2: true },
+  launch: { kilobytes: 1180, holdsEc2: true },
+  operatorApi: { kilobytes: 1640, holdsEc2: true },
   onRecordChanged: { kilobytes: 490, holdsEc2: false },
 };
 

@@ -6,8 +6,12 @@ export type Node = any;
 /** The template with every `Condition` and `Fn::If` decided by its parameters' defaults or the given values. */
 export function resolveConditions(template: Node, values: Record<string, string>): Node {
   const textOf = (node: Node): string =>
-    typeof node === 'string' ? node : (values[node.Ref] ?? template.Parameters[node.Ref].Default);
+    typeof node === 'string'
+      ? node
+      : (values[node.Ref] ?? pseudoParameters[node.Ref] ?? template.Parameters[node.Ref].Default);
   const holds = (condition: Node): boolean => {
+    if (condition.Condition) return named(condition.Condition);
+    if (condition['Fn::And']) return condition['Fn::And'].every(holds);
     if (condition['Fn::Not']) return !holds(condition['Fn::Not'][0]);
     if (condition['Fn::Equals']) return textOf(condition['Fn::Equals'][0]) === textOf(condition['Fn::Equals'][1]);
     throw new Error(`a condition that this reader does not know: ${JSON.stringify(condition)}`);

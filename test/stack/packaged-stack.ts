@@ -50,9 +50,21 @@ export const functionNames = [
   'onRecordChanged',
 ] as const;
 
-export const production: Packaging = { stage: 'prod' };
+/** An account that is a member of production, and the one that it is deployed in, which may be written as a number too. */
+export const [memberAccount, ownAccount] = ['444455556666', '111122223333'] as const;
 
-/** A stack for an emulator: another event source, and a new test authority's keys for these Regions. */
+export const production: Packaging = {
+  stage: 'prod',
+  params: {
+    accounts: JSON.stringify({
+      '${AWS::AccountId}': { regions: ['us-east-1'] },
+      [memberAccount]: { regions: ['us-east-1', 'eu-central-1'] },
+      [ownAccount]: { regions: ['us-east-1'] },
+    }),
+  },
+};
+
+/** A stack for an emulator: another event source, a new test authority's keys for these Regions, and no member. */
 export const rehearsal = (): Packaging => ({
   stage: 'rehearsal',
   params: {

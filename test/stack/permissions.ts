@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { listOf, type Node, nameOf } from './cloudformation.ts';
-import { functionNames, logicalId, type PackagedStack } from './packaged-stack.ts';
+import { functionNames, logicalId, memberAccount, type PackagedStack } from './packaged-stack.ts';
 
 const readsQueue = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'];
 const sends = ['sqs:SendMessage'];
@@ -9,6 +9,7 @@ const updates = [...writes, 'dynamodb:UpdateItem'];
 const instancesOfThisAccount = 'arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:instance/*';
 /** An image's ARN names no account: the condition does. */
 const imagesOfTheirOwners = 'arn:<AWS::Partition>:ec2:*::image/* [ec2:Owner <AWS::AccountId>,amazon]';
+const inMembers = { [`arn:<AWS::Partition>:iam::${memberAccount}:role/muster-prod-member`]: ['sts:AssumeRole'] };
 const anythingOfEc2 = 'arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:*/*';
 
 /** Beyond its log and its traces, what each function may do: by resource, with the condition in brackets. Nothing else. */
@@ -18,6 +19,7 @@ const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> 
     MainTable: writes,
     VerifyQueue: [...readsQueue, ...sends],
     '*': ['ec2:DescribeInstances'],
+    ...inMembers,
   },
   tick: { '<MainTable.Arn>/index/due': ['dynamodb:Query'], MainTable: updates, LaunchQueue: sends },
   sweep: { MainTable: ['dynamodb:Query'], SweepQueue: sends },
@@ -26,8 +28,9 @@ const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> 
     SweepQueue: readsQueue,
     VerifyQueue: sends,
     '*': ['ec2:DescribeInstances'],
+    ...inMembers,
   },
-  enroll: { MainTable: writes, VerifyQueue: sends },
+  enroll: { MainTable: ['dynamodb:ConditionCheckItem', ...updates], VerifyQueue: sends },
   checkin: { MainTable: writes, VerifyQueue: sends },
   launch: {
     MainTable: writes,
@@ -37,6 +40,7 @@ const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> 
     [anythingOfEc2]: ['ec2:RunInstances'],
     [imagesOfTheirOwners]: ['ec2:RunInstances'],
     [`${anythingOfEc2} [ec2:CreateAction RunInstances]`]: ['ec2:CreateTags'],
+    ...inMembers,
   },
   operatorApi: {
     MainTable: [...writes, 'dynamodb:Query'],
@@ -44,6 +48,7 @@ const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> 
     'PrivateTable [HISTORY#*]': ['dynamodb:Query'],
     LaunchQueue: sends,
     [instancesOfThisAccount]: ['ec2:TerminateInstances'],
+    ...inMembers,
   },
   onRecordChanged: {
     'MainTable.StreamArn': [

@@ -4,6 +4,7 @@ import { api } from './api.ts';
 import { bundles } from './bundles.ts';
 import { functions } from './functions.ts';
 import { limits, limitsOfALargeStage } from './limits.ts';
+import { memberAccounts } from './members.ts';
 import { type PackagedStack, packageStack, rehearsal } from './packaged-stack.ts';
 import { permissions } from './permissions.ts';
 import { queues } from './queues.ts';
@@ -16,9 +17,10 @@ const stack = () => packaged;
 
 beforeAll(async () => {
   [packaged, rehearsed] = await Promise.all([packageStack(), packageStack(rehearsal())]);
-});
+}, 180_000);
 
 describe('permissions', () => permissions(stack));
+describe('member accounts', () => memberAccounts(stack, () => rehearsed));
 describe('queues', () => queues(stack));
 describe('functions', () => functions(stack));
 describe('bundles', () => bundles(stack));

@@ -1,7 +1,17 @@
 import type { DueRecord } from '#shared/app/ports.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 import { dueOf } from './instance-item.ts';
-import { dueIndex, dueShards, instanceItemKey, launchItemKey, readInstanceItemKey, readLaunchItemKey } from './keys.ts';
+import {
+  dueIndex,
+  dueShards,
+  type ItemKey,
+  instanceItemKey,
+  keyItemKey,
+  launchItemKey,
+  readInstanceItemKey,
+  readKeyItemKey,
+  readLaunchItemKey,
+} from './keys.ts';
 import { queryIndex } from './read.ts';
 import { type Item, keyOfItem, type Table } from './table.ts';
 import { updateItem } from './write.ts';
@@ -23,11 +33,19 @@ function readEntry(item: Item): DueRecord {
   const launchId = readLaunchItemKey(key);
   if (due !== undefined && instance) return { kind: 'instance', instance, due };
   if (due !== undefined && launchId !== undefined) return { kind: 'launch', launchId, due };
+  const keyId = readKeyItemKey(key);
+  if (due !== undefined && keyId !== undefined) return { kind: 'key', keyId, due };
   throw new Error(`the index of what is due holds ${key.pk} ${key.sk}, which waits for nothing`);
 }
 
 /** Moves the entry if it still is the one that was read: a record that went, or that was written since, is left alone. */
 export async function putOff(table: Table, record: DueRecord, until: Instant): Promise<void> {
-  const key = record.instance ? instanceItemKey(record.instance) : launchItemKey(record.launchId ?? '');
-  await updateItem(table, key, { set: { due: dueOf(until) } }, [{ attribute: 'due', equals: dueOf(record.due) }]);
+  await updateItem(table, itemKeyOf(record), { set: { due: dueOf(until) } }, [
+    { attribute: 'due', equals: dueOf(record.due) },
+  ]);
+}
+
+function itemKeyOf({ instance, launchId, keyId }: DueRecord): ItemKey {
+  if (instance) return instanceItemKey(instance);
+  return keyId === undefined ? launchItemKey(launchId ?? '') : keyItemKey(keyId);
 }

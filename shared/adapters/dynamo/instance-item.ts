@@ -34,6 +34,8 @@ const listed: { [F in Field]?: readonly string[] } = {
   failedStart: ['at', 'reason'],
   prediction: ['what', 'at'],
   agent: ['id', 'version', 'bootId', 'enrolledAt', 'state', 'stateAt'],
+  conflict: ['reason', 'since'],
+  reenroll: ['by', 'until', 'replaces', 'proof'],
   attempt: ['at', 'code', 'reference'],
 };
 

@@ -1,13 +1,16 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Facts, Lease, RecordChange } from '#shared/app/ports.ts';
+import { type EnrollmentKey, everyInstance, keyDeadline } from '#shared/domain/enrollment-key.ts';
 import { type Launch, launchDeadline } from '#shared/domain/launch.ts';
 import type { Pair } from '#shared/domain/sweep.ts';
+import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { dueOf, expiryAfter, toInstanceItem } from './instance-item.ts';
 import {
   bindingItemKey,
   factsItemKey,
   type ItemKey,
+  keyDueShard,
   keyItemKey,
   launchDueShard,
   launchItemKey,
@@ -18,33 +21,43 @@ import {
 import type { Item } from './table.ts';
 import type { Put } from './write.ts';
 
-type ItemKind = 'instance' | 'facts' | 'lease' | 'pair' | 'server' | 'key' | 'launch' | 'binding';
+type ItemKind = 'instance' | 'facts' | 'lease' | 'pair' | 'server' | 'key' | 'launch' | 'binding' | 'mark';
 
 /** Facts and leases go this long after they were last written: after the instance that they are of. */
 const keptBesideSeconds = 60 * 86_400;
 
 /**
  * All but instances are kept whole, in one attribute, so that no field of a record can be taken for the table's own.
- * What conditions look at, `version` and `seq`, stands outside of it and there alone.
+ * What conditions look at, `version`, `seq` and `link`, stands outside of it and there alone.
  */
 function wrap(kind: ItemKind, key: ItemKey, record: object, beside: Record<string, string | number> = {}): Item {
-  const { version, seq, ...rest } = record as { version?: number; seq?: number };
+  const { version, seq, link, ...rest } = record as { version?: number; seq?: number; link?: string };
   // A tag may be called `constructor`; marshall would take its map for an instance of a class and refuse it.
   const options = { removeUndefinedValues: true, convertClassInstanceToMap: true };
-  return marshall({ ...key, kind, version, seq, ...beside, record: rest }, options);
+  return marshall({ ...key, kind, version, seq, link, ...beside, record: rest }, options);
 }
 
 /** The record in an item of any kind but `instance`. The table is Muster's own: its items are what they were written as. */
 export function unwrap<R>(item: Item): R {
-  const { record, version, seq } = unmarshall(item);
-  return { ...record, ...(version !== undefined && { version }), ...(seq !== undefined && { seq }) };
+  const { record, version, seq, link } = unmarshall(item);
+  const beside = { version, seq, link };
+  return { ...record, ...Object.fromEntries(Object.entries(beside).filter(([, value]) => value !== undefined)) };
 }
 
 export const factsItem = (facts: Facts): Item =>
   wrap('facts', factsItemKey(facts), facts, { expiresAt: expiryAfter(facts.describedAt, keptBesideSeconds) });
 
-export const leaseItem = (lease: Lease): Item =>
-  wrap('lease', leaseItemKey(lease), lease, { expiresAt: expiryAfter(lease.lastSeenAt, keptBesideSeconds) });
+/** The put of a lease, on condition that the one it was decided on stands: no two of them have the same link and number. */
+export const leasePut = (before: Lease | undefined, after: Lease): Put => ({
+  item: wrap('lease', leaseItemKey(after), after, { expiresAt: expiryAfter(after.lastSeenAt, keptBesideSeconds) }),
+  tests: before
+    ? [
+        { attribute: 'seq', equals: before.seq },
+        // A Muster without links may have left it.
+        before.link === undefined ? { attribute: 'link', is: 'absent' } : { attribute: 'link', equals: before.link },
+      ]
+    : [{ attribute: 'pk', is: 'absent' }],
+});
 
 export const pairItem = (pair: Pair): Item => wrap('pair', pairItemKey(pair.account, pair.region), pair);
 
@@ -53,6 +66,41 @@ function launchItem(launch: Launch, timing: Timing): Item {
   const waits = deadline !== null && { dueShard: launchDueShard(launch.id), due: dueOf(deadline) };
   return wrap('launch', launchItemKey(launch.id), launch, waits || {});
 }
+
+/** The last use stands beside the record, where it can be noted without reading anything. */
+function keyItem({ lastUsedAt, lastUsedBy, ...key }: EnrollmentKey, timing: Timing): Item {
+  const deadline = keyDeadline({ ...key, lastUsedAt, lastUsedBy }, timing);
+  const waits = deadline !== null && { dueShard: keyDueShard(key.id), due: dueOf(deadline) };
+  return wrap(
+    'key',
+    keyItemKey(key.id),
+    { ...key, scope: narrowing(key.scope) },
+    { ...(lastUsedAt !== null && keyUse(lastUsedAt, lastUsedBy)), ...waits },
+  );
+}
+
+/** What a scope names, if anything: an item is read by its size, and DynamoDB Local's stream has no word for an empty list. */
+function narrowing(scope: EnrollmentKey['scope']): object | undefined {
+  const given = Object.entries(scope).filter(
+    ([, member]) => typeof member === 'number' || Object.keys(member ?? {}).length > 0,
+  );
+  return given.length > 0 ? Object.fromEntries(given) : undefined;
+}
+
+/** The attributes of a key's last use. */
+export const keyUse = (usedAt: Instant, usedBy: string | null): Record<string, string | number> => ({
+  usedAt,
+  ...(usedBy !== null && { usedBy }),
+});
+
+/** A key outlives versions of Muster: what an older one did not write is as if it had not been asked for. */
+export function readKey(item: Item): EnrollmentKey {
+  const { lastUsedAt = null, lastUsedBy = null, warnedAt = null, scope, ...key } = unwrap<EnrollmentKey>(item);
+  const { usedAt = lastUsedAt, usedBy = lastUsedBy } = unmarshall(item);
+  return { ...key, scope: { ...everyInstance, ...scope }, warnedAt, lastUsedAt: usedAt, lastUsedBy: usedBy };
+}
+
+export const markItem = (key: ItemKey): Item => wrap('mark', key, {});
 
 /** The put that a change comes to, on condition that the record is still the one it was decided on. */
 export function putOf(change: RecordChange, timing: Timing): Put {
@@ -72,7 +120,7 @@ function itemOf(change: RecordChange, version: number, timing: Timing): Item {
     case 'launch':
       return launchItem({ ...change.after, version }, timing);
     case 'key':
-      return wrap('key', keyItemKey(change.after.id), { ...change.after, version });
+      return keyItem({ ...change.after, version }, timing);
     case 'binding':
       return wrap('binding', bindingItemKey(change.after.agentId), { ...change.after, version });
   }

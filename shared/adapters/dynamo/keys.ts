@@ -47,6 +47,21 @@ export const bindingItemKey = (agentId: string): ItemKey => ({ pk: `AGENT#${agen
 export const readLaunchItemKey = ({ pk, sk }: ItemKey): string | undefined =>
   sk === 'LAUNCH' && pk.startsWith('LAUNCH#') ? pk.slice('LAUNCH#'.length) : undefined;
 
+/** The enrollment key that an item of the key kind is of; undefined for every other key. */
+export const readKeyItemKey = ({ pk, sk }: ItemKey): string | undefined => (pk === keysPartition ? sk : undefined);
+
+/**
+ * The marks that a revoked key leaves. A binding checks one of them, which its agent's id falls to: a transaction's check
+ * of an item stands in the way of every other transaction on that item (transaction-apis.html, "Transaction conflict
+ * handling"), so that one mark, or the key itself, would make a fleet that starts at once enroll one by one.
+ */
+const markCount = 16;
+export const revocationMarks = (keyId: string): ItemKey[] =>
+  Array.from({ length: markCount }, (_, nth) => revocationMark(keyId, nth));
+export const revocationMarkOf = (keyId: string, agentId: string): ItemKey =>
+  revocationMark(keyId, hashBucket(agentId, markCount));
+const revocationMark = (keyId: string, nth: number): ItemKey => ({ pk: `REVOKED#${keyId}#${nth}`, sk: 'REVOKED' });
+
 /** The index of what waits for time to pass: sparse, so a record without `dueShard` is not in it whatever `due` says. */
 export const dueIndex = 'due';
 const dueShardCount = 16;
@@ -54,6 +69,7 @@ export const dueShards: readonly string[] = Array.from({ length: dueShardCount }
 const dueShard = (id: string): string => `DUE#${hashBucket(id, dueShardCount)}`;
 export const instanceDueShard = (key: InstanceKey): string => dueShard(keyOf(key));
 export const launchDueShard = (launchId: string): string => dueShard(launchId);
+export const keyDueShard = (keyId: string): string => dueShard(keyId);
 
 // The private table.
 export const userDataItemKey = (launchId: string): ItemKey => ({ pk: `USERDATA#${launchId}`, sk: 'USERDATA' });

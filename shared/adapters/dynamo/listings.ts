@@ -4,11 +4,11 @@ import type { Instance } from '#shared/domain/instance.ts';
 import type { Server } from '#shared/domain/server.ts';
 import type { Pair } from '#shared/domain/sweep.ts';
 import { fromInstanceItem } from './instance-item.ts';
-import { unwrap } from './items.ts';
+import { readKey, unwrap } from './items.ts';
 import { keysPartition, pairName, pairPartition, pairsPartition, serversPartition } from './keys.ts';
 import { readPageToken, takePage } from './page-token.ts';
 import { query } from './read.ts';
-import type { Table } from './table.ts';
+import type { Item, Table } from './table.ts';
 
 /** Beside each instance lie its facts and its lease. */
 const itemsPerInstance = 3;
@@ -39,19 +39,20 @@ export async function listInstances(table: Table, { size, after }: PageRequest):
 }
 
 export const listServers = (table: Table, page: PageRequest): Promise<Page<Server>> =>
-  listById<Server>(table, serversPartition, page);
+  listById(table, serversPartition, page, unwrap<Server>);
 
 export const listKeys = (table: Table, page: PageRequest): Promise<Page<EnrollmentKey>> =>
-  listById<EnrollmentKey>(table, keysPartition, page);
+  listById(table, keysPartition, page, readKey);
 
 async function listById<R extends { id: string }>(
   table: Table,
   pk: string,
   { size, after }: PageRequest,
+  read: (item: Item) => R,
 ): Promise<Page<R>> {
   const afterSortKey = after === null ? undefined : readPageToken(after, false).sk;
   async function* records(): AsyncGenerator<R> {
-    for await (const item of query(table, { pk, afterSortKey, limit: size + 1 })) yield unwrap<R>(item);
+    for await (const item of query(table, { pk, afterSortKey, limit: size + 1 })) yield read(item);
   }
   return takePage(records(), size, ({ id }) => ({ sk: id }));
 }

@@ -1,15 +1,15 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Binding, Facts, Lease, Saved, Store } from '#shared/app/ports.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
+import type { Binding, Facts, KeyUse, Lease, Saved, Store } from '#shared/app/ports.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import type { Launch } from '#shared/domain/launch.ts';
 import type { Server } from '#shared/domain/server.ts';
 import { newPair, type Pair } from '#shared/domain/sweep.ts';
+import { seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { listDue, putOff } from './due.ts';
 import { firstTryUpdate } from './first-try-update.ts';
 import { fromInstanceItem } from './instance-item.ts';
-import { factsItem, leaseItem, pairItem, putOf, unwrap } from './items.ts';
+import { factsItem, keyUse, leasePut, markItem, pairItem, putOf, readKey, unwrap } from './items.ts';
 import {
   bindingItemKey,
   factsItemKey,
@@ -21,12 +21,14 @@ import {
   pairItemKey,
   pairName,
   pairPartition,
+  revocationMarkOf,
+  revocationMarks,
   serverItemKey,
 } from './keys.ts';
 import { listInstances, listKeys, listPairs, listServers } from './listings.ts';
 import { getItem, query } from './read.ts';
 import type { Table } from './table.ts';
-import { putAll, putItem, updateItem, type Written } from './write.ts';
+import { type Check, ensureItem, putAll, putItem, updateItem, type Written } from './write.ts';
 
 /** The records in DynamoDB, in the table of infra/tables.yml. Whatever is no answer of the port, such as throttling, throws as the SDK's error. */
 export function createDynamoStore(options: { client: DynamoDBClient; tableName: string; timing: Timing }): Store {
@@ -41,23 +43,36 @@ export function createDynamoStore(options: { client: DynamoDBClient; tableName: 
       await putItem(table, { item: factsItem(facts), tests: [] });
     },
     getLease: (key) => read<Lease>(table, leaseItemKey(key)),
-    async renewLease(lease) {
-      const isLater = { attribute: 'seq', absentOrBelow: lease.seq };
-      return (await putItem(table, { item: leaseItem(lease), tests: [isLater] })).done;
+    async renewLease(before, after) {
+      return (await putItem(table, leasePut(before, after))).done;
     },
 
-    async commit(changes) {
+    async commit(changes, use) {
       const puts = changes.map((change) => putOf(change, timing));
       const [only] = puts;
       if (!only) return true;
       // Alone, a change needs no transaction, which would cost twice as much.
+      if (use) return putAll(table, puts, [notRevoked(use)]);
       return puts.length === 1 ? (await putItem(table, only)).done : putAll(table, puts);
+    },
+
+    async markRevoked(keyId) {
+      await Promise.all(revocationMarks(keyId).map((key) => ensureItem(table, markItem(key))));
+    },
+    async noteKeyUse(keyId, { at, by }) {
+      const isDue = { attribute: 'usedAt', absentOrBelow: at - seconds(timing.keyUseNoteSeconds) };
+      await updateItem(table, keyItemKey(keyId), { set: keyUse(at, by) }, [isDue]);
     },
 
     listDue: (now, limit) => listDue(table, now, limit),
     putOff: (record, until) => putOff(table, record, until),
   };
 }
+
+const notRevoked = ({ keyId, agentId }: KeyUse): Check => ({
+  key: revocationMarkOf(keyId, agentId),
+  tests: [{ attribute: 'pk', is: 'absent' }],
+});
 
 async function read<R>(table: Table, key: ItemKey): Promise<R | undefined> {
   const item = await getItem(table, key);
@@ -127,7 +142,10 @@ function recordReads(
     getServer: (id) => read<Server>(table, serverItemKey(id)),
     listServers: (page) => listServers(table, page),
     getLaunch: (id) => read<Launch>(table, launchItemKey(id)),
-    getKey: (id) => read<EnrollmentKey>(table, keyItemKey(id)),
+    async getKey(id) {
+      const item = await getItem(table, keyItemKey(id));
+      return item && readKey(item);
+    },
     listKeys: (page) => listKeys(table, page),
   };
 }

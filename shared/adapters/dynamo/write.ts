@@ -4,6 +4,7 @@ import {
   PutItemCommand,
   TransactionCanceledException,
   TransactionConflictException,
+  type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -55,14 +56,40 @@ async function unlessRefused(table: Table, key: ItemKey, write: () => Promise<un
   }
 }
 
+/** Makes an item that only has to be there; a transaction on it is waited for. */
+export async function ensureItem(table: Table, item: Item): Promise<void> {
+  for (let attempt = 0; attempt < patience; attempt++) {
+    const written = await putItem(table, { item, tests: [{ attribute: 'pk', is: 'absent' }] });
+    if (written.done || written.standing) return;
+  }
+  throw new Error(`transactions on ${item.pk?.S} do not end`);
+}
+
+/** A transaction takes some ten milliseconds, and as long do a refused write and the read behind it. */
+const patience = 50;
+
+/** An item that a transaction leaves as it is. */
+export interface Check {
+  key: ItemKey;
+  tests: readonly Test[];
+}
+
 /** All puts or none. False where a condition fails or another transaction is under way; SDKs retry neither (transaction-apis.html). */
-export async function putAll({ client, tableName: TableName }: Table, puts: readonly Put[]): Promise<boolean> {
+export async function putAll(
+  { client, tableName: TableName }: Table,
+  puts: readonly Put[],
+  checks: readonly Check[] = [],
+): Promise<boolean> {
   const named = new Set(puts.map(({ item }) => JSON.stringify(keyOfItem(item))));
   if (named.size < puts.length) throw new Error('a transaction changes a record once at most');
-  const TransactItems = puts.map(({ item, tests }) => {
+  const conditional = (tests: readonly Test[]) => {
     const to = new Placeholders();
-    return { Put: { TableName, Item: item, ConditionExpression: conditionOf(tests, to), ...to.members() } };
-  });
+    return { TableName, ConditionExpression: conditionOf(tests, to), ...to.members() };
+  };
+  const TransactItems: TransactWriteItem[] = [
+    ...puts.map(({ item, tests }) => ({ Put: { Item: item, ...conditional(tests) } })),
+    ...checks.map(({ key, tests }) => ({ ConditionCheck: { Key: marshalledKey(key), ...conditional(tests) } })),
+  ];
   try {
     await client.send(new TransactWriteItemsCommand({ TransactItems }));
     return true;

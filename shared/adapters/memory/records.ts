@@ -1,8 +1,9 @@
 import type { DueRecord, RecordChange } from '#shared/app/ports.ts';
 import { enrollmentDeadline } from '#shared/domain/deadline.ts';
+import { keyDeadline } from '#shared/domain/enrollment-key.ts';
 import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
 import { launchDeadline } from '#shared/domain/launch.ts';
-import type { Instant } from '#shared/domain/time.ts';
+import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 
 type Kind = RecordChange['kind'];
@@ -52,6 +53,7 @@ function hold(records: Records, one: RecordChange, timing: Timing): RecordChange
 
 function deadlineOf({ kind, after }: RecordChange, timing: Timing): Instant | null {
   if (kind === 'instance') return enrollmentDeadline(after, timing);
+  if (kind === 'key') return keyDeadline(after, timing);
   return kind === 'launch' ? launchDeadline(after, timing) : null;
 }
 
@@ -63,13 +65,24 @@ export function dueBy(records: Records, now: Instant): DueRecord[] {
   const launches = [...records.launch.values()].flatMap(({ record, due }): DueRecord[] =>
     due !== null ? [{ kind: 'launch', launchId: record.id, due }] : [],
   );
-  return [...instances, ...launches].filter(({ due }) => due <= now).sort((a, b) => a.due - b.due);
+  const keys = [...records.key.values()].flatMap(({ record, due }): DueRecord[] =>
+    due !== null ? [{ kind: 'key', keyId: record.id, due }] : [],
+  );
+  return [...instances, ...launches, ...keys].filter(({ due }) => due <= now).sort((a, b) => a.due - b.due);
 }
 
 const instanceKeyOf = ({ account, region, instanceId }: Instance): InstanceKey => ({ account, region, instanceId });
 
 /** Moves an entry that still is the one that was read. */
-export function putOff(records: Records, { instance, launchId, due }: DueRecord, until: Instant): void {
-  const held = instance ? records.instance.get(keyOf(instance)) : records.launch.get(launchId ?? '');
+export function putOff(records: Records, { instance, launchId, keyId, due }: DueRecord, until: Instant): void {
+  const other = keyId === undefined ? records.launch.get(launchId ?? '') : records.key.get(keyId);
+  const held = instance ? records.instance.get(keyOf(instance)) : other;
   if (held?.due === due) held.due = until;
+}
+
+/** In the record alone, beside its version. */
+export function noteKeyUse(records: Records, id: string, use: { at: Instant; by: string }, timing: Timing): void {
+  const held = records.key.get(id);
+  if (!held || (held.record.lastUsedAt ?? 0) >= use.at - seconds(timing.keyUseNoteSeconds)) return;
+  held.record = { ...held.record, lastUsedAt: use.at, lastUsedBy: use.by };
 }

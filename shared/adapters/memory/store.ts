@@ -5,7 +5,7 @@ import { applyFirstTry, guardHolds } from '#shared/domain/first-try.ts';
 import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
 import { newPair, type Pair } from '#shared/domain/sweep.ts';
 import type { Timing } from '#shared/domain/timing.ts';
-import { change, dueBy, noRecords, putOff, type Records } from './records.ts';
+import { change, dueBy, noRecords, noteKeyUse, putOff, type Records } from './records.ts';
 
 export interface MemoryStoreOptions {
   timing: Timing;
@@ -19,7 +19,9 @@ export function createMemoryStore({ timing, onChange = () => {} }: MemoryStoreOp
   const leases = new Map<string, Lease>();
   const facts = new Map<string, Facts>();
   const pairs = new Map<string, Pair>();
-  const commit: Store['commit'] = async (changes) => {
+  const revoked = new Set<string>();
+  const commit: Store['commit'] = async (changes, use) => {
+    if (use && revoked.has(use.keyId)) return false;
     const made = change(records, changes, timing);
     made?.forEach(onChange);
     return made !== undefined;
@@ -29,6 +31,8 @@ export function createMemoryStore({ timing, onChange = () => {} }: MemoryStoreOp
     ...besideInstances(leases, facts),
     ...pairStore(pairs),
     ...recordReads(records),
+    markRevoked: async (keyId) => void revoked.add(keyId),
+    noteKeyUse: async (keyId, use) => noteKeyUse(records, keyId, use, timing),
     commit,
     async saveInstance(before, after) {
       if (await commit([{ kind: 'instance', before, after }])) return { saved: true };
@@ -99,10 +103,10 @@ function besideInstances(
     getFacts: async (key) => facts.get(keyOf(key)),
     putFacts: async (described) => void facts.set(keyOf(described), described),
     getLease: async (key) => leases.get(keyOf(key)),
-    async renewLease(lease) {
-      const stored = leases.get(keyOf(lease));
-      if (stored && stored.seq >= lease.seq) return false;
-      leases.set(keyOf(lease), lease);
+    async renewLease(before, after) {
+      const stored = leases.get(keyOf(after));
+      if (stored?.seq !== before?.seq || stored?.link !== before?.link) return false;
+      leases.set(keyOf(after), after);
       return true;
     },
   };

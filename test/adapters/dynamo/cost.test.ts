@@ -8,7 +8,7 @@ import { defaultTiming } from '#shared/domain/timing.ts';
 import { type Cost, countCost, indexUnits, writeUnits } from '../../../bench/cost.ts';
 import { itemSizeBytes } from '../../../bench/item-size.ts';
 import { type Dynamo, startDynamo } from '../../contracts/dynamodb.ts';
-import { instanceNamed, keyNamed, second, serverNamed, start } from '../../contracts/records.ts';
+import { instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '../../contracts/records.ts';
 
 describe('the size of an item', () => {
   test.each([
@@ -117,6 +117,20 @@ describe('what the store costs', () => {
       ['TransactWriteItemsCommand', 4],
       ['PutItemCommand', 1],
     ]);
+  });
+
+  test('a lease costs one unit, whoever renews it', async () => {
+    const lease = (seq: number) => leaseOf('i-0123456789abcdef0', { agentId: 'a'.repeat(43), seq, link: linkOf(seq) });
+    cost = countCost(dynamo.client);
+    await store.renewLease(undefined, lease(1));
+    await store.renewLease(lease(1), lease(2));
+    await store.renewLease(lease(1), lease(3));
+    expect(cost.requests.map(({ writes, refused }) => [writes, refused])).toEqual([
+      [1, false],
+      [1, false],
+      [1, true],
+    ]);
+    expect(cost.reads).toBe(0);
   });
 
   test('a pair that is known costs nothing', async () => {

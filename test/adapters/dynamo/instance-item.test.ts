@@ -22,6 +22,21 @@ const longestReasons: [Management, ManagementReason][] = [
   ['discovered-only', 'deadline_passed'],
 ];
 
+const speaking: Pick<Instance, 'agent' | 'conflict'> = {
+  agent: {
+    id: 'c'.repeat(43),
+    version: 'v'.repeat(32),
+    bootId: '00000000-0000-4000-8000-000000000000',
+    enrolledAt: at,
+    state: 'stranded in booting',
+    stateAt: at,
+  },
+  conflict: { reason: 'other_instance', since: at },
+};
+const waiting: Pick<Instance, 'reenroll'> = {
+  reenroll: { by: 'e'.repeat(43), until: at, replaces: 'c'.repeat(43), proof: 'iid-rsa2048' },
+};
+
 /** Every field set, each to the longest that it takes; some of them never come together. */
 const fattest = (
   state: Instance['state'],
@@ -49,14 +64,8 @@ const fattest = (
   serverId: `srv_${'a'.repeat(32)}`,
   launchId: `lch_${'b'.repeat(32)}`,
   surplusSince: at,
-  agent: {
-    id: 'c'.repeat(43),
-    version: 'v'.repeat(32),
-    bootId: '00000000-0000-4000-8000-000000000000',
-    enrolledAt: at,
-    state: 'stranded in booting',
-    stateAt: at,
-  },
+  // Who is enrolled has an agent, and who waits for a re-enrollment has none.
+  ...(management === 'enrolled' ? { ...speaking, reenroll: null } : { ...waiting, agent: null, conflict: null }),
   attempt: { at, code: 'enrollment_window_closed', reference: `ref_${'d'.repeat(32)}` },
   version: 123_456_789,
 });

@@ -1,6 +1,7 @@
-import { unmarshall } from '@aws-sdk/util-dynamodb';
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { factsItem, leaseItem, pairItem, putOf, unwrap } from '#shared/adapters/dynamo/items.ts';
+import { factsItem, leasePut, pairItem, putOf, readKey } from '#shared/adapters/dynamo/items.ts';
+import { everyInstance } from '#shared/domain/enrollment-key.ts';
 import { newPair } from '#shared/domain/sweep.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import {
@@ -8,8 +9,8 @@ import {
   enrollmentKeyNamed,
   factsOf,
   instanceNamed,
-  keyNamed,
   launchNamed,
+  leaseOf,
   serverNamed,
   start,
 } from '../../contracts/records.ts';
@@ -18,7 +19,7 @@ const days60 = 60 * 86_400;
 const itemsByKind = {
   instance: putOf({ kind: 'instance', before: undefined, after: instanceNamed('i-1') }, defaultTiming).item,
   facts: factsItem(factsOf('i-1')),
-  lease: leaseItem({ ...keyNamed('i-1'), lastSeenAt: start, seq: 7 }),
+  lease: leasePut(undefined, leaseOf('i-1', { seq: 7 })).item,
   pair: pairItem(newPair('111122223333', 'us-east-1')),
   server: putOf({ kind: 'server', before: undefined, after: serverNamed('srv_1') }, defaultTiming).item,
   key: putOf({ kind: 'key', before: undefined, after: enrollmentKeyNamed('key_1') }, defaultTiming).item,
@@ -50,7 +51,38 @@ describe('items', () => {
   });
 
   test('keep an enrollment key’s own end apart from the table’s time to live', () => {
-    expect(unwrap(itemsByKind.key)).toEqual(enrollmentKeyNamed('key_1', { version: 1 }));
+    expect(readKey(itemsByKind.key)).toEqual(enrollmentKeyNamed('key_1', { version: 1 }));
+  });
+
+  test('keep an enrollment key’s last use beside it', () => {
+    const after = enrollmentKeyNamed('key_1', { lastUsedAt: start, lastUsedBy: 'i-1' });
+    const { item } = putOf({ kind: 'key', before: undefined, after }, defaultTiming);
+    expect(unmarshall(item)).toMatchObject({ usedAt: start, usedBy: 'i-1' });
+    expect(unmarshall(item).record).not.toHaveProperty('lastUsedAt');
+    expect(readKey(item)).toEqual({ ...after, version: 1 });
+  });
+
+  test.each([
+    [everyInstance, undefined],
+    [{ ...everyInstance, windowSeconds: 60 }, { windowSeconds: 60 }],
+    [
+      { ...everyInstance, tags: { constructor: '' }, roles: ['web'] },
+      { tags: { constructor: '' }, roles: ['web'] },
+    ],
+  ])('hold of a scope what it names: %j', (scope, held) => {
+    const after = enrollmentKeyNamed('key_1', { scope });
+    const { item } = putOf({ kind: 'key', before: undefined, after }, defaultTiming);
+    expect(unmarshall(item).record.scope).toEqual(held);
+    expect(readKey(item)).toEqual({ ...after, version: 1 });
+  });
+
+  test('of an enrollment key that an older version wrote narrow by what that version knew', () => {
+    const scope = { accounts: [], regions: ['us-east-1'], images: [], vpcs: [], instanceIds: [] };
+    const { warnedAt: _, ...older } = { ...enrollmentKeyNamed('key_1'), scope };
+    const record = { ...older, lastUsedAt: start, lastUsedBy: 'i-1' };
+    const item = marshall({ pk: 'KEYS', sk: 'key_1', kind: 'key', version: 1, record });
+    const read = enrollmentKeyNamed('key_1', { scope: { ...everyInstance, regions: ['us-east-1'] }, version: 1 });
+    expect(readKey(item)).toEqual({ ...read, lastUsedAt: start, lastUsedBy: 'i-1' });
   });
 
   test('keep no version within the record, where no condition looks', () => {

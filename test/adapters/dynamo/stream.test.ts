@@ -1,11 +1,11 @@
 import type { DynamoDBRecord } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import { toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
-import { leaseItem } from '#shared/adapters/dynamo/items.ts';
-import { readInstanceChange } from '#shared/adapters/dynamo/stream.ts';
+import { leasePut, putOf } from '#shared/adapters/dynamo/items.ts';
+import { readInstanceChange, readKeyChange } from '#shared/adapters/dynamo/stream.ts';
 import type { Item } from '#shared/adapters/dynamo/table.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, keyNamed, start } from '../../contracts/records.ts';
+import { enrollmentKeyNamed, instanceNamed, leaseOf, start } from '../../contracts/records.ts';
 
 const [before, after] = [instanceNamed('i-1', { version: 1 }), instanceNamed('i-1', { version: 2, serverId: 'srv_1' })];
 
@@ -30,8 +30,20 @@ describe('a record of the stream', () => {
   });
 
   test('of another kind of item tells nothing', () => {
-    const lease = leaseItem({ ...keyNamed('i-1'), lastSeenAt: start, seq: 1 });
+    const { item: lease } = leasePut(undefined, leaseOf('i-1'));
     expect(readInstanceChange(recordOf({ NewImage: lease }))).toBeUndefined();
     expect(readInstanceChange({})).toBeUndefined();
+  });
+
+  test('tells what an enrollment key was and what it is, its last use included', () => {
+    const was = enrollmentKeyNamed('key_1', { version: 1, lastUsedAt: start, lastUsedBy: 'i-1' });
+    const is = { ...was, warnedAt: start, version: 2 };
+    const itemOf = (change: typeof was) =>
+      putOf({ kind: 'key', before: { ...change, version: change.version - 1 }, after: change }, defaultTiming).item;
+    const record = recordOf({ OldImage: itemOf(was), NewImage: itemOf(is) });
+    expect(readKeyChange(record)).toEqual({ kind: 'key', before: was, after: is, changedAt: start });
+    expect(readInstanceChange(record)).toBeUndefined();
+    expect(readKeyChange(recordOf({ OldImage: itemOf(was) }))).toBeUndefined();
+    expect(readKeyChange(recordOf({ NewImage: imageOf(after) }))).toBeUndefined();
   });
 });

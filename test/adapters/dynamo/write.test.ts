@@ -19,11 +19,14 @@ let server: Server | undefined;
 afterEach(() => void server?.close());
 
 /** A DynamoDB that answers what no DynamoDB Local can be brought to; it notes the operations that it was asked for. */
-async function storeAnsweredBy(...answers: Answer[]) {
+const storeAnsweredBy = (...answers: Answer[]) => storeAsking(() => answers.shift() ?? refusal('InternalServerError'));
+
+async function storeAsking(answerTo: (operation: string) => Answer) {
   const asked: string[] = [];
   const listening = createServer((request, response) => {
-    asked.push(String(request.headers['x-amz-target']).replace(/^.*\./, ''));
-    const { status, body } = answers.shift() ?? refusal('InternalServerError');
+    const operation = String(request.headers['x-amz-target']).replace(/^.*\./, '');
+    asked.push(operation);
+    const { status, body } = answerTo(operation);
     request.resume().on('end', () => {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
     });
@@ -90,6 +93,45 @@ describe('what DynamoDB refuses', () => {
       await expect(store.commit(two)).rejects.toMatchObject({ name: code });
     },
   );
+
+  const ok = { status: 200, body: {} };
+  const byKey = { keyId: 'key_1', agentId: 'agent-1' };
+
+  test('a commit that uses a key is a transaction, though it changes one record', async () => {
+    const { store, asked } = await storeAnsweredBy(ok, cancelled('None', 'ConditionalCheckFailed'));
+    expect(await store.commit(two.slice(0, 1), byKey)).toBe(true);
+    expect(await store.commit(two.slice(0, 1), byKey)).toBe(false);
+    expect(asked).toEqual(['TransactWriteItems', 'TransactWriteItems']);
+  });
+
+  test('a revocation waits for the transactions that check its marks, and leaves all of them', async () => {
+    const marks = 16;
+    let underWay = marks;
+    const answerTo = (operation: string) =>
+      operation === 'PutItem' && underWay-- > 0 ? refusal('TransactionConflictException') : ok;
+    const { store, asked } = await storeAsking(answerTo);
+    await store.markRevoked('key_1');
+    const count = (operation: string) => asked.filter((one) => one === operation).length;
+    expect([count('PutItem'), count('GetItem'), asked.length]).toEqual([2 * marks, marks, 3 * marks]);
+  });
+
+  test('a mark that is there already needs no other', async () => {
+    const standing = refusal('ConditionalCheckFailedException', { Item: { pk: { S: 'REVOKED' } } });
+    const { store, asked } = await storeAnsweredBy(...Array.from({ length: 16 }, () => standing));
+    await store.markRevoked('key_1');
+    expect(asked).toEqual(Array(16).fill('PutItem'));
+  });
+
+  test('a revocation that cannot leave its marks is no revocation', async () => {
+    const { store } = await storeAnsweredBy(refusal('ThrottlingException'));
+    await expect(store.markRevoked('key_1')).rejects.toThrow();
+  });
+
+  test('a last use that was noted a moment ago is no error', async () => {
+    const { store, asked } = await storeAnsweredBy(refusal('ConditionalCheckFailedException'));
+    await store.noteKeyUse('key_1', { at: 0, by: 'i-1' });
+    expect(asked).toEqual(['UpdateItem']);
+  });
 
   test('a pair counts as made only once DynamoDB has said so', async () => {
     const { store, asked } = await storeAnsweredBy(refusal('ThrottlingException'), { status: 200, body: {} });

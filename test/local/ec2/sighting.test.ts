@@ -89,7 +89,7 @@ describe('eventual consistency', () => {
   });
 
   it('does not lag in the answer to the launch itself', async () => {
-    const hidden = { newInstanceMs: 30_000, stateMs: 30_000, tagsMs: 30_000, terminatedMs: 0 };
+    const hidden = { newInstanceMs: 30_000, stateMs: 30_000, volumesMs: 30_000, tagsMs: 30_000, terminatedMs: 0 };
     const lab = await startLab({ visibility: hidden });
     const { Instances } = await lab.ec2.send(new RunInstancesCommand(tagged));
     expect(Instances).toMatchObject([{ State: { Name: 'pending' }, Tags: [{ Key: 'Name', Value: 'one' }] }]);

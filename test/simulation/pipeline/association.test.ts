@@ -7,6 +7,7 @@ import { accounts, agentImage, audience } from '#local/simulation/places.ts';
 import { noTrouble } from '#local/simulation/ports.ts';
 import { dieOnce } from '#local/simulation/weather.ts';
 import { registerKey } from '#shared/app/operate.ts';
+import { everyInstance } from '#shared/domain/enrollment-key.ts';
 import { keyOf } from '#shared/domain/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -45,8 +46,7 @@ async function unheardOf(byMuster: boolean) {
 
 async function runWithKey({ pipeline }: Stage): Promise<void> {
   const { seed, publicKeyX } = newGrantKey(() => Buffer.alloc(32, 7));
-  const scope = { accounts: [], regions: [], images: [], vpcs: [], instanceIds: [] };
-  const wanted = { publicKey: publicKeyX, scope, expiresAt: null, uses: null };
+  const wanted = { publicKey: publicKeyX, scope: everyInstance, expiresAt: null, uses: null };
   const { id } = await pipeline.functions.operate((ports, now) => registerKey(wanted, 'ann', now, ports));
   const grant = { id, seed: Buffer.from(seed).toString('base64url') };
   pipeline.ec2.runInstances(here, {

@@ -1,0 +1,43 @@
+import { expect } from 'vitest';
+import type { EnrollPorts } from '#shared/app/enroll-instance.ts';
+import type { Facts, RecordChange } from '#shared/app/ports.ts';
+import type { ProblemCode } from '#shared/domain/problems.ts';
+import { enrollmentStage, instanceId } from '../../app/enrollment-stage.ts';
+import { factsOf } from '../../contracts/records.ts';
+import type { Asking } from '../../fakes/identity.ts';
+import { attack } from './attack.ts';
+
+interface Attempt {
+  /** What is on record; without, one running instance. */
+  records?: readonly RecordChange[] | undefined;
+  /** What EC2 said of it. */
+  facts?: Partial<Facts>;
+  asking?: Partial<Asking>;
+  ports?: Partial<EnrollPorts>;
+}
+
+interface Refused {
+  code?: ProblemCode;
+  /** What the agent is told; without, a reference and nothing else. */
+  facts?: object;
+  /** What the log is told, where the agent is not. */
+  reason?: ProblemCode;
+}
+
+/** An attack by an enrollment: refused as the table says, and nothing is bound by it. */
+export function enrollmentAttack(number: number, form: string, attempt: Attempt, refused: Refused = {}): void {
+  const { facts = { reference: 'ref_1' }, reason, ...code } = refused;
+  const perform = async () => {
+    const stage = await enrollmentStage(attempt.records);
+    if (attempt.facts) await stage.store.putFacts(factsOf(instanceId, attempt.facts));
+    const enrolling = stage.enroll(attempt.asking, attempt.ports);
+    await enrolling.catch(() => {});
+    expect(stage.written.filter(({ kind }) => kind !== 'instance')).toEqual([]);
+    for (const { before, after } of stage.written) expect(agentIn(after)).toEqual(agentIn(before));
+    if (reason) expect(stage.decided).toMatchObject([{ decision: 'refused', code: reason }]);
+    return enrolling;
+  };
+  attack(number, form, perform, { ...code, facts });
+}
+
+const agentIn = (record: object | undefined): unknown => (record && 'agent' in record ? record.agent : undefined);

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { agentImage, audience } from '#local/simulation/places.ts';
+import { registerKey, revokeKey } from '#shared/app/operate.ts';
+import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment-key.ts';
+import { type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import { seconds } from '#shared/domain/time.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { here, launch, launched, minutes, newServer, record, type Stage, stage } from './stage.ts';
+
+/** Registers a key and runs instances with its seed. */
+async function runWithKey({ pipeline }: Stage, scope: Partial<EnrollmentScope> = {}, count = 1) {
+  const { seed, publicKeyX: publicKey } = newGrantKey(() => Buffer.alloc(32, 7));
+  const wanted = { publicKey, scope: { ...everyInstance, ...scope }, expiresAt: null, uses: null };
+  const { id } = await pipeline.functions.operate((ports, now) => registerKey(wanted, 'ann', now, ports));
+  const muster = { url: audience, grant: { id, seed: Buffer.from(seed).toString('base64url') } };
+  const { Instances = [] } = pipeline.ec2.runInstances(here, {
+    ...{ ImageId: agentImage, InstanceType: 't4g.nano', MinCount: count, MaxCount: count },
+    UserData: Buffer.from(JSON.stringify({ muster })).toString('base64'),
+  });
+  const keys: InstanceKey[] = Instances.map(({ InstanceId = '' }) => ({ ...here, instanceId: InstanceId }));
+  return { id, keys };
+}
+
+/** The instance runs, stops before its agent has spoken, gets another disk or interface, and starts again. */
+async function tamper({ pipeline: { ec2, clock } }: Stage, key: InstanceKey, what: 'disk' | 'interface' | 'store') {
+  const stopped = { InstanceIds: [key.instanceId] };
+  await clock.advanceBy(seconds(16));
+  ec2.stopInstances(here, stopped);
+  await clock.advanceBy(minutes(2));
+  const now = clock.now().getTime();
+  if (what === 'interface') ec2.rewire(key, { interfaceAttachedAt: now });
+  else ec2.rewire(key, { rootVolume: what === 'store' ? null : { volumeId: 'vol-other', attachedAt: now } });
+  ec2.startInstances(here, stopped);
+  await clock.advanceBy(minutes(10));
+}
+
+describe('a disk or an interface that was moved into an instance before its agent spoke', () => {
+  it.each(['disk', 'interface', 'store'] as const)('keeps it out with an enrollment key: %s', async (what) => {
+    const where = stage();
+    where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
+    const { keys } = await runWithKey(where);
+    await tamper(where, keys[0]!, what);
+    expect(where.agents.all.get(keyOf(keys[0]!))).toMatchObject({ enrolled: false, refused: 'attachments_differ' });
+    expect(record(where, keys[0]!)).toMatchObject({ management: 'pending', agent: null });
+  });
+
+  it('keeps it out with its launch’s grant', async () => {
+    const where = stage();
+    where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
+    await launch(where, await newServer(where));
+    await where.pipeline.clock.advanceBy(seconds(1));
+    const [instance] = launched(where);
+    await tamper(where, instance!, 'disk');
+    expect(where.agents.all.get(keyOf(instance!))).toMatchObject({ enrolled: false, refused: 'attachments_differ' });
+  });
+
+  it('lets it in where the key says so', async () => {
+    const where = stage();
+    where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
+    const { keys } = await runWithKey(where, { attachments: ['root_moved'] });
+    await tamper(where, keys[0]!, 'disk');
+    expect(record(where, keys[0]!)).toMatchObject({ management: 'enrolled' });
+  });
+});
+
+describe('a root volume that EC2 is slow to tell of', () => {
+  it('keeps nobody out for good, and holds up no launch', async () => {
+    const where = stage();
+    const { ec2, clock } = where.pipeline;
+    ec2.visibility = { ...ec2.visibility, volumesMs: minutes(2) };
+    const { keys } = await runWithKey(where);
+    await launch(where, await newServer(where));
+    await clock.advanceBy(seconds(90));
+    expect(record(where, launched(where)[0]!)).toMatchObject({ management: 'enrolled' });
+    expect(where.agents.all.get(keyOf(keys[0]!))).toMatchObject({ refused: 'instance_not_described' });
+    await clock.advanceBy(minutes(2));
+    expect(record(where, keys[0]!)).toMatchObject({ management: 'enrolled', managementReason: 'enrollment_key' });
+  });
+});
+
+describe('an enrollment key that is revoked while a fleet starts with it', () => {
+  it('enrolls nobody after the answer', async () => {
+    const where = stage();
+    const { clock, functions } = where.pipeline;
+    const { id, keys } = await runWithKey(where, {}, 20);
+    const enrolled = () => keys.filter((key) => record(where, key)?.management === 'enrolled').length;
+    for (let waited = 0; enrolled() === 0 && waited < 120; waited++) await clock.advanceBy(seconds(1));
+    const revoked = await functions.operate((ports, now) => revokeKey(id, now, ports));
+    const then = enrolled();
+    await clock.advanceBy(minutes(10));
+    expect([then > 0, then < keys.length, enrolled()]).toEqual([true, true, then]);
+    expect(revoked.lastUsedAt).not.toBeNull();
+    const told = keys.map((key) => where.agents.all.get(keyOf(key))?.refused ?? 'enrolled');
+    expect(new Set(told)).toEqual(new Set(['enrolled', 'grant_revoked']));
+  });
+});
