@@ -438,7 +438,7 @@ export const sections: readonly Section[] = [
         attack: 'An account that has left the organization since its members were last read',
         codes: ['refused'],
         harmless:
-          'No list of members is kept: the configuration names the accounts, and a member’s credentials live 15 minutes at most.',
+          'No list of members is kept: an account counts while the configuration names it, and a member’s credentials live 15 minutes at most.',
         layer: 'accounts',
       },
       {
