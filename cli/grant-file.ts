@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { Problem } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -14,9 +15,11 @@ export async function makeGrant(
 ): Promise<object> {
   const { seed, publicKeyX } = newGrantKey(randomBytes);
   const file = await openNew(path);
+  const keep = removeIfStopped(path);
   try {
     const answer = await register(publicKeyX);
     const content = contentOf(answer, Buffer.from(seed).toString('base64url'));
+    keep();
     await file.writeFile(`${JSON.stringify(content)}\n`);
     return answer;
   } catch (error) {
@@ -24,8 +27,24 @@ export async function makeGrant(
     await rm(path, { force: true });
     throw error;
   } finally {
+    keep();
     await file.close();
   }
+}
+
+/** Until the answered function is called, SIGINT and SIGTERM remove the file, and then do what they do. */
+function removeIfStopped(path: string): () => void {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  const stop = (signal: NodeJS.Signals): void => {
+    rmSync(path, { force: true });
+    keep();
+    process.kill(process.pid, signal);
+  };
+  const keep = (): void => {
+    for (const signal of signals) process.off(signal, stop);
+  };
+  for (const signal of signals) process.once(signal, stop);
+  return keep;
 }
 
 /** A file that was not there before. */

@@ -19,8 +19,18 @@ export async function readJsonText(option: string, file: string): Promise<string
   }
 }
 
-/** Prints JSON for people and programs. JSON leaves C1 control characters as they are, and they would steer a terminal. */
+/**
+ * Prints JSON for people and programs. JSON leaves as they are: C1 control characters, which would steer a terminal; format
+ * characters, which hide text or turn it round; and separators of lines that are not ours.
+ */
 export function printJson(value: object): void {
   const text = JSON.stringify(value, null, 2);
-  process.stdout.write(`${text.replace(/[\u007f-\u009f]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)}\n`);
+  process.stdout.write(`${text.replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, escaped)}\n`);
 }
+
+/** As JSON writes it; beyond U+FFFF that is a pair. */
+const escaped = (sign: string): string =>
+  sign
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('');

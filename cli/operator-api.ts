@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
+import { loadConfig } from '@smithy/core/config';
 import { Option } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
-import { type ApiRequest, type Signing, signedFetch, unsignedFetch } from './signed-fetch.ts';
+import { type ApiRequest, type Signing, signedFetch, signingRegion, unsignedFetch } from './signed-fetch.ts';
 
 /** Muster refused: its answer as it came, and in the message the code and what to do. */
 export class Refusal extends Error {
@@ -40,12 +41,12 @@ export function readBaseUrl(given: string | undefined): string {
 export async function askApi(base: string, method: string, path: string, body?: string): Promise<object> {
   const request = { url: new URL(base + path), method, body };
   const credentials = await findCredentials(request.url);
-  const { status, ok, json } = await send(request, credentials);
+  const signing = credentials && { credentials, region: await findRegion() };
+  const { status, ok, json } = await send(request, signing);
   if (ok && json) return json;
   if (json && isProblem(json)) throw new Refusal(json);
-  throw new Error(
-    `${request.url.origin} answered ${status} ${STATUS_CODES[status] ?? ''}: ${hint(status, credentials)}`,
-  );
+  const region = signing && signingRegion(request.url.hostname, signing.region);
+  throw new Error(`${request.url.origin} answered ${status} ${STATUS_CODES[status] ?? ''}: ${hint(status, region)}`);
 }
 
 type Credentials = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>;
@@ -65,14 +66,41 @@ async function findCredentials({ hostname }: URL): Promise<Credentials | undefin
   }
 }
 
-async function send(request: ApiRequest & { url: URL }, credentials: Signing['credentials'] | undefined) {
+/** As the AWS CLI finds it. */
+const findRegion = loadConfig({
+  environmentVariableSelector: (env) => env.AWS_REGION || env.AWS_DEFAULT_REGION,
+  configFileSelector: (profile) => profile.region,
+  default: 'us-east-1',
+});
+
+async function send(request: ApiRequest & { url: URL }, signing: Signing | undefined) {
+  const { origin } = request.url;
+  let text: string | undefined;
+  let answer: Response;
   try {
-    const region = process.env.AWS_REGION || undefined;
-    const answer = await (credentials ? signedFetch({ ...request, credentials, region }) : unsignedFetch(request));
-    return { status: answer.status, ok: answer.ok, json: readObject(await answer.text()) };
+    answer = await (signing ? signedFetch({ ...request, ...signing }) : unsignedFetch(request));
+    text = await readText(answer);
   } catch (error) {
-    throw new Error(`${request.url.origin} cannot be reached: ${reason(error)}.`);
+    throw new Error(`${origin} cannot be reached: ${reason(error)}.`);
   }
+  if (text === undefined)
+    throw new Error(`${origin} answered more than 10 MB: that is not Muster’s word; check the URL.`);
+  return { status: answer.status, ok: answer.ok, json: readObject(text) };
+}
+
+/** API Gateway itself lets nothing larger through (apigateway/latest/developerguide/http-api-quotas.html). */
+const longestAnswer = 10 * 1024 * 1024;
+
+/** Undefined if it is longer; then the rest is not awaited. */
+async function readText({ body }: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength;
+    if (length > longestAnswer) return undefined;
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 /** fetch says no more than that it failed; why is in its cause. */
@@ -95,10 +123,10 @@ function readObject(text: string): object | undefined {
 const isProblem = (json: object): json is { code: string } =>
   'code' in json && typeof json.code === 'string' && /^[a-z_]{1,64}$/.test(json.code);
 
-function hint(status: number, credentials: object | undefined): string {
+function hint(status: number, region: string | undefined): string {
   if (status !== 403) return 'that is not Muster’s word; check the URL, or try again.';
-  if (!credentials) return 'the request went unsigned, because no AWS credentials were found.';
-  return 'these credentials need execute-api:Invoke on this API, and a clock that is right.';
+  if (!region) return 'the request went unsigned, because no AWS credentials were found.';
+  return `these credentials need execute-api:Invoke on this API, a clock that is right, and the API’s Region: signed for ${printable(region)} (AWS_REGION).`;
 }
 
 /** 127.0.0.0/8, ::1 and the one name that always means them; URL has made every spelling one. */
@@ -106,6 +134,6 @@ const isLoopback = (hostname: string): boolean =>
   /^127(?:\.\d+){3}$/.test(hostname) || hostname === '[::1]' || hostname === 'localhost';
 
 /** What came over the network never steers the terminal. */
-const printable = (text: string): string => text.replace(/\p{Cc}/gu, ' ');
+const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ');
 
 const usage = (detail: string): Problem => new Problem('usage', detail);

@@ -23,7 +23,7 @@ export async function signedFetch({ credentials, region, ...request }: ApiReques
   const url = plainlyEncoded(request.url);
   const signer = new SignatureV4({
     service: 'execute-api',
-    region: regionOf(url.hostname) ?? region ?? 'us-east-1',
+    region: signingRegion(url.hostname, region),
     credentials,
     sha256: Sha256,
   });
@@ -51,6 +51,10 @@ function send({ url, method, body }: ApiRequest, headers: Record<string, string>
 
 const contentType = (body: string | undefined): Record<string, string> =>
   body === undefined ? {} : { 'content-type': 'application/json' };
+
+/** What a request to this host is signed for, if the caller's Region is `own`. */
+export const signingRegion = (hostname: string, own: string | undefined): string =>
+  regionOf(hostname) ?? own ?? 'us-east-1';
 
 /** API Gateway's own host names say where they are, whatever the partition. */
 export const regionOf = (hostname: string): string | undefined =>

@@ -39,8 +39,10 @@ function play(engine: Engine, patienceSeconds: number | undefined, say: Say) {
 /** The exit code for the signal that ends the process: 128 and its number, as shells have it. */
 export function signalled(): Promise<number> {
   return new Promise((resolve) => {
-    process.once('SIGINT', () => resolve(130));
-    process.once('SIGTERM', () => resolve(143));
+    // Heard again while all is being put away, they change nothing
+    process.on('SIGHUP', () => resolve(129));
+    process.on('SIGINT', () => resolve(130));
+    process.on('SIGTERM', () => resolve(143));
   });
 }
 

@@ -24,8 +24,10 @@ export interface EmulatorOptions {
   say: (line: string) => void;
 }
 
-/** An AWS on this machine, with authentication on: what it knows no permission for is refused. */
+/** An AWS on this machine, with authentication on: what it knows no permission for is refused (guarded_emulator.py has its door). */
 export interface Emulator {
+  /** Resolves when it has ended without having been told to. */
+  readonly ended: Promise<void>;
   /** For AWS_ENDPOINT_URL: by number, not by name, so that the SDK puts no bucket's name in front of it. */
   readonly url: string;
   stop(): Promise<void>;
@@ -34,15 +36,15 @@ export interface Emulator {
 /** Starts the emulator on 127.0.0.1. Throws StartError where Python is missing, or the port is taken. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { port, folder, pythons, say } = options;
-  if (await isTaken(port)) throw portTaken(port, 'npm run stack');
   const python = await pythonWith({ requirements, folder: pythons, say });
+  if (await isTaken(port)) throw portTaken(port, 'npm run stack');
   const temporary = join(folder, 'tmp');
   mkdirSync(temporary, { recursive: true });
   const url = `http://127.0.0.1:${port}`;
-  const { stop } = await startTethered({
+  const server = await startTethered({
     name: 'The emulator',
     python,
-    args: ['ministack'],
+    args: ['guarded_emulator'],
     logFile: join(folder, 'emulator.log'),
     healthUrl: `${url}/_ministack/health`,
     env: {
@@ -66,7 +68,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       S3_DATA_DIR: join(folder, 's3'),
     },
   });
-  return { url, stop };
+  return { url, ...server };
 }
 
 async function isTaken(port: number): Promise<boolean> {

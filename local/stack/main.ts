@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -42,7 +42,15 @@ function announce({ endpoint, people, url }: Stack): void {
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
   mkdirSync('.muster', { recursive: true });
   writeFileSync(environmentFile, lines.join(''), { mode: 0o600 });
+  announced = lines.join('');
 }
+
+/** Takes back what this process announced; another's, started since, stays. */
+function withdraw(): void {
+  if (announced === '' || !existsSync(environmentFile)) return;
+  if (readFileSync(environmentFile, 'utf8') === announced) rmSync(environmentFile, { force: true });
+}
+let announced = '';
 
 async function main(): Promise<number> {
   const options = readOptions();
@@ -50,7 +58,7 @@ async function main(): Promise<number> {
   try {
     return await run(options, folder);
   } finally {
-    rmSync(environmentFile, { force: true });
+    withdraw();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -67,7 +75,7 @@ async function run(options: Options, folder: string): Promise<number> {
     announce(stack);
     say(`ready ${stack.url}`);
     say(`In another shell, \`. ${environmentFile}\` lets you use it as docs/deploy.md does.`);
-    return await Promise.race([told, demonstrate(stack, options, say)]);
+    return await Promise.race([told, stack.failed, demonstrate(stack, options, say)]);
   } finally {
     await stack.close();
   }

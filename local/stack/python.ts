@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -31,7 +31,9 @@ export interface PythonOptions {
 export async function pythonWith({ requirements, folder, say, python = 'python3' }: PythonOptions): Promise<string> {
   const name = basename(requirements, '.txt');
   const place = resolve(folder, `${name}-${fingerprint([requirements, installer])}`);
-  if (existsSync(place)) return join(place, 'bin', 'python');
+  if (existsSync(join(place, 'bin', 'python'))) return join(place, 'bin', 'python');
+  // What is left of one whose Python has gone, and of installations that were cut off
+  clearAway(folder, name);
   await requireUsable(python);
   say(`Installing Python packages for ${name} …`);
   mkdirSync(dirname(place), { recursive: true });
@@ -57,9 +59,30 @@ async function install(python: string, place: string, requirements: string): Pro
   try {
     await run(own, ['-m', 'pip', 'install', '--quiet', '--require-hashes', '--requirement', installer]);
     const uv = join(place, 'bin', 'uv');
-    await run(uv, ['pip', 'install', '--quiet', '--python', own, '--require-hashes', '--requirement', requirements]);
+    const env = { ...process.env, UV_CACHE_DIR: join(dirname(place), 'cache') };
+    await run(uv, ['pip', 'install', '--quiet', '--python', own, '--require-hashes', '--requirement', requirements], {
+      env,
+    });
   } catch (error) {
     throw new StartError(`The Python packages could not be installed: ${lastLine(error as Error)}`);
+  }
+}
+
+function clearAway(folder: string, name: string): void {
+  if (!existsSync(folder)) return;
+  for (const entry of readdirSync(folder)) {
+    if (!entry.startsWith(`${name}-`)) continue;
+    const maker = Number(entry.split('.')[1] ?? Number.NaN);
+    const isGone = Number.isNaN(maker) ? !existsSync(join(folder, entry, 'bin', 'python')) : !isAlive(maker);
+    if (isGone) rmSync(join(folder, entry), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 

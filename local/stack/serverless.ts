@@ -11,7 +11,7 @@ const endsWithParent = new URL('../ends-with-parent.ts', import.meta.url).href;
 export interface ServerlessOptions {
   /** What makeServiceFolder made. */
   folder: string;
-  /** Endpoint and credentials; nothing else of the caller's environment is handed on but PATH and HOME. */
+  /** Endpoint and credentials; of the caller's environment nothing but PATH is handed on. */
   env: Readonly<Record<string, string>>;
   /** What it prints is kept here too. */
   logFile: string;
@@ -25,11 +25,10 @@ export async function serverless(
   args: readonly string[],
   { folder, env, logFile }: ServerlessOptions,
 ): Promise<string> {
-  const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, ['--import', endsWithParent, serverlessProgram, ...args, '--stage', stage], {
     cwd: folder,
     env: {
-      ...{ PATH, HOME, AWS_EC2_METADATA_DISABLED: 'true' },
+      ...{ PATH: process.env.PATH ?? '', HOME: folder, TMPDIR: folder, AWS_EC2_METADATA_DISABLED: 'true' },
       ...{ SLS_NOTIFICATIONS_MODE: 'off', SLS_AWS_MONITORING_FREQUENCY: lookEveryMs },
       ...env,
     },

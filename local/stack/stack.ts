@@ -8,6 +8,7 @@ import { random } from '../random.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
 import { account, homeRegion } from '../settings.ts';
 import { type SimulatedCloud, startSimulatedCloud } from '../simulated-cloud.ts';
+import { StartError } from '../start-error.ts';
 import type { ClientOptions, Outputs, Person } from './account.ts';
 import { startConsumer } from './consumer.ts';
 import { eventsTo } from './ec2-events.ts';
@@ -36,6 +37,8 @@ export interface Stack extends Engine {
   readonly people: Access;
   /** For any SDK client of the account's root. */
   readonly root: ClientOptions;
+  /** Rejects with a sentence if the emulator ends by itself. */
+  readonly failed: Promise<never>;
   /** Ends the emulator and starts it again with the state that it had. */
   restart(): Promise<void>;
   /** Deploys once more, with other parameters if any are given. */
@@ -86,7 +89,19 @@ async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo
       ...{ port, folder, pythons, say, account, secret: root.credentials.secretAccessKey },
       functionEnv: { AWS_ENDPOINT_URL_EC2: cloud.ec2Url },
     });
-  let emulator: Emulator = await start();
+  let fail = (_: Error) => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const watched = async (): Promise<Emulator> => {
+    const started = await start();
+    void started.ended.then(() =>
+      fail(new StartError(`The emulator ended by itself; its last words are in ${folder}`)),
+    );
+    return started;
+  };
+  let emulator = await watched();
   undo.push(() => emulator.stop());
 
   const people = await createAccess(root);
@@ -112,14 +127,14 @@ async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo
     () => cloud.machines.close(),
   );
   return {
-    ...{ endpoint, outputs, people, root, cloud, deploy },
+    ...{ endpoint, outputs, people, root, cloud, deploy, failed },
     url: apiUrl(endpoint, String(outputs.HttpApiId)),
     request: (url, { method, body }) =>
       signedFetch({ url, method, body, credentials: people.operator, region: homeRegion }),
     serverless: run,
     async restart() {
       await emulator.stop();
-      emulator = await start();
+      emulator = await watched();
     },
   };
 }

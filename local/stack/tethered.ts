@@ -26,6 +26,8 @@ export interface TetheredOptions {
 
 /** A Python server that ends with this process, its own children included, even if this process is killed. */
 export interface Tethered {
+  /** Resolves when it has ended without having been told to. */
+  readonly ended: Promise<void>;
   /** Asks it to end, and ends it when it does not. Whatever it started is gone when this resolves. */
   stop(): Promise<void>;
 }
@@ -36,12 +38,21 @@ export async function startTethered(options: TetheredOptions): Promise<Tethered>
   const log = openSync(logFile, 'a');
   // A process group of its own, so that all of it can be ended at once
   const child = spawn(python, [tether, ...args], { env, detached: true, stdio: ['pipe', log, log] });
-  child.once('error', () => {});
+  let trouble = '';
+  child.once('error', ({ message }) => {
+    trouble = message;
+  });
   if (!(await answers(child, options.healthUrl))) {
     await end(child);
-    throw new StartError(`${name} did not start: ${lastLine(logFile)}`);
+    throw new StartError(`${name} did not start: ${trouble || lastLine(logFile)}`);
   }
-  return { stop: () => end(child) };
+  let told = false;
+  const ended = new Promise<void>((resolve) => child.once('exit', () => told || resolve()));
+  const stop = () => {
+    told = true;
+    return end(child);
+  };
+  return { ended, stop };
 }
 
 function lastLine(file: string): string {

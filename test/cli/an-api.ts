@@ -7,6 +7,8 @@ export interface Answer {
   status: number;
   body: string;
   headers?: Record<string, string>;
+  /** It is not given at all: the connection stays open. */
+  never?: true;
 }
 
 /** Stands where the operator API stands: keeps what arrives and gives the answer that is set. */
@@ -23,6 +25,7 @@ export async function openApi(): Promise<Api> {
     const arrived = { method, target, headers, body: await text(request) };
     api.arrived.push(arrived);
     const answer = typeof api.answer === 'function' ? api.answer(arrived) : api.answer;
+    if (answer.never) return;
     response.writeHead(answer.status, { connection: 'close', ...answer.headers }).end(answer.body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

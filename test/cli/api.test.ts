@@ -52,6 +52,28 @@ describe('muster api, answered', () => {
     expect(arrived?.headers.authorization).toBe(authorizationOf(arrived!, 'secret'));
   });
 
+  it.each<[string, Record<string, string>, string]>([
+    [
+      'AWS_REGION first',
+      { AWS_REGION: 'eu-west-1', AWS_DEFAULT_REGION: 'eu-west-2', AWS_PROFILE: 'north' },
+      'eu-west-1',
+    ],
+    ['then AWS_DEFAULT_REGION', { AWS_REGION: '', AWS_DEFAULT_REGION: 'eu-west-2', AWS_PROFILE: 'north' }, 'eu-west-2'],
+    ['then the profile’s', { AWS_PROFILE: 'north' }, 'eu-north-1'],
+    ['then us-east-1', {}, 'us-east-1'],
+  ])('signs for a Region, and names it where the gateway refuses: %s', async (_, env, region) => {
+    const config = file('config', '[profile north]\nregion = eu-north-1\n');
+    api.answer = json(403, { message: 'Forbidden' });
+    const { stderr } = await muster(['api', 'GET', '/v1/servers', '--url', api.url], {
+      ...{ ...keys, ...env, AWS_CONFIG_FILE: config },
+      ...(env.AWS_PROFILE && {
+        AWS_SHARED_CREDENTIALS_FILE: file('keys', '[north]\naws_access_key_id = A\naws_secret_access_key = b\n'),
+      }),
+    });
+    expect(api.arrived[0]?.headers.authorization).toContain(`/${region}/execute-api/aws4_request`);
+    expect(stderr).toContain(`signed for ${region} (AWS_REGION).`);
+  });
+
   it('goes unsigned on this machine without credentials, and asks no instance metadata', async () => {
     const metadata = await openApi();
     const env = { AWS_EC2_METADATA_SERVICE_ENDPOINT: metadata.url, AWS_EC2_METADATA_DISABLED: 'false' };
@@ -100,6 +122,25 @@ describe('muster api, not answered', () => {
     expect(stderr).toBe('muster: malformed_request: a [2Jb c d\n');
     expect(stdout.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
     expect(JSON.parse(stdout)).toMatchObject({ todo: 'a\u001b[2Jb\u009bc\nd' });
+  });
+
+  it('lets no answer hide or turn round what is printed', async () => {
+    const name = 'a\u202eb\u200bc\u2028d\u2029e\u{e0041}f';
+    api.answer = json(400, { code: 'malformed_request', todo: name });
+    const { stdout, stderr } = await muster(['api', 'GET', '/v1/servers', '--url', api.url]);
+    expect(stderr).toBe('muster: malformed_request: a b c d e f\n');
+    expect(stdout).toContain('"a\\u202eb\\u200bc\\u2028d\\u2029e\\udb40\\udc41f"');
+    expect(JSON.parse(stdout)).toMatchObject({ todo: name });
+  });
+
+  it.each([
+    ['takes an answer of 10 MB', 10 * 1024 * 1024, 0, ''],
+    ['refuses one that is longer', 10 * 1024 * 1024 + 1, 1, 'answered more than 10 MB'],
+  ])('%s', async (_, length, code, sentence) => {
+    api.answer = { status: 200, body: '{}'.padEnd(length) };
+    const { status, stdout, stderr } = await muster(['api', 'GET', '/v1/servers', '--url', api.url]);
+    expect([status, stdout]).toEqual([code, code === 0 ? '{}\n' : '']);
+    expect(stderr).toContain(sentence);
   });
 
   it.each([

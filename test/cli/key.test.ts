@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -110,6 +111,25 @@ describe('muster key create', () => {
     expect([status, stdout]).toEqual([1, '']);
     expect(readdirSync(folder)).toEqual([]);
   });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'leaves no file where %s ends it before there is an answer',
+    async (signal) => {
+      let process: ChildProcess | undefined;
+      const there: string[][] = [];
+      api.answer = (): Answer => {
+        there.push(readdirSync(folder));
+        process?.kill(signal);
+        return { ...json(201, registered), never: true };
+      };
+      const args = ['key', 'create', '--user-data', join(folder, 'user-data.json'), '--url', api.url];
+      const { status, stdout } = await muster(args, {}, '', (child) => {
+        process = child;
+      });
+      expect([status, stdout, process?.signalCode]).toEqual([null, '', signal]);
+      expect([there, readdirSync(folder)]).toEqual([[['user-data.json']], []]);
+    },
+  );
 
   it('leaves a file alone that is there', async () => {
     const file = join(folder, 'user-data.json');

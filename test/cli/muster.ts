@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -11,9 +11,15 @@ export interface Ended {
 }
 
 /** Runs `muster` as a process that knows nothing of AWS but what `env` says. */
-export async function muster(args: string[], env: Record<string, string> = {}, stdin = ''): Promise<Ended> {
+export async function muster(
+  args: string[],
+  env: Record<string, string> = {},
+  stdin = '',
+  started: (child: ChildProcess) => void = () => {},
+): Promise<Ended> {
   const { PATH = '' } = process.env;
   const child = spawn(process.execPath, [main, ...args], { env: { PATH, HOME: '/nonexistent', ...env } });
+  started(child);
   child.stdin.on('error', () => {}); // it need not be read
   child.stdin.end(stdin);
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));

@@ -45,7 +45,7 @@ export const deploySteps = (clone: () => Clone): Step[] => [
     'the deployer has that document already (local/stack/people.ts)',
   ),
   listed('export MUSTER_STAGE=prod', 'of the stages an emulator takes `rehearsal` alone'),
-  awsCli('aws lambda get-account-settings --query AccountLimit.ConcurrentExecutions', async () => {
+  awsCli('aws lambda get-account-settings --region us-east-1 --query AccountLimit.ConcurrentExecutions', async () => {
     const { AccountLimit } = await new LambdaClient(clone().deployer()).send(new GetAccountSettingsCommand());
     expect(AccountLimit?.ConcurrentExecutions).toBeGreaterThan(0);
   }),
@@ -180,21 +180,25 @@ END`,
 /** The rest of docs/deploy.md. */
 export const removalSteps = (clone: () => Clone): Step[] => [
   awsCli('aws iam list-entities-for-policy --policy-arn <OperatorPolicyArn>', async () => {
-    const ask = new ListEntitiesForPolicyCommand({ PolicyArn: String(clone().stack.outputs.OperatorPolicyArn) });
-    const { PolicyUsers = [] } = await new IAMClient(clone().stack.root).send(ask);
-    expect(PolicyUsers.map(({ UserName }) => UserName)).toEqual(['deployer', 'operator']);
+    expect(await usersWith(clone(), 'OperatorPolicyArn')).toEqual(['deployer', 'operator']);
   }),
-  awsCli('aws iam detach-group-policy --group-name <operators> --policy-arn <OperatorPolicyArn>', async () => {
-    const PolicyArn = String(clone().stack.outputs.OperatorPolicyArn);
-    const iam = new IAMClient(clone().stack.root);
-    for (const UserName of ['deployer', 'operator'])
-      await iam.send(new DetachUserPolicyCommand({ UserName, PolicyArn }));
-    await expect(clone().shell('npx muster api GET /v1/servers')).rejects.toThrow('need execute-api:Invoke');
+  awsCli('aws iam list-entities-for-policy --policy-arn <ReaderPolicyArn>', async () => {
+    expect(await usersWith(clone(), 'ReaderPolicyArn')).toEqual(['reader']);
   }),
-  awsCli('aws iam detach-group-policy --group-name <auditors> --policy-arn <ReaderPolicyArn>', async () => {
-    const PolicyArn = String(clone().stack.outputs.ReaderPolicyArn);
-    await new IAMClient(clone().stack.root).send(new DetachUserPolicyCommand({ UserName: 'reader', PolicyArn }));
-  }),
+  awsCli('aws iam detach-group-policy --group-name <operators> --policy-arn <OperatorPolicyArn>'),
+  awsCli('aws iam detach-group-policy --group-name <auditors> --policy-arn <ReaderPolicyArn>'),
+  awsCli(
+    'aws iam detach-user-policy --user-name <user> --policy-arn <OperatorPolicyArn or ReaderPolicyArn>',
+    async () => {
+      const PolicyArn = String(clone().stack.outputs.OperatorPolicyArn);
+      const iam = new IAMClient(clone().stack.root);
+      for (const UserName of ['deployer', 'operator'])
+        await iam.send(new DetachUserPolicyCommand({ UserName, PolicyArn }));
+      const ReaderArn = String(clone().stack.outputs.ReaderPolicyArn);
+      await iam.send(new DetachUserPolicyCommand({ UserName: 'reader', PolicyArn: ReaderArn }));
+      await expect(clone().shell('npx muster api GET /v1/servers')).rejects.toThrow('need execute-api:Invoke');
+    },
+  ),
   awsCli('aws cloudformation delete-stack --region us-west-2 --stack-name muster-prod-events', async () => {
     await new CloudFormationClient(clone().deployer('us-west-2')).send(
       new DeleteStackCommand({ StackName: eventsStack }),
@@ -229,6 +233,12 @@ export const removalSteps = (clone: () => Clone): Step[] => [
   listed('npm run stack', 'the stack of this test is started by the same startStack'),
   listed('. .muster/stack.env', 'npm run stack writes it; this test has the same variables in its shell'),
 ];
+
+async function usersWith({ stack }: Clone, policy: 'OperatorPolicyArn' | 'ReaderPolicyArn') {
+  const ask = new ListEntitiesForPolicyCommand({ PolicyArn: String(stack.outputs[policy]) });
+  const { PolicyUsers = [] } = await new IAMClient(stack.root).send(ask);
+  return PolicyUsers.map(({ UserName }) => UserName);
+}
 
 const eventsStack = 'muster-prod-events';
 

@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import { GetRolePolicyCommand, IAMClient, ListRolePoliciesCommand } from '@aws-sdk/client-iam';
+import {
+  GetRolePolicyCommand,
+  IAMClient,
+  ListAttachedRolePoliciesCommand,
+  ListRolePoliciesCommand,
+} from '@aws-sdk/client-iam';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { stackName } from '#local/stack/settings.ts';
 import type { Stack } from '#local/stack/stack.ts';
@@ -50,7 +55,11 @@ function sessionOf(functionArn: string, roleArn: string): FunctionRole['credenti
   };
 }
 
+/** Of the inline policies: a function's role has no others. */
 async function grantsOf(iam: IAMClient, RoleName: string): Promise<string[]> {
+  const { AttachedPolicies = [] } = await iam.send(new ListAttachedRolePoliciesCommand({ RoleName }));
+  const [attached] = AttachedPolicies;
+  if (attached) throw new Error(`the role ${RoleName} has the policy ${attached.PolicyArn} attached`);
   const { PolicyNames = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
   const grants = await Promise.all(
     PolicyNames.map(async (PolicyName) => {

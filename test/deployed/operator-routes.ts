@@ -11,9 +11,18 @@ const requests = [
 ];
 const writes = requests.filter(({ method }) => method !== 'GET');
 
+/** A write to every kind of resource: what the reader's policy must not let through. */
+const writesToAll = [
+  ...writes,
+  { method: 'POST', path: '/v1/servers', body: '{}' },
+  { method: 'POST', path: '/v1/servers/srv_0/launch' },
+  { method: 'POST', path: '/v1/instances/111122223333/us-east-1/i-0123456789abcdef0/release' },
+  { method: 'POST', path: '/v1/pairs/111122223333/us-east-1/release-removal' },
+];
+
 /** Who may call the operator's routes of the deployed API, and that agents need no AWS identity for theirs. */
 export function operatorRoutes(stack: () => DeployedStack): void {
-  const send = (request: (typeof requests)[number], credentials: Person) =>
+  const send = (request: (typeof writesToAll)[number], credentials: Person) =>
     signedFetch({ ...request, url: stack().url + request.path, credentials, region: stack().root.region });
 
   it.each(requests)('$method $path: unsigned is refused', async (request) => {
@@ -37,7 +46,7 @@ export function operatorRoutes(stack: () => DeployedStack): void {
     expect(await answer.json()).toMatchObject({ items: [], nextPageToken: null });
   });
 
-  it.each(writes)('$method $path: a reader is refused', async (request) => {
+  it.each(writesToAll)('$method $path: a reader is refused', async (request) => {
     const answer = await send(request, stack().people.reader);
     expect(answer.status).toBe(403);
     expect(await answer.json()).not.toHaveProperty('code'); // by the API itself: Muster was not asked

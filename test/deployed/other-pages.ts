@@ -45,12 +45,19 @@ export const runbookSteps = (clone: () => Clone): Step[] => [
     expect(JSON.parse(printed).items).toContainEqual(expect.objectContaining({ name: 'web-1' })),
   ),
   awsCli("aws sqs start-message-move-task --source-arn <the dead letters' ARN> --destination-arn <the queue's ARN>"),
+  runs('npx serverless invoke -f tick', (printed) => expect(JSON.parse(printed)).toMatchObject({ failed: 0 })),
   awsCli('aws s3 cp s3://<bucket>/<object> failed.json'),
   listed(
     `jq -r '.payload | if type == "string" then . else tojson end' failed.json > batch.json`,
     'jq is not here, and the emulator puts no failed records into a bucket',
   ),
   awsCli('aws lambda invoke --function-name muster-<stage>-onRecordChanged --payload fileb://batch.json /dev/stdout'),
+  // Nothing of these has happened here: what the filter lets through is no line of an enrollment that went well
+  ...[
+    `npx serverless logs -f enroll --filter '"refused"'`,
+    `npx serverless logs -f checkin --filter '"identity conflict"'`,
+    `npx serverless logs -f enroll --filter '"identity key to look after"'`,
+  ].map((command) => runs(command, (printed) => expect(printed).not.toContain('"decision":"enrolled"'))),
   runs('npx muster api DELETE /v1/enrollment-keys/key_…', (printed) =>
     expect(JSON.parse(printed)).toMatchObject({ id: clone().known.get('key_…'), revokedAt: expect.any(String) }),
   ),

@@ -63,7 +63,7 @@ const attempts: Attempt[] = [
   onTable('writes a record', writers, (TableName) => new PutItemCommand({ TableName, Item: Key, ...neverHolds })),
   onTable(
     'changes a record unread',
-    ['onInstanceChanged', 'tick'],
+    ['onInstanceChanged', 'tick', 'enroll'],
     (TableName) => new UpdateItemCommand({ TableName, Key, ...neverHolds }),
   ),
   onTable(

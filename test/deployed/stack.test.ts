@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type DeployedStack, deployedStack } from './deployed-stack.ts';
+import { door } from './door.ts';
 import { failures } from './failures.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { queueGuards } from './queue-guards.ts';
@@ -14,6 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => deployed?.close());
 
+describe('the emulator’s door', () => door(stack));
 describe('the operator’s routes', () => operatorRoutes(stack));
 describe('the roles', () => roleBoundaries(stack));
 describe('the queues', () => queueGuards(stack));

@@ -38,8 +38,11 @@ export function nameOf(node: Node): string {
   if (node['Fn::GetAtt']) return node['Fn::GetAtt'][1] === 'Arn' ? node['Fn::GetAtt'][0] : node['Fn::GetAtt'].join('.');
   if (node['Fn::Sub']) return node['Fn::Sub'].replace(/\$\{([^}]+)\}/g, '<$1>');
   if (node['Fn::Split']) return nameOf(node['Fn::Split'][1]);
+  if (node['Fn::Join']?.[0] === '') return node['Fn::Join'][1].map(joined).join('');
   throw new Error(`a value that this reader does not know: ${JSON.stringify(node)}`);
 }
+
+const joined = (part: Node): string => (typeof part === 'string' ? part : `<${nameOf(part)}>`);
 
 /** No ARN, name or URL that AWS gives to a part of this stack is longer; a stream's ARN comes near. */
 const standIn = '?'.repeat(128);
@@ -71,32 +74,47 @@ export const listOf = (node: Node): Node[] => (Array.isArray(node) ? node : [nod
 /** What a request tells a policy about itself; a key that it lacks is undefined. */
 export type RequestContext = Record<string, string | undefined>;
 
+/** What is done to which resource, by its short name. */
+export interface Access {
+  action: string;
+  resource: string;
+}
+
 /**
- * Whether a policy's statements deny the action, by IAM's rules (IAM/latest/UserGuide/reference_policies_elements_condition_operators.html):
+ * Whether a policy's statements deny everybody the action, by IAM's rules (IAM/latest/UserGuide/reference_policies_elements_condition_operators.html):
  * all operators and keys must hold; a negated operator holds for an absent key.
  */
-export function denies(policy: Node, action: string, context: RequestContext): boolean {
+export function denies(policy: Node, access: Access, context: RequestContext): boolean {
   return policy.Statement.some(
     (statement: Node) =>
       statement.Effect === 'Deny' &&
-      listOf(statement.Action).some((pattern) => pattern === action || pattern === `${action.split(':')[0]}:*`) &&
+      statement.Principal === '*' &&
+      isAbout(statement, access) &&
       conditionsHold(statement.Condition, context),
   );
 }
 
-/** Whether a statement allows a service's principal to do the action. */
-export function allowsService(policy: Node, service: string, action: string, context: RequestContext): boolean {
+/** Whether a statement allows a service, or everybody and so the service too, to do the action. */
+export function allowsService(policy: Node, service: string, access: Access, context: RequestContext): boolean {
   return policy.Statement.some(
     (statement: Node) =>
       statement.Effect === 'Allow' &&
-      statement.Principal.Service === service &&
-      statement.Action === action &&
+      (statement.Principal === '*' || listOf(statement.Principal.Service).includes(service)) &&
+      isAbout(statement, access) &&
       conditionsHold(statement.Condition, context),
+  );
+}
+
+function isAbout(statement: Node, { action, resource }: Access): boolean {
+  const actions = [action, `${action.split(':')[0]}:*`, '*'];
+  return (
+    listOf(statement.Action).some((pattern) => actions.includes(pattern)) &&
+    listOf(statement.Resource).some((one) => one === '*' || nameOf(one) === resource)
   );
 }
 
 function conditionsHold(condition: Node, context: RequestContext): boolean {
-  return Object.entries(condition as Record<string, Record<string, Node>>).every(([operator, keys]) =>
+  return Object.entries((condition ?? {}) as Record<string, Record<string, Node>>).every(([operator, keys]) =>
     Object.entries(keys).every(([key, expected]) =>
       operatorHolds(operator, context[key], listOf(expected).map(nameOf)),
     ),

@@ -45,10 +45,13 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
   });
 
   it('members send EC2’s own events by their rules, and nothing by hand', () => {
-    const { Principal: _, Resource, ...statement } = bus();
+    const { EventBusName, Statement, StatementId: _, ...others } = stack().resources.MembersEventsPolicy!.Properties;
+    expect([EventBusName, others]).toEqual([undefined, {}]); // the default bus, by a statement alone
+    const { Resource, ...statement } = Statement;
     expect(nameOf(Resource)).toBe('arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default');
     expect(statement).toEqual({
       Effect: 'Allow',
+      Principal: { AWS: [memberAccount] },
       Action: 'events:PutEvents',
       Condition: {
         Bool: { 'events:eventBusInvocation': 'true' },
@@ -146,16 +149,41 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
     ]);
   });
 
-  it.each(['member-account.yml', 'other-region.yml'])('%s forwards to Muster’s bus what Muster listens to', (file) => {
+  it.each([
+    { file: 'member-account.yml', bus: `arn:aws:events:us-east-1:${ownAccount}:event-bus/default`, trust: {} },
+    { file: 'other-region.yml', bus: given, trust: { Condition: ofThisAccountAlone } },
+  ])('$file forwards to Muster’s bus what Muster listens to', ({ file, bus, trust }) => {
     const { InstanceEventsRule, SendRole } = resourcesOf(file);
-    const { EventPattern, Targets } = InstanceEventsRule.Properties;
-    expect(EventPattern.source).toEqual([{ Ref: 'EventSource' }]);
-    expect(detailTypes(InstanceEventsRule)).toEqual(detailTypes(stack().resources.InstanceEventsRule));
-    expect(Targets).toHaveLength(1);
-    expect(nameOf(Targets[0].RoleArn)).toBe('SendRole');
-    expect(SendRole.Properties.Policies[0].PolicyDocument.Statement).toEqual([
+    const { Description: _, EventPattern, Targets, ...others } = InstanceEventsRule.Properties;
+    expect(others).toEqual({});
+    expect(templateOf(file).Parameters.EventSource.Default).toBe('aws.ec2');
+    expect(EventPattern).toEqual({
+      source: [{ Ref: 'EventSource' }],
+      'detail-type': [
+        'EC2 Instance State-change Notification',
+        'EC2 Spot Instance Interruption Warning',
+        'EC2 Instance Rebalance Recommendation',
+      ],
+    });
+    expect(detailTypes(stack().resources.InstanceEventsRule)).toEqual(EventPattern['detail-type']);
+    expect(
+      Targets.map((target: Node) => ({ ...target, Arn: filledIn(target.Arn, { ...parameters, MusterBusArn: given }) })),
+    ).toEqual([{ Id: 'muster', Arn: bus, RoleArn: { 'Fn::GetAtt': ['SendRole', 'Arn'] } }]);
+    const { AssumeRolePolicyDocument, Policies, ...more } = SendRole.Properties;
+    expect(more).toEqual({});
+    expect(AssumeRolePolicyDocument.Statement).toEqual([
+      { Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' }, Action: 'sts:AssumeRole', ...trust },
+    ]);
+    expect(Policies.flatMap((policy: Node) => policy.PolicyDocument.Statement)).toEqual([
       { Effect: 'Allow', Action: 'events:PutEvents', Resource: Targets[0].Arn },
     ]);
+  });
+
+  it.each([
+    ['member-account.yml', ['InstanceEventsRule', 'MemberRole', 'SendRole']],
+    ['other-region.yml', ['InstanceEventsRule', 'SendRole']],
+  ])('%s makes these and nothing else', (file, ids) => {
+    expect(Object.keys(resourcesOf(file)).sort()).toEqual(ids);
   });
 }
 
@@ -163,6 +191,12 @@ function membersOf(listed: readonly string[]): Promise<Node> {
   const accounts = JSON.stringify(Object.fromEntries(listed.map((account) => [account, {}])));
   return members({ resolveVariable: async (name) => (name === 'sls:stage' ? 'prod' : accounts) });
 }
+
+/** Whoever deploys infra/other-region.yml names it. */
+const given = `arn:aws:events:eu-central-1:${ownAccount}:event-bus/default`;
+
+/** EventBridge takes the role for rules of the account that has it. */
+const ofThisAccountAlone = { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } };
 
 const detailTypes = (rule: Node): string[] => rule.Properties.EventPattern['detail-type'];
 

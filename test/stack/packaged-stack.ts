@@ -93,7 +93,7 @@ export async function packageStack({ stage, params = {} }: Packaging = productio
     const given = Object.entries(params).map(([name, value]) => `--param=${name}=${value}`);
     await run(process.execPath, [osls, 'package', '--stage', stage, ...given], {
       cwd: folder,
-      env: { PATH: process.env.PATH, HOME: folder },
+      env: { PATH: process.env.PATH, HOME: folder, TMPDIR: folder },
     });
     return await readPackage(join(folder, '.serverless'));
   } finally {

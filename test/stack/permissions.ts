@@ -106,11 +106,86 @@ export function permissions(stack: () => PackagedStack): void {
     );
   });
 
-  it('there are no other roles', () => {
-    const roles = Object.keys(stack().resources).filter((id) => stack().resources[id]?.Type === 'AWS::IAM::Role');
-    expect(roles.sort()).toEqual([...functionNames.map((name) => `${logicalId(name)}Role`), 'RedriveRole'].sort());
+  it('whoever redrives is somebody of the account whom its owner lets', () => {
+    expect(stack().resources.RedriveRole!.Properties.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { AWS: { 'Fn::Sub': `arn:\${AWS::Partition}:iam::\${AWS::AccountId}:root` } },
+        Action: 'sts:AssumeRole',
+      },
+    ]);
+  });
+
+  it('there are no other roles and policies', () => {
+    const roles = [...functionNames.map((name) => `${logicalId(name)}Role`), 'RedriveRole'];
+    expect(typesOf(stack(), 'AWS::IAM::')).toEqual({
+      ...Object.fromEntries(roles.map((role) => [role, 'AWS::IAM::Role'])),
+      OperatorPolicy: 'AWS::IAM::ManagedPolicy',
+      ReaderPolicy: 'AWS::IAM::ManagedPolicy',
+    });
+    for (const role of roles) {
+      expect(Object.keys(stack().resources[role]!.Properties).sort()).toEqual(['AssumeRolePolicyDocument', 'Policies']);
+    }
+  });
+
+  it.each([
+    ['OperatorPolicy', '/*/*/v1/*'],
+    ['ReaderPolicy', '/*/GET/v1/*'],
+  ])('%s calls the API by %s and is attached to nobody', (id, requests) => {
+    const { Description: _, PolicyDocument, ...others } = stack().resources[id]!.Properties;
+    expect(others).toEqual({});
+    const { Version, Statement } = PolicyDocument;
+    expect(Version).toBe('2012-10-17');
+    expect(Statement.map((statement: Node) => ({ ...statement, Resource: nameOf(statement.Resource) }))).toEqual([
+      {
+        Effect: 'Allow',
+        Action: 'execute-api:Invoke',
+        Resource: `arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<HttpApi>${requests}`,
+      },
+    ]);
+  });
+
+  it('resources let in whom the tests of queues, storage and members know, and nobody else', () => {
+    const policies = Object.entries(stack().resources).filter(([, { Type }]) => /Policy$/.test(Type));
+    const others = policies.filter(([, { Type }]) => !/^AWS::(IAM::Managed|SQS::Queue)Policy$/.test(Type));
+    expect(others.map(([id]) => id).sort()).toEqual([
+      'FailedRecordsBucketPolicy',
+      'MembersEventsPolicy',
+      'ServerlessDeploymentBucketPolicy',
+    ]);
+  });
+
+  it('the API calls its functions, the schedules theirs, and nothing else calls any', () => {
+    const permitted = Object.values(stack().resources)
+      .filter(({ Type }) => Type === 'AWS::Lambda::Permission')
+      .map(({ Properties: { FunctionName, SourceArn, ...others } }) => ({
+        ...others,
+        FunctionName: nameOf(FunctionName),
+        SourceArn: nameOf(SourceArn),
+      }));
+    const invoke = { Action: 'lambda:InvokeFunction' };
+    const ofApi = 'arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<HttpApi>/*';
+    const byName = (one: { FunctionName: string }, other: { FunctionName: string }) =>
+      one.FunctionName.localeCompare(other.FunctionName);
+    expect(permitted.sort(byName)).toEqual(
+      [
+        ...['Tick', 'Sweep'].map((id) => ({
+          ...{ ...invoke, FunctionName: `${id}LambdaFunction` },
+          ...{ Principal: 'events.amazonaws.com', SourceArn: `${id}EventsRuleSchedule1` },
+        })),
+        ...['Enroll', 'Checkin', 'OperatorApi'].map((id) => ({
+          ...{ ...invoke, FunctionName: `${id}LambdaFunction` },
+          ...{ Principal: 'apigateway.amazonaws.com', SourceArn: ofApi },
+        })),
+      ].sort(byName),
+    );
   });
 }
+
+const typesOf = ({ resources }: PackagedStack, prefix: string) =>
+  Object.fromEntries(
+    Object.entries(resources).flatMap(([id, { Type }]) => (Type.startsWith(prefix) ? [[id, Type] as const] : [])),
+  );
 
 /** Actions by resource and condition, sorted. Fails on anything but an inline `Allow` with plain lists. */
 function grantsOf(role: Node): Record<string, string[]> {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { allowsService, denies, nameOf, type RequestContext } from './cloudformation.ts';
+import { allowsService, denies, type Node, nameOf, type RequestContext } from './cloudformation.ts';
 import { functionNames, logicalId, type PackagedStack } from './packaged-stack.ts';
 
 /** Each queue's dead letters, its consumer and its senders; the senders of the first are EventBridge's rule alone. */
@@ -31,6 +31,31 @@ const rule = {
 };
 const redriven = { 'aws:CalledViaLast': 'sqs.amazonaws.com' };
 
+/** By the queue and by its dead letters: what their policies state. What the conditions are worth is asked of each below. */
+function statementsFor({ queue, deadLetters }: (typeof table)[number]): [string, Node[]][] {
+  const byRule = { Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' }, Action: 'sqs:SendMessage' };
+  const noSending = { Effect: 'Deny', Principal: '*', Action: 'sqs:SendMessage' };
+  const nothing = { Effect: 'Deny', Principal: '*', Action: 'sqs:*' };
+  const on = (Resource: string, only: Node[]): Node[] => [
+    ...(queue === 'InstanceEventsQueue'
+      ? [{ Sid: 'RuleMaySend', ...byRule, Resource, conditions: ['ArnEquals'] }]
+      : []),
+    ...only.map((statement) => ({ ...statement, Resource })),
+    { Sid: 'TlsOnly', ...nothing, Resource, conditions: ['Bool'] },
+  ];
+  const onlyByRedrive = ['ArnLike', 'StringNotEqualsIfExists'];
+  return [
+    [
+      queue,
+      on(queue, [
+        { Sid: 'NobodyElseSends', ...noSending, conditions: ['ArnNotLike'] },
+        { Sid: 'RedriveRoleOnlyByRedrive', ...noSending, conditions: onlyByRedrive },
+      ]),
+    ],
+    [deadLetters, on(deadLetters, [{ Sid: 'OnlyServicesSend', ...noSending, conditions: ['Bool'] }])],
+  ];
+}
+
 export function queues(stack: () => PackagedStack): void {
   const properties = (id: string) => stack().resources[id]!.Properties;
   const policyOf = (queue: string) => {
@@ -38,11 +63,27 @@ export function queues(stack: () => PackagedStack): void {
     return policies.find(({ Properties }) => Properties.Queues.some((url: object) => nameOf(url) === queue))!.Properties
       .PolicyDocument;
   };
-  const refuses = (queue: string, context: RequestContext) => denies(policyOf(queue), 'sqs:SendMessage', context);
+  const sendingTo = (resource: string) => ({ action: 'sqs:SendMessage', resource });
+  const receivingFrom = (resource: string) => ({ action: 'sqs:ReceiveMessage', resource });
+  const refuses = (queue: string, context: RequestContext) => denies(policyOf(queue), sendingTo(queue), context);
 
   it('there are these queues and no others', () => {
     const ids = Object.keys(stack().resources).filter((id) => stack().resources[id]?.Type === 'AWS::SQS::Queue');
     expect(ids.sort()).toEqual(table.flatMap(({ queue, deadLetters }) => [queue, deadLetters]).sort());
+  });
+
+  it('each has one policy, of exactly these statements', () => {
+    const policies = Object.values(stack().resources).filter(({ Type }) => Type === 'AWS::SQS::QueuePolicy');
+    const stated = policies.map(({ Properties }) => [
+      Properties.Queues.map(nameOf).join(),
+      Properties.PolicyDocument.Statement.map(({ Condition, Resource, ...statement }: Node) => ({
+        ...statement,
+        Resource: nameOf(Resource),
+        conditions: Object.keys(Condition ?? {}),
+      })),
+    ]);
+    expect(stated).toHaveLength(table.length * 2);
+    expect(Object.fromEntries(stated)).toEqual(Object.fromEntries(table.flatMap(statementsFor)));
   });
 
   it.each(table)(
@@ -79,8 +120,8 @@ export function queues(stack: () => PackagedStack): void {
     ({ queue, deadLetters }) => {
       for (const id of [queue, deadLetters]) {
         expect(properties(id).SqsManagedSseEnabled).toBe(true);
-        expect(denies(policyOf(id), 'sqs:ReceiveMessage', { 'aws:SecureTransport': 'false' })).toBe(true);
-        expect(denies(policyOf(id), 'sqs:ReceiveMessage', { 'aws:SecureTransport': 'true' })).toBe(false);
+        expect(denies(policyOf(id), receivingFrom(id), { 'aws:SecureTransport': 'false' })).toBe(true);
+        expect(denies(policyOf(id), receivingFrom(id), { 'aws:SecureTransport': 'true' })).toBe(false);
       }
     },
   );
@@ -107,10 +148,10 @@ export function queues(stack: () => PackagedStack): void {
 
   it('EventBridge’s rule alone fills the queue of instance events, and its dead letters when it cannot', () => {
     for (const id of ['InstanceEventsQueue', 'InstanceEventsDeadLetters']) {
-      expect(allowsService(policyOf(id), 'events.amazonaws.com', 'sqs:SendMessage', rule)).toBe(true);
-      expect(
-        allowsService(policyOf(id), 'events.amazonaws.com', 'sqs:SendMessage', { 'aws:SourceArn': 'Another' }),
-      ).toBe(false);
+      expect(allowsService(policyOf(id), 'events.amazonaws.com', sendingTo(id), rule)).toBe(true);
+      expect(allowsService(policyOf(id), 'events.amazonaws.com', sendingTo(id), { 'aws:SourceArn': 'Another' })).toBe(
+        false,
+      );
       expect(refuses(id, rule)).toBe(false);
     }
     expect(refuses('InstanceEventsQueue', { ...rule, 'aws:SourceArn': 'AnotherRule' })).toBe(true);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
-import { nameOf } from './cloudformation.ts';
+import { type Node, nameOf } from './cloudformation.ts';
 import type { PackagedStack } from './packaged-stack.ts';
 
 const tables = ['MainTable', 'PrivateTable'];
@@ -77,6 +77,20 @@ export function storage(stack: () => PackagedStack): void {
     expect(VersioningConfiguration).toEqual({ Status: 'Enabled' });
     expect(LifecycleConfiguration.Rules).toEqual([
       { Status: 'Enabled', ExpirationInDays: 90, NoncurrentVersionExpiration: { NoncurrentDays: 7 } },
+    ]);
+  });
+
+  it('the bucket of failed records takes nothing that is not TLS, and lets nobody in', () => {
+    const { Bucket, PolicyDocument } = resource('FailedRecordsBucketPolicy').Properties;
+    expect(nameOf(Bucket)).toBe('FailedRecordsBucket');
+    expect(
+      PolicyDocument.Statement.map((statement: Node) => ({ ...statement, Resource: statement.Resource.map(nameOf) })),
+    ).toEqual([
+      {
+        ...{ Sid: 'TlsOnly', Effect: 'Deny', Principal: '*', Action: 's3:*' },
+        Resource: ['FailedRecordsBucket', '<FailedRecordsBucket.Arn>/*'],
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+      },
     ]);
   });
 
