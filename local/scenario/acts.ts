@@ -114,13 +114,16 @@ export async function agentsWord(stage: Stage, key: InstanceKey): Promise<{ expe
   return { expected: `agent ${says}`, ended: `agent ${(await shown(stage, key))?.agent?.state ?? 'silent'}` };
 }
 
-/** The history tells of every step of an instance whose events arrive, each with EC2's own stamp: no later look can tell that. */
+/**
+ * The history tells of every step of an instance whose events arrive, each with EC2's own stamp: no later look can tell that. The first
+ * goes without: a describe that saw the start first stamps it with LaunchTime, which may be a second off.
+ */
 export async function stepsTold(stage: Stage, key: InstanceKey): Promise<{ expected: string; ended: string }> {
   const { items } = await stage.api<{ items: ShownEvent[] }>('GET', `${pathOf(key)}/history`);
   const told = items
     .filter(({ detailType }) => detailType === 'Instance State Changed')
     .map(({ detail }) => detail.data);
   const words = (steps: readonly { state?: string; at?: string }[]) =>
-    `told of ${steps.map(({ state, at }) => `${state} ${at?.slice(11, 19)}`).join(', ') || 'nothing'}`;
+    `told of ${steps.map(({ state, at }, nth) => (nth === 0 ? state : `${state} ${at?.slice(11, 19)}`)).join(', ') || 'nothing'}`;
   return { expected: words(stage.truth(key)?.steps ?? []), ended: words(told) };
 }
