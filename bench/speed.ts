@@ -79,8 +79,17 @@ export async function speedOfReplay(): Promise<Speed> {
   return { nanoseconds, floorNanoseconds };
 }
 
-/** A signed enrollment request, its identity document included; the floor verifies the two signatures and reads the payload. */
-export async function speedOfEnrollment(): Promise<Speed> {
+/** What verifying one enrollment takes in all, and its CMS object with the document in it alone. */
+export interface EnrollmentSpeed {
+  whole: Speed;
+  object: Speed;
+}
+
+/**
+ * A signed enrollment request, its identity document included; the floor verifies the two signatures and reads the payload. Of
+ * the object alone the floor is its one signature.
+ */
+export async function speedOfEnrollment(): Promise<EnrollmentSpeed> {
   const pipeline = new Pipeline({ seed: 1 });
   const place = { account: accounts.hub, region: 'us-east-1' };
   pipeline.ec2.runInstances(place, { ImageId: agentImage, MinCount: 1, MaxCount: 1, InstanceType: 't4g.nano' });
@@ -89,22 +98,26 @@ export async function speedOfEnrollment(): Promise<Speed> {
   const agent = newAgent(instance, pipeline.random);
   const body = enrollmentBody(agent, instance, pipeline);
   const now = pipeline.clock.now();
+  const read = () => readEnrollmentRequest(body, { audiences: [audience], now, clockSkewSeconds: 300 });
+  const { proof } = await read();
+  const floor = floorOf(body, agent.identity.publicKeyX, signDocument(identityDocument(instance), now));
   const requests = 200;
-  const nanoseconds = await best(requests, async () => {
-    for (let nth = 0; nth < requests; nth++) {
-      const { proof } = await readEnrollmentRequest(body, { audiences: [audience], now, clockSkewSeconds: 300 });
-      verifyDocument(proof, testAnchors(), now);
-    }
+  const each = (run: () => unknown) =>
+    best(requests, () => {
+      for (let nth = 0; nth < requests; nth++) run();
+    });
+  const whole = await best(requests, async () => {
+    for (let nth = 0; nth < requests; nth++) verifyDocument((await read()).proof, testAnchors(), now);
   });
-  const floor = signaturesAlone(body, agent.identity.publicKeyX, signDocument(identityDocument(instance), now));
-  const floorNanoseconds = await best(requests, () => {
-    for (let nth = 0; nth < requests; nth++) floor();
-  });
-  return { nanoseconds, floorNanoseconds };
+  const object = await each(() => verifyDocument(proof, testAnchors(), now));
+  return {
+    whole: { nanoseconds: whole, floorNanoseconds: await each(floor.whole) },
+    object: { nanoseconds: object, floorNanoseconds: await each(floor.object) },
+  };
 }
 
 /** No verifier does less: one RSA-2048 signature, one Ed25519 signature, and the payload's JSON. */
-function signaturesAlone(body: string, publicKeyX: string, object: string): () => void {
+function floorOf(body: string, publicKeyX: string, object: string): { whole: () => void; object: () => void } {
   const [header = '', payload = '', signature = ''] = body.split('.');
   const signed = readSignedData(Buffer.from(object, 'base64'));
   const [anchor] = anchorsFor(testAnchors(), 'us-east-1', 'rsa2048').filter(({ test }) => test);
@@ -112,9 +125,15 @@ function signaturesAlone(body: string, publicKeyX: string, object: string): () =
   const [rsaKey, agentKey] = [publicKeyOf(anchor), publicKeyFromX(publicKeyX)];
   const signingInput = Buffer.from(`${header}.${payload}`);
   const bytes = Buffer.from(signature, 'base64url');
-  return () => {
-    const valid = isSignedBy(signed, rsaKey) && verify(null, signingInput, agentKey, bytes);
-    if (!valid) throw new Error('the floor does not verify');
-    JSON.parse(Buffer.from(payload, 'base64url').toString());
+  const verifyObject = () => {
+    if (!isSignedBy(signed, rsaKey)) throw new Error('the floor does not verify');
+  };
+  return {
+    object: verifyObject,
+    whole() {
+      verifyObject();
+      if (!verify(null, signingInput, agentKey, bytes)) throw new Error('the floor does not verify');
+      JSON.parse(Buffer.from(payload, 'base64url').toString());
+    },
   };
 }
