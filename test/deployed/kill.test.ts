@@ -38,7 +38,7 @@ describe('npm run stack', () => {
       processesOf(killed.folder)
         .map(({ command }) => command)
         .join('\n'),
-    ).toContain('ministack');
+    ).toContain('guarded_emulator');
     killed.child.kill('SIGKILL');
     await nobodyIn(killed.folder);
 
