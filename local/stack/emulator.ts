@@ -52,6 +52,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       // Functions run on the first node of this path: the one that runs this
       PATH: [dirname(process.execPath), process.env.PATH].join(':'),
       TMPDIR: temporary,
+      PYTHONDONTWRITEBYTECODE: '1',
       BIND_HOST: '127.0.0.1',
       GATEWAY_PORT: String(port),
       IOT_MTLS_ENABLED: '0',
