@@ -5,6 +5,7 @@ import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-s
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSBatchResponse } from 'aws-lambda';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
+import { assembled, type Undo } from './assemble.ts';
 import { type AwsEndpoints, startAwsEndpoints } from './aws-endpoints.ts';
 import { Bus, type BusEvent, type Delivery } from './bus.ts';
 import { RealClock } from './clock.ts';
@@ -37,21 +38,8 @@ export interface LocalRegion extends Engine {
   close(): Promise<void>;
 }
 
-/** Things to undo, last first. */
-type Undo = (() => Promise<unknown> | unknown)[];
-
-export async function startLocalRegion(options: LocalRegionOptions): Promise<LocalRegion> {
-  const undo: Undo = [];
-  const close = async () => {
-    for (const step of undo.reverse().splice(0)) await step();
-  };
-  try {
-    return { ...(await assemble(options, undo)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
+export const startLocalRegion = (options: LocalRegionOptions): Promise<LocalRegion> =>
+  assembled((undo) => assemble(options, undo));
 
 async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<LocalRegion, 'close'>> {
   const { folder } = options;

@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { signedFetch } from '../../cli/signed-fetch.ts';
+import { assembled, type Undo } from '../assemble.ts';
 import { RealClock } from '../clock.ts';
 import { random } from '../random.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
@@ -48,21 +49,8 @@ export interface Stack extends Engine {
   close(): Promise<void>;
 }
 
-type Undo = (() => Promise<unknown> | unknown)[];
-
 /** Starts the emulator, deploys into it and resolves when agents and operators can be answered. */
-export async function startStack(options: StackOptions): Promise<Stack> {
-  const undo: Undo = [];
-  const close = async () => {
-    for (const step of undo.reverse().splice(0)) await step();
-  };
-  try {
-    return { ...(await assemble(options, undo)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
+export const startStack = (options: StackOptions): Promise<Stack> => assembled((undo) => assemble(options, undo));
 
 async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo): Promise<Omit<Stack, 'close'>> {
   mkdirSync(folder, { recursive: true });
