@@ -47,7 +47,9 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
     fields: {
       ...everywhere,
       state: oneOf(ec2States, 'The new state, in EC2’s word.'),
-      at: time('When it happened, by EC2’s stamp where there is one. Order events of one instance by it.'),
+      at: time(
+        'When it happened, by EC2’s stamp where there is one. Order the events of one instance by it, and of one stamp as the states are listed above: a late `running` is told late.',
+      ),
       inferred: {
         schema: { type: 'boolean' },
         meaning: 'True if EC2 never said so: two complete sweeps missed the instance. A later sight undoes it.',

@@ -155,6 +155,11 @@ export function ledgerEntry(state: Ec2State, at: Instant, origin: string): strin
   return `${state}@${at / 1000}#${shortHash(origin).slice(0, 7)}`;
 }
 
+/** Rule 3 of DESIGN 4: steps are in the order of (at, rank). Negative where `a` comes first; a comparator for `sort`. */
+export function orderOf(a: { state: Ec2State; at: Instant }, b: { state: Ec2State; at: Instant }): number {
+  return a.at - b.at || rankOf(a.state) - rankOf(b.state);
+}
+
 /** The state and stamp of an entry. Entries are written by `ledgerEntry` alone. */
 export function readLedgerEntry(entry: string): { state: Ec2State; at: Instant; origin: string } {
   const [what = '', origin = ''] = entry.split('#');

@@ -5,7 +5,7 @@ import {
   isLegalStep,
   ledgerEntry,
   newInstance,
-  rankOf,
+  orderOf,
   readLedgerEntry,
   shortHash,
   type VerifyReason,
@@ -47,10 +47,10 @@ export function mergeEvent(current: Instance | undefined, event: StateChange, ti
   // A delivery that comes again may have died between the record and the question that it owed.
   if (isRecorded(current, event)) return { ...unchanged(current), ask: current.verify !== null || !current.epochNamed };
   if (current.state === 'terminated') return afterTermination(current, current.at, event, timing);
-  const newer = event.at - current.at || rankOf(event.state) - rankOf(current.state);
-  if (newer < 0) return late(current, current.state, current.at, event, timing);
+  const { state, at } = current;
+  if (orderOf(event, { state, at }) < 0) return late(current, state, at, event, timing);
   if (belongsToEpoch(current, event)) return unchanged(current);
-  return advance(current, current.state, current.at, event, timing);
+  return advance(current, state, at, event, timing);
 }
 
 function firstSight(current: Instance | undefined, event: StateChange): Outcome {
@@ -96,9 +96,7 @@ function late(current: Instance, state: Ec2State, at: Instant, event: StateChang
 
 /** A late event takes its place in the ledger: a step to it that is not legal means that more happened in between. */
 function doubtOfPlace(current: Instance, event: StateChange): VerifyReason | null {
-  const before = current.ledger
-    .map(readLedgerEntry)
-    .findLast((entry) => (entry.at - event.at || rankOf(entry.state) - rankOf(event.state)) < 0);
+  const before = current.ledger.map(readLedgerEntry).findLast((entry) => orderOf(entry, event) < 0);
   return before && !isLegalStep(before.state, event.state) ? 'illegal_step' : null;
 }
 
@@ -111,9 +109,9 @@ function ranInThisEpoch(current: Instance, event: StateChange): boolean {
 function withoutFailedStart(outcome: Outcome, event: StateChange): Outcome {
   const current = outcome.instance;
   if (!ranInThisEpoch(current, event)) return outcome;
-  // The ledger stays in the order of its stamps, of which this one is not the last.
-  const ledger = appendEntry(current.ledger, ledgerEntry(event.state, event.at, event.id)).toSorted(
-    (a, b) => readLedgerEntry(a).at - readLedgerEntry(b).at,
+  // The ledger stays in the order of its steps, of which this one is not the last.
+  const ledger = appendEntry(current.ledger, ledgerEntry(event.state, event.at, event.id)).toSorted((a, b) =>
+    orderOf(readLedgerEntry(a), readLedgerEntry(b)),
   );
   const next = { ...current, runningAt: event.at, failedStart: null, ledger };
   const why = next.state === 'terminated' ? 'ended_unenrolled' : 'awaiting_enrollment';

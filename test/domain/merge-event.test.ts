@@ -232,6 +232,11 @@ describe('rule 9: failed starts', () => {
     const states = told(failed, 'running 10:00:20').ledger.map((entry) => entry.split('@')[0]);
     expect(states).toEqual(['pending', 'running', 'stopped']);
   });
+
+  it('of one stamp, the lower rank comes first in the ledger', () => {
+    const record = told(undefined, 'pending 10:00:05', 'terminated 10:00:20', 'running 10:00:20');
+    expect(record.ledger.map((entry) => entry.split('@')[0])).toEqual(['pending', 'running', 'terminated']);
+  });
 });
 
 describe('an event is not believed', () => {
