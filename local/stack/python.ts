@@ -40,7 +40,7 @@ export async function pythonWith({ requirements, folder, say, python = 'python3'
   // Made under another name: what is found under its own is whole.
   const draft = `${place}.${process.pid}`;
   try {
-    await install(python, draft, requirements);
+    await install(python, draft, requirements, say);
     if (!existsSync(place)) renameSync(draft, place);
   } finally {
     rmSync(draft, { recursive: true, force: true });
@@ -48,24 +48,38 @@ export async function pythonWith({ requirements, folder, say, python = 'python3'
   return join(place, 'bin', 'python');
 }
 
-/** uv asks the index for everything at once: a hundred packages in seconds, where pip takes them one by one. */
-async function install(python: string, place: string, requirements: string): Promise<void> {
+async function install(python: string, place: string, requirements: string, say: PythonOptions['say']): Promise<void> {
   const own = join(place, 'bin', 'python');
   await run(python, ['-m', 'venv', '--clear', place]).catch((error: Error) => {
     throw new StartError(
       `Python could not make an environment (on Debian: apt-get install python3-venv): ${lastLine(error)}`,
     );
   });
-  try {
-    await run(own, ['-m', 'pip', 'install', '--quiet', '--require-hashes', '--requirement', installer]);
-    const uv = join(place, 'bin', 'uv');
-    const env = { ...process.env, UV_CACHE_DIR: join(dirname(place), 'cache') };
-    await run(uv, ['pip', 'install', '--quiet', '--python', own, '--require-hashes', '--requirement', requirements], {
-      env,
+  const pip = (file: string) =>
+    run(own, ['-m', 'pip', 'install', '--quiet', '--require-hashes', '--requirement', file]);
+  await pip(installer)
+    .then(() => installFast(place, requirements))
+    .catch((error: Error) => {
+      say(`The quick installer failed (${lastLine(error)}). pip takes a minute or two …`);
+      return pip(requirements);
+    })
+    .catch((error: Error) => {
+      throw new StartError(`The Python packages could not be installed: ${lastLine(error)}`);
     });
-  } catch (error) {
-    throw new StartError(`The Python packages could not be installed: ${lastLine(error as Error)}`);
-  }
+}
+
+/**
+ * uv asks the index for everything at once: a hundred packages in seconds, where pip takes them one by one. It reads none of
+ * pip's settings (an index or a certificate of the house): https://docs.astral.sh/uv/pip/compatibility/
+ */
+async function installFast(place: string, requirements: string): Promise<void> {
+  const env = { UV_SYSTEM_CERTS: '1', ...process.env, UV_CACHE_DIR: join(dirname(place), 'cache') };
+  const to = ['--python', join(place, 'bin', 'python')];
+  await run(
+    join(place, 'bin', 'uv'),
+    ['pip', 'install', '--quiet', ...to, '--require-hashes', '--requirement', requirements],
+    { env },
+  );
 }
 
 function clearAway(folder: string, name: string): void {
@@ -96,10 +110,10 @@ async function requireUsable(python: string): Promise<void> {
   throw new StartError(`This needs ${wanted}: ${python} is ${major}.${minor}.`);
 }
 
-/** What a program said last is why it failed. */
+/** What a program said last is why it failed, but for its advice. */
 function lastLine(error: Error & { stderr?: string }): string {
-  const lines = (error.stderr || error.message).trim().split('\n');
-  return lines.at(-1) ?? error.message;
+  const lines = (error.stderr || error.message).split('\n').map((line) => line.trim());
+  return lines.findLast((line) => line !== '' && !line.startsWith('hint:')) ?? error.message;
 }
 
 function fingerprint(files: readonly string[]): string {
