@@ -1,7 +1,9 @@
 import { describe, expect, it, type TestContext } from 'vitest';
 import { type FunctionName, functionFiles } from '#local/function-host.ts';
+import { startLocalRegion } from '#local/local-region.ts';
 import { chapters } from '#local/scenario/chapters.ts';
-import type { Verdict } from '#local/scenario/play.ts';
+import { playScenario, type Row, type Verdict } from '#local/scenario/play.ts';
+import { simulatedStage } from '#local/scenario/simulated-stage.ts';
 import { freePort, ownFolder, startMuster } from './muster-process.ts';
 
 /** What nobody would miss need not be there: without the function, this row of the demonstration ends wrong. */
@@ -17,21 +19,8 @@ const missedBy: Record<FunctionName, string> = {
   operatorApi: 'enrolled with an enrollment key',
   onRecordChanged: 'launched past Muster from a plain image',
 };
-const timeout = 240_000;
-
-/** Two at a time: each keeps a core busy. */
-const lanes = [Promise.resolve(), Promise.resolve()];
-async function inLane<T>(run: () => Promise<T>): Promise<T> {
-  const [lane] = lanes.splice(0, 1);
-  const result = (lane ?? Promise.resolve()).then(run);
-  lanes.push(
-    result.then(
-      () => undefined,
-      () => undefined,
-    ),
-  );
-  return result;
-}
+const names = Object.keys(functionFiles) as FunctionName[];
+const timeout = 120_000;
 
 async function playOnce(
   args: readonly string[],
@@ -45,9 +34,12 @@ async function playOnce(
   return { code, verdict: JSON.parse(process.stdout()), stderr: process.stderr() };
 }
 
-describe.concurrent('npm start -- --once', () => {
+const rowMissed = ({ scenario }: Verdict, name: FunctionName): Row | undefined =>
+  scenario.find((row) => row.name === missedBy[name]);
+
+describe('npm start -- --once', () => {
   it('ends every chapter as it should, exits 0 and says so as JSON alone', { timeout }, async (test) => {
-    const { code, verdict, stderr } = await inLane(() => playOnce([], test));
+    const { code, verdict, stderr } = await playOnce([], test);
     expect(verdict.scenario.filter(({ ok }) => !ok)).toEqual([]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/^ready http:\/\/127\.0\.0\.1:\d+$/m) });
     expect(verdict.scenario.map(({ name }) => name)).toEqual(chapters.map(({ name }) => name));
@@ -55,15 +47,34 @@ describe.concurrent('npm start -- --once', () => {
     expect(verdict.instances).toHaveLength(chapters.filter(({ otherwise }) => otherwise !== 'no record').length);
   });
 
-  it.for(Object.keys(functionFiles) as FunctionName[])(
-    'without the function %s it exits 1, and the row that needs it says what came instead',
+  it('with a function disabled exits 1, and the row that needs it says what came instead', {
+    timeout,
+  }, async (test) => {
+    const { code, verdict } = await playOnce(['--disable', 'onRecordChanged', '--patience', '15'], test);
+    expect(rowMissed(verdict, 'onRecordChanged')).toMatchObject({ ok: false });
+    expect(code).toBe(1);
+  });
+});
+
+describe.concurrent('the demonstration', () => {
+  it.for(names)(
+    'needs the function %s: a row does not end as it should without it',
     { timeout },
     async (name, test) => {
-      const { code, verdict } = await inLane(() => playOnce(['--disable', name, '--patience', '15'], test));
-      const row = verdict.scenario.find((one) => one.name === missedBy[name]);
+      const folder = ownFolder('scenario', test);
+      const disabled = new Set([name]);
+      const region = await startLocalRegion({
+        port: await freePort(),
+        folder,
+        inMemory: true,
+        disabled,
+        page: () => '',
+      });
+      test.onTestFinished(() => region.close());
+      const needing = chapters.filter((chapter) => chapter.name === missedBy[name]);
+      const row = rowMissed(await playScenario(simulatedStage(region, 15), () => {}, needing), name);
       expect(row).toMatchObject({ ok: false });
       expect(row?.ended).not.toBe(row?.expected);
-      expect(code).toBe(1);
     },
   );
 });
