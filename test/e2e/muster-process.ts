@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -53,7 +54,8 @@ function runProgram(program: string, args: readonly string[], at: Place, more: R
   });
   // Whoever waits for the end alone is not to be told of the readiness that never came.
   ready.catch(() => {});
-  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  // Not `exit`, which may come before the last of what it said
+  const exited = once(child, 'close').then(([code]) => code as number | null);
   return { child, ready, exited, stdout: () => stdout, stderr: () => stderr };
 }
 
@@ -87,11 +89,17 @@ function environmentOf(pid: number): string {
   }
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/**
+ * A port to listen on a moment later. It lies below those that a system gives out by itself (Linux: from 32768), or another
+ * connection might have it by then.
+ */
+export async function freePort(): Promise<number> {
+  const port = randomInt(20_000, 32_000);
+  const server = createServer().listen(port, '127.0.0.1');
+  const isFree = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  await new Promise((resolve) => server.close(resolve));
+  return isFree ? port : freePort();
 }

@@ -31,7 +31,9 @@ async function playOnce(
     port: await freePort(),
   });
   const code = await process.exited;
-  return { code, verdict: JSON.parse(process.stdout()), stderr: process.stderr() };
+  const [stdout, stderr] = [process.stdout(), process.stderr()];
+  if (stdout === '') throw new Error(`it ended with ${code}: ${stderr}`);
+  return { code, verdict: JSON.parse(stdout), stderr };
 }
 
 const rowMissed = ({ scenario }: Verdict, name: FunctionName): Row | undefined =>
