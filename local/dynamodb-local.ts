@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -40,8 +41,10 @@ export async function startDynamoDbLocal({ folder, java = 'java' }: DynamoDbLoca
     mkdirSync(path, { recursive: true });
     await endOrphan(path);
   }
-  const child = spawn(java, javaArguments(path), { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
-  const exited = ended(child);
+  const temporary = mkdtempSync(join(tmpdir(), 'muster-dynamodb-'));
+  const child = spawn(java, javaArguments(path, temporary), { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  // It unpacks a library there at each start, and takes none away
+  const exited = ended(child).then(() => rmSync(temporary, { recursive: true, force: true }));
   const port = await listeningPort(child);
   const pid = child.pid ?? 0;
   if (path !== null) writeFileSync(pidFile(path), JSON.stringify({ pid, parent: process.pid }));
@@ -53,12 +56,13 @@ export async function startDynamoDbLocal({ folder, java = 'java' }: DynamoDbLoca
   return { endpoint: `http://127.0.0.1:${port}`, pid, exited, stop };
 }
 
-function javaArguments(folder: string | null): string[] {
+function javaArguments(folder: string | null, temporary: string): string[] {
   const lib = libraryFolder();
   const own = fileURLToPath(new URL('./dynamodb', import.meta.url));
   return [
     ...javaOptions,
     `-Djava.library.path=${join(lib, 'DynamoDBLocal_lib')}`,
+    `-Djava.io.tmpdir=${temporary}`,
     '-cp',
     [join(lib, 'DynamoDBLocal.jar'), own].join(delimiter),
     mainClass,

@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DynamoDbLocal, startDynamoDbLocal } from '#local/dynamodb-local.ts';
 import { StartError } from '#local/start-error.ts';
 
@@ -18,6 +18,7 @@ beforeEach(() => {
   started = [];
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await Promise.all(started.map((database) => database.stop()));
   rmSync(folder, { recursive: true });
 });
@@ -71,6 +72,15 @@ describe('DynamoDB Local', () => {
       );
     expect(await status('evil.example')).toBe(421);
     expect(await status('localhost')).toBe(400);
+  });
+
+  it('leaves no temporary file when it is stopped', async () => {
+    vi.stubEnv('TMPDIR', folder);
+    const { database, client } = await start(null);
+    await client.send(createTable);
+    expect(readdirSync(folder, { recursive: true })).toHaveLength(2);
+    await database.stop();
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('leaves neither a process nor a pid file when it is stopped', async () => {
