@@ -1,6 +1,7 @@
 import { backoff } from './ask-muster.ts';
 import { checkInForever } from './check-in.ts';
 import { enroll } from './enroll.ts';
+import { holdFolder } from './folder-hold.ts';
 import { readMetadata } from './imds.ts';
 import type { AgentOptions, Settings } from './options.ts';
 import { openState } from './state-file.ts';
@@ -13,9 +14,15 @@ export async function runAgent(options: AgentOptions): Promise<'stopped' | 'refu
   if (!metadata) return 'stopped';
   const settings = options.settings ?? readSettings(metadata.userData);
   if (!settings) return 'unmanaged';
-  const state = await openState(options.folder, metadata.instanceId, options.newLink);
-  if (!state.enrolled && !(await enroll(state, settings, options))) return options.stopped() ? 'stopped' : 'refused';
-  return checkInForever(state, settings, options);
+  const letGo = await patiently(options, () => holdFolder(options.folder));
+  if (!letGo) return 'stopped';
+  try {
+    const state = await openState(options.folder, metadata.instanceId, options.newLink);
+    if (!state.enrolled && !(await enroll(state, settings, options))) return options.stopped() ? 'stopped' : 'refused';
+    return await checkInForever(state, settings, options);
+  } finally {
+    await letGo();
+  }
 }
 
 /** `{"muster":{"url","grant":{"id","seed"},"proof"}}` in the user data; undefined where the instance was launched without. */

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AgentKey, exportAgentKey, importAgentKey, newAgentKey } from './proof-request.ts';
 
@@ -29,7 +29,6 @@ export const newState = (instanceId: string, link: string, key = newAgentKey()):
 
 /** The stored state; a new one if there is none, or if it is another instance's: an image was made of that disk. */
 export async function openState(folder: string, instanceId: string, newLink: () => string): Promise<AgentState> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
   const text = await readFile(join(folder, fileName), 'utf8').catch(() => undefined);
   const stored = text === undefined ? undefined : read(text, newLink());
   if (stored?.instanceId === instanceId) return stored;

@@ -6,6 +6,8 @@ import { stage } from './settings.ts';
 
 /** How often it looks how far CloudFormation is. AWS wants no more than one look in five seconds; an emulator is done sooner. */
 const lookEveryMs = '300';
+/** Ten times what a first deployment takes on a slow machine. */
+const longestMs = 600_000;
 const endsWithParent = new URL('../ends-with-parent.ts', import.meta.url).href;
 
 export interface ServerlessOptions {
@@ -19,7 +21,7 @@ export interface ServerlessOptions {
 
 /**
  * Runs the Serverless Framework for the rehearsal's stage and resolves with what it printed. Rejects with its last lines
- * if it fails.
+ * if it fails, or has not ended after ten minutes.
  */
 export async function serverless(
   args: readonly string[],
@@ -33,6 +35,7 @@ export async function serverless(
       ...env,
     },
     stdio: ['pipe', 'pipe', 'pipe'],
+    ...{ timeout: longestMs, killSignal: 'SIGKILL' },
   });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -42,6 +45,8 @@ export async function serverless(
     });
   }
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`serverless ${args[0]} failed: ${printed.trim().split('\n').slice(-20).join('\n')}`);
+  const failed = code === null ? 'was ended' : 'failed';
+  if (code !== 0)
+    throw new Error(`serverless ${args[0]} ${failed}: ${printed.trim().split('\n').slice(-20).join('\n')}`);
   return printed;
 }

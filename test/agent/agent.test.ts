@@ -1,6 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { holdFolder } from '#agent/folder-hold.ts';
 import { bodyHash, importAgentKey } from '#agent/proof-request.ts';
 import { readKid, verifyAgentToken, verifyRotationToken } from '#shared/identity/agent-token.ts';
 import { grantMessage, newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
@@ -116,6 +117,20 @@ describe('a refusal', () => {
     const { sent } = await run({ enroll: [problem('retry', 503)] });
     const ids = sent('enroll').map(({ body }) => payloadOf(body).jti);
     expect(new Set(ids).size).toBe(3);
+  });
+});
+
+describe('a second agent on one folder', () => {
+  it('sends nothing until the first has ended, and says why', async () => {
+    const folder = newFolder();
+    const letGo = await holdFolder(folder);
+    const { outcome, said, sent } = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    expect(outcome).toBe('stopped');
+    expect(new Set(said)).toEqual(new Set([`another agent runs with ${folder}: this one waits for its end`]));
+    expect([...sent('enroll'), ...sent('checkin')]).toEqual([]);
+    await letGo();
+    const next = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    expect(next.sent('enroll')).toHaveLength(1);
   });
 });
 
