@@ -13,6 +13,7 @@ export const layers = {
   sts: ['the request to STS', 'shared/identity/sts-request.ts'],
   stsAnswer: ['STS’s answer', 'shared/identity/sts-answer.ts'],
   decision: ['the decision', 'shared/domain/enrollment.ts'],
+  grants: ['the rules for grants', 'shared/domain/grant-refusal.ts'],
   replacement: ['the rules for another key', 'shared/domain/replacement.ts'],
   binding: ['the transaction', 'shared/app/enroll-instance.ts'],
   ec2: ['EC2’s word', 'shared/app/verify-instances.ts'],
@@ -457,7 +458,7 @@ export const sections: readonly Section[] = [
         number: 62,
         attack: 'A stolen document, after the true agent has enrolled',
         codes: ['refused', 'already_enrolled'],
-        layer: 'decision',
+        layer: 'grants',
       },
       {
         number: 63,
@@ -551,7 +552,7 @@ export const sections: readonly Section[] = [
           'grant_expired',
           'grant_revoked',
         ],
-        layer: 'decision',
+        layer: 'grants',
       },
       {
         number: 76,
@@ -664,7 +665,7 @@ export const sections: readonly Section[] = [
         number: 91,
         attack: 'Tags that say that Muster launched the instance',
         codes: ['grant_of_other_instance'],
-        layer: 'decision',
+        layer: 'grants',
       },
       {
         number: 92,
@@ -702,7 +703,7 @@ export const sections: readonly Section[] = [
         number: 96,
         attack: 'An enrollment key that has expired, was revoked, or is for others',
         codes: ['grant_expired', 'grant_revoked', 'grant_out_of_scope', 'refused'],
-        layer: 'decision',
+        layer: 'grants',
       },
       {
         number: 97,

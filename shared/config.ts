@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { type Accounts, foreignRegions } from './domain/accounts.ts';
 import { attachmentOutcomes } from './domain/attachment.ts';
-import { usualLaunchPolicy } from './domain/enrollment.ts';
+import { usualLaunchPolicy } from './domain/enrollment-case.ts';
 import { proofKinds } from './domain/proof.ts';
 import { defaultTiming, type Timing } from './domain/timing.ts';
 

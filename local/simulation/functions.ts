@@ -12,7 +12,7 @@ import { sweepPairs } from '#shared/app/sweep-pairs.ts';
 import { sweepRegion } from '#shared/app/sweep-region.ts';
 import { verifyInstances } from '#shared/app/verify-instances.ts';
 import { isRegisteredIn, registeredPairs } from '#shared/domain/accounts.ts';
-import { usualLaunchPolicy } from '#shared/domain/enrollment.ts';
+import { usualLaunchPolicy } from '#shared/domain/enrollment-case.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';

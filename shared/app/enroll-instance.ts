@@ -1,17 +1,10 @@
-import {
-  type Admission,
-  type Decision,
-  decideEnrollment,
-  type Grant,
-  type LaunchPolicy,
-  type ProofKind,
-  type Refusal,
-  vagueCode,
-} from '#shared/domain/enrollment.ts';
+import { type Admission, type Decision, decideEnrollment, vagueCode } from '#shared/domain/enrollment.ts';
+import type { Grant, LaunchPolicy, Refusal } from '#shared/domain/enrollment-case.ts';
 import type { InstanceKey } from '#shared/domain/instance.ts';
 import { launchIdOfToken } from '#shared/domain/launch.ts';
 import { mergeCheckin, mergeEnrollment, noteAttempt } from '#shared/domain/merge-agent.ts';
 import { Problem } from '#shared/domain/problems.ts';
+import type { ProofKind } from '#shared/domain/proof.ts';
 import type { ReplacementCase } from '#shared/domain/replacement.ts';
 import { attach, newServer } from '#shared/domain/server.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';

@@ -1,7 +1,7 @@
 import type { Attachments } from '#shared/domain/attachment.ts';
 import type { TakenLink } from '#shared/domain/chain.ts';
 import type { Ended } from '#shared/domain/ending.ts';
-import type { CrossChecks } from '#shared/domain/enrollment.ts';
+import type { CrossChecks } from '#shared/domain/enrollment-case.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
 import type { FirstTry } from '#shared/domain/first-try.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance.ts';

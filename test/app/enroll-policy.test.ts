@@ -4,7 +4,7 @@ import { newAgentKey } from '#agent/proof-request.ts';
 import { registerKey, revokeKey } from '#shared/app/operate.ts';
 import type { Facts, Store } from '#shared/app/ports.ts';
 import type { AttachmentOutcome } from '#shared/domain/attachment.ts';
-import { usualLaunchPolicy } from '#shared/domain/enrollment.ts';
+import { usualLaunchPolicy } from '#shared/domain/enrollment-case.ts';
 import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';

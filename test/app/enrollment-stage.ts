@@ -3,7 +3,7 @@ import { type AgentKey, newAgentKey } from '#agent/proof-request.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type EnrollPorts, enrollInstance } from '#shared/app/enroll-instance.ts';
 import type { Facts, RecordChange, VerifyMessage } from '#shared/app/ports.ts';
-import { usualLaunchPolicy } from '#shared/domain/enrollment.ts';
+import { usualLaunchPolicy } from '#shared/domain/enrollment-case.ts';
 import { type EnrollmentKey, type EnrollmentScope, everyInstance } from '#shared/domain/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import type { Launch } from '#shared/domain/launch.ts';

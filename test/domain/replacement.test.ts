@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Decision, decideEnrollment, type EnrollmentCase, usualLaunchPolicy } from '#shared/domain/enrollment.ts';
+import { type Decision, decideEnrollment } from '#shared/domain/enrollment.ts';
+import { type EnrollmentCase, usualLaunchPolicy } from '#shared/domain/enrollment-case.ts';
 import { everyInstance } from '#shared/domain/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import { type ProofKind, proofKinds } from '#shared/domain/proof.ts';
