@@ -23,7 +23,7 @@ const filterLimit = 200;
 /**
  * Asks EC2 about instances in doubt, in as few requests as their accounts and regions allow, and merges what it says.
  * Returns the messages whose question is still open because EC2 or the record failed; the queue gives those again.
- * Throws where EC2 throttles: then nothing more is asked, and the queue gives all of them again.
+ * An account's Region that throttles is asked nothing more, and holds up no other.
  */
 export async function verifyInstances(
   messages: readonly VerifyMessage[],
@@ -32,8 +32,20 @@ export async function verifyInstances(
   const wanted = messages.filter(({ account, region }) => ports.isRegistered(account, region));
   const failed: VerifyMessage[] = [];
   for (const group of Map.groupBy(wanted, ({ account, region }) => `${account}/${region}`).values()) {
-    for (let start = 0; start < group.length; start += filterLimit) {
+    failed.push(...(await verifyGroup(group, ports)));
+  }
+  return failed;
+}
+
+/** One account's Region. */
+async function verifyGroup(group: readonly VerifyMessage[], ports: VerifyPorts): Promise<readonly VerifyMessage[]> {
+  const failed: VerifyMessage[] = [];
+  for (let start = 0; start < group.length; start += filterLimit) {
+    try {
       failed.push(...(await verifyBatch(group.slice(start, start + filterLimit), ports)));
+    } catch (error) {
+      if (!isThrottle(error)) throw error;
+      return [...failed, ...giveBack(group.slice(start), error, ports)];
     }
   }
   return failed;

@@ -162,14 +162,15 @@ describe('verify, when EC2 fails', () => {
     expect(stage.verify.messages.map(({ instanceId }) => instanceId)).toEqual([unknownId(1), unknownId(2)]);
   });
 
-  it('as a throttle does, gives back everything and does not ask a second time', async () => {
+  it('as a throttle does, asks no more of that account and Region, gives all of it back, and answers the others', async () => {
     const stage = await ec2Stage();
-    stage.region.faults.calls.push({ kind: 'throttle', operation: 'DescribeInstances' });
+    stage.region.faults.calls.push({ kind: 'throttle', operation: 'DescribeInstances', region: 'us-east-1' });
     const { requests, verify } = counting(stage);
-    await expect(verify([asking(unknownId(1)), asking(unknownId(2))])).rejects.toMatchObject({
-      name: 'RequestLimitExceeded',
-    });
-    expect(requests).toHaveLength(1);
+    const throttled = Array.from({ length: 201 }, (_, n) => asking(unknownId(n + 1)));
+    const elsewhere = asking(unknownId(1), { region: 'eu-west-1' });
+    expect(await verify([...throttled, elsewhere])).toEqual(throttled);
+    expect(requests.map(({ ids }) => ids.length)).toEqual([200, 1]);
+    expect(stage.verify.messages).toEqual([{ ...elsewhere, attempt: 1 }]);
   });
 
   it('gives back what it could not ask, and nothing else', async () => {

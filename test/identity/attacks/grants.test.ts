@@ -159,6 +159,9 @@ const members = 'adapters/member-credentials.test.ts';
 performedBy(92, 'harmless', members, 'costs the other accounts of a batch nothing');
 performedBy(92, 'harmless', members, 'is asked again ten seconds later, and believed then');
 performedBy(92, 'harmless', members, 'and does not answer is not waited for long');
+const throttled =
+  'as a throttle does, asks no more of that account and Region, gives all of it back, and answers the others';
+performedBy(92, 'harmless', 'app/verify-instances.test.ts', throttled);
 
 performedBy(93, 'harmless', members, 'and another share nothing');
 performedBy(93, 'harmless', members, 'are refused with both accounts’ names, and nothing is asked with them');
