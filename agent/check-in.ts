@@ -6,6 +6,11 @@ import { bodyHash, newAgentKey, signAgentToken } from './proof-request.ts';
 import { type AgentState, saveState } from './state-file.ts';
 
 const ended = new Set(['agent_unknown', 'key_denied']);
+/**
+ * A thief who rotated this key is in doubt once the true agent signs by it a skew after the rotation: the five minutes that
+ * clocks may differ, and a little more.
+ */
+const lastWordAfterSeconds = 330;
 
 /** Checks in until it is told to stop, or until its enrollment is ended for good. */
 export async function checkInForever(
@@ -14,17 +19,24 @@ export async function checkInForever(
   options: AgentOptions,
 ): Promise<'stopped' | 'refused'> {
   let failures = 0;
+  let overtakenAt: string | undefined;
+  let hasHadLastWord = false;
   while (!options.stopped() && state.enrolled) {
     if (options.rotationAsked() || state.next?.for === 'rotation') {
       await rotateKey(state, settings, options);
       continue;
     }
-    const answer = await checkInOnce(state, state.enrolled.checkinUrl, options);
+    const answer = await checkInOnce(state, state.enrolled.checkinUrl, overtakenAt, options);
     if (answer?.code && ended.has(answer.code)) {
       options.say(`no longer enrolled: ${answer.code}`);
       if (await reenroll(state, settings, options)) continue;
-      return options.stopped() ? 'stopped' : 'refused';
+      if (options.stopped()) return 'stopped';
+      if (hasHadLastWord || !state.enrolled || answer.code !== 'key_denied') return 'refused';
+      hasHadLastWord = true;
+      await options.wait(lastWordAfterSeconds);
+      continue;
     }
+    if (answer) overtakenAt = answer.overtakenAt;
     await heed(answer, state, options);
     failures = answer?.ok ? 0 : failures + 1;
     const usual = failures > 0 ? backoff(failures, options.random) : state.enrolled.checkinIntervalSeconds;
@@ -34,11 +46,17 @@ export async function checkInForever(
 }
 
 /** Number and link are on the disk before they are sent: after a crash the agent sends the same link again, or the next. */
-async function checkInOnce(state: AgentState, htu: string, options: AgentOptions): Promise<MusterAnswer | undefined> {
+async function checkInOnce(
+  state: AgentState,
+  htu: string,
+  overtakenAt: string | undefined,
+  options: AgentOptions,
+): Promise<MusterAnswer | undefined> {
   state.seq += 1;
   await saveState(options.folder, state);
   const { instanceId, link, previousLink, seq } = state;
-  const report = { instanceId, bootId: options.describe().bootId, state: 'operational', link, previousLink };
+  const links = { link, previousLink, ...(overtakenAt !== undefined && { overtakenAt }) };
+  const report = { instanceId, bootId: options.describe().bootId, state: 'operational', ...links };
   const body = JSON.stringify(report);
   const iat = Math.floor(options.now() / 1000);
   const token = signAgentToken(state.key, { htm: 'POST', htu, iat, seq, bsh: bodyHash(body) });
@@ -48,8 +66,11 @@ async function checkInOnce(state: AgentState, htu: string, options: AgentOptions
 
 async function heed(answer: MusterAnswer | undefined, state: AgentState, options: AgentOptions): Promise<void> {
   if (answer?.linkTaken) Object.assign(state, { previousLink: state.link, link: options.newLink() });
-  // Another run of this agent got further: its number is the one to go on from.
-  if (answer?.code === 'stale_sequence') state.seq = Math.max(state.seq, answer.seq ?? 0);
+  // Another run of this agent got further, or another machine has its key. From this number on the links show which.
+  if (answer?.code === 'stale_sequence') {
+    state.seq = Math.max(state.seq, answer.seq ?? 0);
+    options.say(`overtaken: going on from number ${state.seq}`);
+  }
   if (answer?.code === 'identity_conflict') await nameNextKey(state, options);
 }
 

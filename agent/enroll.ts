@@ -14,9 +14,9 @@ const curable = new Set([
   ...['clock_skew', 'internal', 'sts_unavailable'],
 ]);
 
-/** A grant that has enrolled this instance once is not shown again: who was released does not come back by itself. */
+/** A grant that has once enrolled this instance is not shown again: who was released does not come back by itself. */
 const freshGrant = (state: AgentState, { grant }: Settings): Settings['grant'] =>
-  grant?.id === state.grantId ? undefined : grant;
+  grant && state.usedGrants.includes(grant.id) ? undefined : grant;
 
 /** Binds the agent's key to its instance. False if Muster will not, or if the agent is told to stop before it has. */
 export async function enroll(state: AgentState, settings: Settings, options: AgentOptions): Promise<boolean> {
@@ -24,8 +24,8 @@ export async function enroll(state: AgentState, settings: Settings, options: Age
   const refused = (code: string) => saveState(options.folder, Object.assign(state, { refused: code }));
   const answer = await ask({ key: state.key, settings, grant, refused }, options);
   if (!answer?.enrolled) return false;
-  const { grantId } = { ...state, ...(grant && { grantId: grant.id }) };
-  await saveState(options.folder, Object.assign(state, { enrolled: answer.enrolled, refused: null, grantId }));
+  const usedGrants = [...state.usedGrants, ...(grant ? [grant.id] : [])];
+  await saveState(options.folder, Object.assign(state, { enrolled: answer.enrolled, refused: null, usedGrants }));
   options.say(`enrolled as ${state.key.id}`);
   return true;
 }
@@ -40,8 +40,8 @@ export async function rotateKey(state: AgentState, settings: Settings, options: 
   await saveState(options.folder, Object.assign(state, { next: { key, for: 'rotation' } }));
   const answer = await ask({ key, settings, previous: state.key }, options);
   if (answer?.enrolled) {
-    const { seq, grantId } = state;
-    Object.assign(state, { ...newState(state.instanceId, options.newLink(), key), seq, grantId });
+    const { seq, usedGrants } = state;
+    Object.assign(state, { ...newState(state.instanceId, options.newLink(), key), seq, usedGrants });
     await saveState(options.folder, Object.assign(state, { enrolled: answer.enrolled }));
     options.say(`rotated to ${key.id}`);
   } else if (answer) await saveState(options.folder, Object.assign(state, { next: null }));
@@ -53,8 +53,8 @@ export async function rotateKey(state: AgentState, settings: Settings, options: 
  */
 export async function reenroll(state: AgentState, settings: Settings, options: AgentOptions): Promise<boolean> {
   if (!freshGrant(state, settings) && state.next?.for !== 're-enrollment') return false;
-  const { next, grantId, instanceId } = state;
-  Object.assign(state, { ...newState(instanceId, options.newLink(), next?.key), grantId });
+  const { next, usedGrants, instanceId } = state;
+  Object.assign(state, { ...newState(instanceId, options.newLink(), next?.key), usedGrants });
   await saveState(options.folder, state);
   return enroll(state, settings, options);
 }

@@ -26,7 +26,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 const outcome = await runAgent({
   folder: folder ?? '/var/lib/muster',
   metadataEndpoint,
-  settings: settingsFile ? (JSON.parse(readFileSync(settingsFile, 'utf8')) as Settings) : undefined,
+  settings: settingsFile ? readSettingsFile(settingsFile) : undefined,
   describe: describeMachine,
   newId: randomUUID,
   newLink: () => randomBytes(16).toString('base64url'),
@@ -53,6 +53,17 @@ console.log(outcome);
 
 function describeMachine(): AgentDescription {
   return { version: '0.1.0', os: platform(), osVersion: release(), arch: arch(), hostname: hostname(), bootId };
+}
+
+/** Without the parser's words, which quote what it read: the file holds a seed. */
+function readSettingsFile(path: string): Settings {
+  const text = readFileSync(path, 'utf8');
+  try {
+    return JSON.parse(text) as Settings;
+  } catch {
+    console.log(`${path} is not JSON`);
+    process.exit(2);
+  }
 }
 
 /** The kernel's own id of this boot; where there is none, one for this run. */

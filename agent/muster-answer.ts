@@ -6,6 +6,8 @@ export interface MusterAnswer {
   reference: string | undefined;
   retryAfterSeconds: number | undefined;
   seq: number | undefined;
+  /** When Muster said first that another run of this agent got further. */
+  overtakenAt: string | undefined;
   enrolled: Enrolled | undefined;
   nextCheckinSeconds: number | undefined;
   /** Muster has the link on record that the check-in brought. */
@@ -32,6 +34,7 @@ export function readAnswer(ok: boolean, json: unknown): MusterAnswer | undefined
     reference: text(body.reference),
     retryAfterSeconds: duration(body.retryAfterSeconds),
     seq: Number.isSafeInteger(body.seq) ? Number(body.seq) : undefined,
+    overtakenAt: text(body.overtakenAt),
     enrolled: ok ? readEnrolled(body) : undefined,
     nextCheckinSeconds: duration(body.nextCheckinSeconds),
     linkTaken: ok && body.link === 'taken',

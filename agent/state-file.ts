@@ -13,8 +13,8 @@ export interface AgentState {
   previousLink: string | null;
   /** The key to come: of a rotation that is under way, or of the re-enrollment that ends a conflict. */
   next: { key: AgentKey; for: 'rotation' | 're-enrollment' } | null;
-  /** The grant that enrolled. */
-  grantId: string | null;
+  /** The grants that have enrolled this instance. */
+  usedGrants: readonly string[];
   enrolled: { serverId: string | null; checkinUrl: string; checkinIntervalSeconds: number } | null;
   /** The last refusal, by code; null once enrolled. */
   refused: string | null;
@@ -24,23 +24,29 @@ const fileName = 'agent.json';
 
 /** An agent that nobody knows yet. */
 export const newState = (instanceId: string, link: string, key = newAgentKey()): AgentState => ({
-  ...{ instanceId, key, seq: 0, link, previousLink: null, next: null, grantId: null, enrolled: null, refused: null },
+  ...{ instanceId, key, seq: 0, link, previousLink: null, next: null, usedGrants: [], enrolled: null, refused: null },
 });
 
-/** The stored state; a new one if there is none, or if it is another instance's: an image was made of that disk. */
+/** The stored state; a new one if there is none, or if it is another instance's: an image was made of that disk. Throws if it is damaged. */
 export async function openState(folder: string, instanceId: string, newLink: () => string): Promise<AgentState> {
-  const text = await readFile(join(folder, fileName), 'utf8').catch(() => undefined);
-  const stored = text === undefined ? undefined : read(text, newLink());
+  const path = join(folder, fileName);
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const stored = text === undefined ? undefined : read(path, text, newLink());
   if (stored?.instanceId === instanceId) return stored;
   const state = newState(instanceId, newLink());
   await saveState(folder, state);
   return state;
 }
 
-function read(text: string, link: string): AgentState {
-  const { key, next, ...rest } = JSON.parse(text) as Omit<AgentState, 'key' | 'next'> & Stored;
-  const known = next && { ...next, key: importAgentKey(next.key) };
-  return { ...newState(rest.instanceId, link, importAgentKey(key)), ...rest, next: known ?? null };
+function read(path: string, text: string, link: string): AgentState {
+  try {
+    const { key, next, ...rest } = JSON.parse(text) as Omit<AgentState, 'key' | 'next'> & Stored;
+    const known = next && { ...next, key: importAgentKey(next.key) };
+    return { ...newState(rest.instanceId, link, importAgentKey(key)), ...rest, next: known ?? null };
+  } catch {
+    // Without the parser's words, which quote what it read: this file holds the key.
+    throw new Error(`${path} is not what the agent wrote: move it away, and re-enroll the instance`);
+  }
 }
 
 interface Stored {

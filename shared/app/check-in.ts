@@ -3,7 +3,7 @@ import { decideCheckin, isOfAnotherMachine } from '#shared/domain/check-in.ts';
 import type { ConflictReason, InstanceKey } from '#shared/domain/instance.ts';
 import { markConflict, mergeReport } from '#shared/domain/merge-agent.ts';
 import { Problem } from '#shared/domain/problems.ts';
-import { formatTime, type Instant, seconds } from '#shared/domain/time.ts';
+import { formatTime, type Instant, parseTime, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { type AgentToken, readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
 import type { Binding, Lease, Outbox, Store, VerifyMessage } from './ports.ts';
@@ -21,6 +21,8 @@ export const CheckinReport = z.strictObject({
   state: z.enum(agentStates),
   link,
   previousLink: z.nullable(link),
+  /** What the answer before this said, where that was `stale_sequence`. */
+  overtakenAt: z.optional(z.string().check(z.regex(/^[0-9T:.Z-]{20,24}$/))),
 });
 export type CheckinReport = z.infer<typeof CheckinReport>;
 
@@ -88,10 +90,15 @@ async function tryCheckIn(
   const { agentId } = binding;
   const [instance, lease] = await Promise.all([store.getInstance(binding), store.getLease(binding)]);
   if (instance?.agent?.id !== agentId) throw new Problem('agent_unknown', 'another key is bound by now', { agentId });
-  const decision = decideCheckin({ agentId, said: report, seq, instance, lease, now }, timing);
+  const overtakenAt = report.overtakenAt === undefined ? undefined : parseTime(report.overtakenAt);
+  const decision = decideCheckin({ agentId, said: { ...report, overtakenAt }, seq, instance, lease, now }, timing);
   if (decision.decide === 'conflict') return refuseTwin(binding, decision.reason, now, ports);
-  if (decision.decide === 'late')
-    throw new Problem('stale_sequence', 'seq must rise with every request', { seq: decision.seq });
+  if (decision.decide === 'late') {
+    // Whoever overtook it keeps this on the lease, or its own write fails.
+    if (lease && decision.new && !(await store.renewLease(lease, { ...lease, overtakenAt: now }))) return undefined;
+    const facts = { seq: decision.seq, overtakenAt: formatTime(decision.overtakenAt) };
+    throw new Problem('stale_sequence', 'seq must rise with every request', facts);
+  }
   if (decision.write && !(await write(report, seq, { binding, lease, now }, ports))) return undefined;
   const taken = decision.write || decision.taken;
   return { nextCheckinSeconds: timing.checkinIntervalSeconds, link: taken ? 'taken' : 'open', tasks: [] };
@@ -104,7 +111,16 @@ async function write(report: CheckinReport, seq: number, word: Word, { store, ve
   const { account, region, instanceId, agentId } = binding;
   const key = { account, region, instanceId };
   // The one conditional write that decides whose report counts.
-  if (!(await store.renewLease(lease, { ...key, agentId, lastSeenAt: now, seq, link: report.link }))) return false;
+  const overtakenAt = lease?.agentId === agentId ? lease.overtakenAt : undefined;
+  const renewed = {
+    ...key,
+    agentId,
+    lastSeenAt: now,
+    seq,
+    link: report.link,
+    ...(overtakenAt !== undefined && { overtakenAt }),
+  };
+  if (!(await store.renewLease(lease, renewed))) return false;
   const merged = await readAndSaveMerged(store, key, (current) =>
     current?.agent?.id === agentId && !current.conflict ? mergeReport(current, report, now) : undefined,
   );

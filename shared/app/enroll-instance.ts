@@ -152,8 +152,11 @@ async function checkPrevious(
   { timing: { clockSkewSeconds } }: EnrollPorts,
 ): Promise<ReplacementCase['previous']> {
   if (previous === undefined) return undefined;
-  const kid = readKid(previous);
-  if (!enrolled || kid !== enrolled.agentId) return { agentId: kid, fault: null };
+  const kid = kidOf(previous);
+  if (kid === undefined) return { agentId: '', fault: 'malformed_jws' };
+  // What cannot be verified vouches for nobody.
+  if (enrolled?.status !== 'bound') return { agentId: kid, fault: 'agent_unknown' };
+  if (kid !== enrolled.agentId) return { agentId: kid, fault: null };
   const rules = { htm: 'POST', htus: [`${aud}/v1/enroll`], jti, jkt: agentId, now: new Date(now), clockSkewSeconds };
   try {
     await verifyRotationToken(previous, enrolled.publicKey, rules);
@@ -161,6 +164,14 @@ async function checkPrevious(
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return { agentId: kid, fault: error.code };
+  }
+}
+
+function kidOf(token: string): string | undefined {
+  try {
+    return readKid(token);
+  } catch {
+    return undefined;
   }
 }
 

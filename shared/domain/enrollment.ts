@@ -102,7 +102,7 @@ function blockRefusal(given: EnrollmentCase, { managementReason, managementSince
 /** The deployment's word on kinds of proof, and on those of launches; a key's own is part of its scope. */
 function policyRefusal(given: EnrollmentCase, instance: Instance): Refusal | undefined {
   const { allowedProofs, launchPolicy, proof, grant } = given;
-  const ofLaunches = grant?.kind === 'launch' ? launchPolicy.proofKinds : [];
+  const ofLaunches = grant?.kind === 'launch' || instance.launchId !== null ? launchPolicy.proofKinds : [];
   if (allowedProofs.includes(proof) && (ofLaunches.length === 0 || ofLaunches.includes(proof))) return undefined;
   return refusal(given, 'proof_not_allowed', { proof, management: instance.management });
 }

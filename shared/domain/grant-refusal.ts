@@ -93,6 +93,7 @@ export function beyondMending(given: EnrollmentCase, timing: Timing): Refusal | 
   const { scope, id } = grant.key;
   const over = keyOver(given, grant.key);
   if (over) return over;
+  if (!given.allowedProofs.includes(proof)) return refusal(given, 'proof_not_allowed', { proof, keyId: id });
   // Of the scope, what the document itself tells
   const told = { ...scope, vpcs: [], roles: [], tags: {} };
   const excluded = outOfScope(told, { ...document, proof, vpcId: null, instanceProfileArn: null, tags: {} });

@@ -55,8 +55,8 @@ export function objectionTo(route: Route, given: ReplacementCase): Objection | u
   if (route === 'named' && instance.reenroll && now > instance.reenroll.until)
     return { code: 'grant_expired', facts: { expiresAt: formatTime(instance.reenroll.until) } };
   if (route !== 'rotation' || !previous) return undefined;
-  if (previous.agentId !== instance.agent?.id) return { code: 'agent_unknown', facts: { agentId: previous.agentId } };
   if (previous.fault) return { code: previous.fault, facts: { agentId: previous.agentId } };
+  if (previous.agentId !== instance.agent?.id) return { code: 'agent_unknown', facts: { agentId: previous.agentId } };
   if (!instance.conflict) return undefined;
   const { reason, since } = instance.conflict;
   return { code: 'identity_conflict', facts: { reason, since: formatTime(since) } };

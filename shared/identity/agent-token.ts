@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { maxSeq } from '../domain/chain.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeBase64Url } from './base64.ts';
 import { lastSecond, requireFresh } from './clock.ts';
@@ -33,7 +34,7 @@ const claimsShape = z.strictObject({
   htm: z.string(),
   htu: z.string(),
   iat,
-  seq: z.int().check(z.positive()),
+  seq: z.int().check(z.positive(), z.maximum(maxSeq)),
   bsh: z.string(),
 });
 

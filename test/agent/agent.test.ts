@@ -281,7 +281,7 @@ describe('the links of an agent’s check-ins', () => {
   it('are found in a file that an older agent left', async () => {
     const folder = newFolder();
     await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
-    const { link: _l, previousLink: _p, next: _n, grantId: _g, ...older } = stateIn(folder);
+    const { link: _l, previousLink: _p, next: _n, usedGrants: _g, ...older } = stateIn(folder);
     writeFileSync(join(folder, 'agent.json'), JSON.stringify(older));
     const [first] = (await run({ folder, checkin: [checkinAnswer], waits: 1 })).links();
     expect(first).toEqual({ link: expect.stringMatching(/^[\w-]{22}$/), previousLink: null });
@@ -289,19 +289,37 @@ describe('the links of an agent’s check-ins', () => {
 });
 
 describe('an agent whose enrollment was ended', () => {
+  const settings = { url: musterUrl, grant: { id: 'key_new', seed: 'B'.repeat(43) } };
   it.each(['agent_unknown', 'key_denied'])(
     'rests, and shows the grant that it has used to nobody: %s',
     async (code) => {
       const folder = newFolder();
       const ended = { enroll: [enrolledAnswer], checkin: [checkinAnswer, problem(code, 401)] };
       const { outcome, sent } = await run({ folder, ...ended });
-      expect([outcome, sent('checkin').length, sent('enroll').length]).toEqual(['refused', 2, 1]);
+      const words = code === 'key_denied' ? 2 : 1;
+      expect([outcome, sent('checkin').length, sent('enroll').length]).toEqual(['refused', 1 + words, 1]);
       const again = await run({ folder, checkin: [problem(code, 401)] });
-      expect([again.outcome, again.sent('checkin').length, again.sent('enroll')]).toEqual(['refused', 1, []]);
+      expect([again.outcome, again.sent('checkin').length, again.sent('enroll')]).toEqual(['refused', words, []]);
     },
   );
 
-  const settings = { url: musterUrl, grant: { id: 'key_new', seed: 'B'.repeat(43) } };
+  it('by another’s rotation, signs once more when the clocks’ difference is over: that shows the thief', async () => {
+    const folder = newFolder();
+    const denied = problem('key_denied', 403);
+    const { waited } = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer, denied] });
+    expect(waited).toEqual([60, 330]);
+  });
+
+  it('never shows a grant of its past again, though another has enrolled it since', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    const checkin = [problem('key_denied', 403), checkinAnswer];
+    await run({ folder, settings, enroll: [enrolledAnswer], checkin });
+    expect(stateIn(folder).usedGrants).toEqual(['lch_1', 'key_new']);
+    const { outcome, sent } = await run({ folder, checkin: [problem('key_denied', 403)] });
+    expect([outcome, sent('enroll')]).toEqual(['refused', []]);
+  });
+
   it('enrolls once more, with a new key, where its settings hold a grant that it has not used', async () => {
     const folder = newFolder();
     await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
@@ -311,7 +329,7 @@ describe('an agent whose enrollment was ended', () => {
     const after = stateIn(folder);
     expect([outcome, sent('enroll').length]).toEqual(['stopped', 1]);
     expect(said).toContain('no longer enrolled: key_denied');
-    expect([payloadOf(sent('enroll')[0]!.body).grant.id, after.grantId]).toEqual(['key_new', 'key_new']);
+    expect([payloadOf(sent('enroll')[0]!.body).grant.id, after.usedGrants]).toEqual(['key_new', ['lch_1', 'key_new']]);
     expect(after.key).not.toBe(before.key);
     expect(headerOf(sent('enroll')[0]!.body).jwk.x).toBe(importAgentKey(after.key).publicKeyX);
     expect(links()[1]!.previousLink).toBeNull();
@@ -349,7 +367,7 @@ describe('an agent in conflict', () => {
     const { outcome, sent, said } = await run({ folder, enroll: [enrolledAnswer], checkin });
     expect([outcome, said.includes(`enrolled as ${id}`)]).toEqual(['stopped', true]);
     expect(payloadOf(sent('enroll')[0]!.body)).not.toHaveProperty('grant');
-    expect(stateIn(folder)).toMatchObject({ next: null, grantId: 'lch_1', refused: null });
+    expect(stateIn(folder)).toMatchObject({ next: null, usedGrants: ['lch_1'], refused: null });
   });
 
   it('that was not meant stops', async () => {
@@ -390,7 +408,7 @@ describe('an agent that is asked for a new key', () => {
     expect(headerOf(enrollment!.body).jwk.x).toBe(now.publicKeyX);
     expect(sent('checkin').map((request) => readKid(tokenOf(request)))).toEqual([old.id, now.id, now.id]);
     expect(links()[1]!.previousLink).toBeNull();
-    expect(stateIn(folder)).toMatchObject({ next: null, grantId: 'lch_1' });
+    expect(stateIn(folder)).toMatchObject({ next: null, usedGrants: ['lch_1'] });
   });
 
   it('whose answers are lost asks on with the same new key, and uses the old one no more', async () => {

@@ -142,13 +142,32 @@ describe('a check-in is refused', () => {
     ['for another body', { body: '{}' }, 'body_hash_mismatch', {}],
     ['for another method', { claims: { htm: 'GET' } }, 'wrong_audience', { htm: 'GET', htu }],
     ['for another route', { claims: { htu: `${htu}/` } }, 'wrong_audience', { htm: 'POST', htu: `${htu}/` }],
-    ['with a seq that was applied', { claims: { seq: 5 } }, 'stale_sequence', { seq: 1005 }],
-    ['with a seq from before that', { claims: { seq: 1 } }, 'stale_sequence', { seq: 1005 }],
     ['without a seq that is one', { claims: { seq: 0 } }, 'malformed_jws', { member: 'seq' }],
+    ['by a seq that nobody counts to', { claims: { seq: 2 ** 52 + 1 } }, 'malformed_jws', { member: 'seq' }],
   ])('%s', async (_case, sending, code, facts) => {
     const { send, written, leases } = await stageWith();
     expect(await refusalOf(send(sending))).toEqual({ code, facts });
     expect([written, leases]).toEqual([[], []]);
+  });
+
+  it.each([5, 1])('with the seq %d, which was overtaken: that is written once in five minutes', async (seq) => {
+    const { send, written, leases } = await stageWith();
+    const late = { code: 'stale_sequence', facts: { seq: 1005, overtakenAt: '2026-11-02T10:01:00Z' } };
+    expect(await refusalOf(send({ claims: { seq } }))).toEqual(late);
+    expect(await refusalOf(send({ claims: { seq }, now: start + interval + second }))).toEqual(late);
+    expect(leases).toMatchObject([{ seq: 5, link: linkOf(0), overtakenAt: start + interval }]);
+    expect(written).toEqual([]);
+  });
+
+  it('as another machine’s, where it comes back with what it was told and a link of its own', async () => {
+    const { send, store, twins } = await stageWith();
+    const links = { link: linkOf(3), previousLink: linkOf(4) };
+    const { facts } = await refusalOf(send({ report: links, claims: { seq: 5 } }));
+    const told = { ...links, overtakenAt: String(facts.overtakenAt) };
+    const lease = (await store.getLease(here))!;
+    await store.renewLease(lease, { ...lease, seq: 2 ** 40, link: linkOf(1) });
+    expect(await refusalOf(send({ report: told, claims: { seq: 1006 } }))).toMatchObject({ code: 'identity_conflict' });
+    expect(twins).toHaveLength(1);
   });
 
   it('by a clock more than five minutes off, with both times', async () => {
@@ -177,7 +196,7 @@ describe('a check-in is refused', () => {
     };
     const late = { bootId: 'b1', state: 'booting' } as const;
     const { code, facts } = await refusalOf(send({ report: late }, { store: { ...store, getLease } }));
-    expect([code, facts]).toEqual(['stale_sequence', { seq: 1007 }]);
+    expect([code, facts]).toMatchObject(['stale_sequence', { seq: 1007 }]);
     expect(written).toEqual([]);
   });
 });

@@ -55,6 +55,8 @@ export class Machine {
   #disk: Disk;
   #memory: Disk;
   #draws = 0;
+  /** In memory alone: what the last answer said of an overtaking. */
+  #overtakenAt: string | undefined;
 
   constructor(muster: OneKey, name = 'A', disk?: Disk) {
     this.#muster = muster;
@@ -90,11 +92,18 @@ export class Machine {
     if (request) await this.#deliver(request);
   }
 
+  /** A thief counts as it likes. */
+  jump(by: number): void {
+    this.#memory.seq += by;
+  }
+
   #restart(): void {
+    this.#overtakenAt = undefined;
     this.#memory = { ...this.#disk };
   }
 
   #hear(answer: CheckinAnswer | Problem): void {
+    this.#overtakenAt = answer instanceof Problem ? (answer.facts.overtakenAt as string | undefined) : undefined;
     if (answer instanceof Problem) {
       if (answer.code === 'stale_sequence') this.#memory.seq = Math.max(this.#memory.seq, Number(answer.facts.seq));
     } else if (answer.link === 'taken') {
@@ -121,7 +130,8 @@ export class Machine {
   #request(bootId: string): CheckinRequest {
     const { key, now } = this.#muster;
     const { seq, link, previousLink } = this.#memory;
-    const report = { instanceId: here.instanceId, bootId, state: 'operational' as const, link, previousLink };
+    const links = { link, previousLink, ...(this.#overtakenAt !== undefined && { overtakenAt: this.#overtakenAt }) };
+    const report = { instanceId: here.instanceId, bootId, state: 'operational' as const, ...links };
     const bsh = bodyHash(JSON.stringify(report));
     const iat = Math.floor(now / second);
     return { token: signAgentToken(key, { htm: 'POST', htu, iat, seq, bsh }), bodySha256: bsh, report };

@@ -70,10 +70,10 @@ describe('one agent', () => {
   });
 });
 
-describe('two machines with one disk', () => {
-  /** Whoever is heard once two links have been taken since the copy was made. */
-  const speakers = ({ spoken }: OneKey) => new Set(spoken.filter(({ links }) => links >= 2).map(({ by }) => by));
+/** Whoever is heard once two links have been taken since the copy was made. */
+const speakers = ({ spoken }: OneKey) => new Set(spoken.filter(({ links }) => links >= 2).map(({ by }) => by));
 
+describe('two machines with one disk', () => {
   it('speak for no longer than two links: then one alone does, or neither', async () => {
     await fc.assert(
       fc.asyncProperty(steps(12), steps(8), steps(40), async (before, between, after) => {
@@ -135,6 +135,65 @@ describe('two machines with one disk', () => {
     for (let minute = 0; !(await muster.store.getInstance(here))?.conflict; minute++)
       await play(muster, twins, [{ ...clean, machine: minute % 2 }]);
     expect(muster.linksTaken).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('a thief with the disk, who counts, boots and comes as he likes', () => {
+  const theft = fc.record({
+    jump: fc.constantFrom(0, 1, 1500, 2 ** 32, 2 ** 51, 2 ** 52 - 1_000_000),
+    boot: fc.constantFrom('b0', 'b1', 'b2'),
+    waitMs: fc.constantFrom(0, 1000, interval, 2 * interval),
+  });
+
+  it('is seen by the third answered check-in of the true agent, if he was heard for longer than two links', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        steps(12),
+        fc.array(fc.array(theft, { maxLength: 4 }), { maxLength: 8 }),
+        async (before, acts) => {
+          const muster = await oneKey();
+          const agent = new Machine(muster);
+          await play(muster, [agent], before);
+          Object.assign(muster, { linksTaken: 0, spoken: [] });
+          const thief = agent.copy('thief');
+          const turn = async () => {
+            muster.now += 2 * second;
+            await agent.checkIn('heard', 'b0');
+          };
+          for (const thefts of acts) {
+            for (const { jump, boot, waitMs } of thefts) {
+              muster.now += waitMs;
+              thief.jump(jump);
+              await thief.checkIn('heard', boot);
+            }
+            await turn();
+          }
+          const isSpeaker = muster.spoken.some(({ by, links }) => by === 'thief' && links >= 2);
+          for (let more = 0; more < 3; more++) {
+            thief.jump(1500);
+            await thief.checkIn('heard', `t${more}`);
+            await turn();
+          }
+          const { conflict } = (await muster.store.getInstance(here))!;
+          if (isSpeaker) expect(conflict).toMatchObject({ reason: 'broken_chain' });
+          expect(speakers(muster).size).toBeLessThanOrEqual(1);
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  it('cannot outrun it, though he raises the number before each of its check-ins', async () => {
+    const muster = await oneKey();
+    const agent = new Machine(muster);
+    await play(muster, [agent], Array(3).fill({ ...clean, machine: 0, waitMs: 2 * interval }));
+    const thief = agent.copy('thief');
+    for (let turn = 0; turn < 3; turn++) {
+      thief.jump(2000);
+      await thief.checkIn('heard', `b${turn}`);
+      await agent.checkIn('heard', 'b0');
+    }
+    expect(muster.codes.slice(0, 2)).toEqual(['stale_sequence', 'identity_conflict']);
   });
 });
 

@@ -43,6 +43,23 @@ export function besideContract(makeStore: MakeStore): void {
       expect(await store.getLease(keyNamed('i-1'))).toEqual(ofNewKey);
     });
 
+    test('a lease is another one once somebody was told that it is overtaken', async () => {
+      const store = await makeStore();
+      const [lease, told] = [leaseOf('i-1'), leaseOf('i-1', { overtakenAt: start })];
+      await store.renewLease(undefined, lease);
+      expect(await store.renewLease(lease, told)).toBe(true);
+      expect(await store.getLease(keyNamed('i-1'))).toEqual(told);
+      expect(await store.renewLease(lease, leaseOf('i-1', { seq: 2 }))).toBe(false);
+      expect(await store.renewLease(told, leaseOf('i-1', { seq: 2 }))).toBe(true);
+      expect(await store.getLease(keyNamed('i-1'))).toEqual(leaseOf('i-1', { seq: 2 }));
+    });
+
+    test('a lease of the same number and another link is not the one that was seen', async () => {
+      const store = await makeStore();
+      await store.renewLease(undefined, leaseOf('i-1', { link: linkOf(2) }));
+      expect(await store.renewLease(leaseOf('i-1'), leaseOf('i-1', { seq: 2 }))).toBe(false);
+    });
+
     test('a lease from before there were links is renewed like any other', async () => {
       const store = await makeStore();
       const { link: _, agentId: __, ...old } = leaseOf('i-1', { seq: 7 });

@@ -28,36 +28,42 @@ const keptBesideSeconds = 60 * 86_400;
 
 /**
  * All but instances are kept whole, in one attribute, so that no field of a record can be taken for the table's own.
- * What conditions look at, `version`, `seq` and `link`, stands outside of it and there alone.
+ * What conditions look at, `version`, `seq`, `link` and `overtakenAt`, stands outside of it and there alone.
  */
 function wrap(kind: ItemKind, key: ItemKey, record: object, beside: Record<string, string | number> = {}): Item {
-  const { version, seq, link, ...rest } = record as { version?: number; seq?: number; link?: string };
+  const { version, seq, link, overtakenAt, ...rest } = record as Partial<
+    Record<'version' | 'seq' | 'overtakenAt', number>
+  > & { link?: string };
   // A tag may be called `constructor`; marshall would take its map for an instance of a class and refuse it.
   const options = { removeUndefinedValues: true, convertClassInstanceToMap: true };
-  return marshall({ ...key, kind, version, seq, link, ...beside, record: rest }, options);
+  return marshall({ ...key, kind, version, seq, link, overtakenAt, ...beside, record: rest }, options);
 }
 
 /** The record in an item of any kind but `instance`. The table is Muster's own: its items are what they were written as. */
 export function unwrap<R>(item: Item): R {
-  const { record, version, seq, link } = unmarshall(item);
-  const beside = { version, seq, link };
+  const { record, version, seq, link, overtakenAt } = unmarshall(item);
+  const beside = { version, seq, link, overtakenAt };
   return { ...record, ...Object.fromEntries(Object.entries(beside).filter(([, value]) => value !== undefined)) };
 }
 
 export const factsItem = (facts: Facts): Item =>
   wrap('facts', factsItemKey(facts), facts, { expiresAt: expiryAfter(facts.describedAt, keptBesideSeconds) });
 
-/** The put of a lease, on condition that the one it was decided on stands: no two of them have the same link and number. */
+/** The put of a lease, on condition that the one it was decided on stands: no two of them are alike in all that is tested. */
 export const leasePut = (before: Lease | undefined, after: Lease): Put => ({
   item: wrap('lease', leaseItemKey(after), after, { expiresAt: expiryAfter(after.lastSeenAt, keptBesideSeconds) }),
   tests: before
     ? [
         { attribute: 'seq', equals: before.seq },
         // A Muster without links may have left it.
-        before.link === undefined ? { attribute: 'link', is: 'absent' } : { attribute: 'link', equals: before.link },
+        isOrAbsent('link', before.link),
+        isOrAbsent('overtakenAt', before.overtakenAt),
       ]
     : [{ attribute: 'pk', is: 'absent' }],
 });
+
+const isOrAbsent = (attribute: string, value: string | number | undefined): Put['tests'][number] =>
+  value === undefined ? { attribute, is: 'absent' } : { attribute, equals: value };
 
 export const pairItem = (pair: Pair): Item => wrap('pair', pairItemKey(pair.account, pair.region), pair);
 

@@ -105,7 +105,8 @@ function besideInstances(
     getLease: async (key) => leases.get(keyOf(key)),
     async renewLease(before, after) {
       const stored = leases.get(keyOf(after));
-      if (stored?.seq !== before?.seq || stored?.link !== before?.link) return false;
+      const same = (['seq', 'link', 'overtakenAt'] as const).every((field) => stored?.[field] === before?.[field]);
+      if (!same) return false;
       leases.set(keyOf(after), after);
       return true;
     },
