@@ -1,4 +1,5 @@
-import { cpSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type AgentOptions, runAgent, type Settings } from '#agent/agent.ts';
 import { bodyHash } from '#agent/proof-request.ts';
@@ -113,6 +114,19 @@ describe('a life with Muster', () => {
     expect(await held()).toMatchObject({ management: 'discovered-only', managementReason: 'released', agent: null });
   });
 
+  it('ends with a release for good, though its user data has a grant from before another', async () => {
+    const { run, held, reenrollByGrant, release, now } = await world();
+    const disk = newFolder();
+    await run(disk, 3);
+    const { seed, publicKeyX } = newSeed();
+    const { reenrollment } = await reenrollByGrant(publicKeyX, now());
+    const other = { id: reenrollment?.keyId ?? '', seed: Buffer.from(seed).toString('base64url') };
+    await run(disk, 3, { settings: { url: audience, grant: other } });
+    await release(now());
+    expect((await run(disk, 5)).outcome).toBe('refused');
+    expect(await held()).toMatchObject({ managementReason: 'released', agent: null });
+  });
+
   it('goes on with an operator’s grant and another key', async () => {
     const { run, held, reenrollByGrant, agentId, now } = await world();
     const disk = newFolder();
@@ -149,5 +163,27 @@ describe('a disk that was copied', () => {
     expect((await run(twin, 3)).outcome).toBe('refused');
     expect((await run(disk, 30)).outcome).toBe('stopped');
     expect(await held()).toMatchObject({ conflict: null });
+  });
+
+  it('and counts as high as it can is seen all the same', async () => {
+    const { run, held } = await world();
+    const disk = newFolder();
+    await run(disk, 4);
+    const copy = copyOf(disk);
+    const file = join(copy, 'agent.json');
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), seq: 2 ** 52 - 20 }));
+    await run(copy, 5);
+    await run(disk, 3);
+    expect(await held()).toMatchObject({ conflict: { reason: 'broken_chain' } });
+  });
+
+  it('and rotates the key is seen by the last word of the machine that it locks out', async () => {
+    const { run, held } = await world();
+    const disk = newFolder();
+    await run(disk, 4);
+    await run(copyOf(disk), 3, { rotate: true });
+    expect(await held()).toMatchObject({ conflict: null });
+    expect((await run(disk, 5)).outcome).toBe('refused');
+    expect(await held()).toMatchObject({ conflict: { reason: 'rotated_key' } });
   });
 });

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type AgentKey, newAgentKey } from '#agent/proof-request.ts';
+import { type AgentKey, newAgentKey, signEnrollment } from '#agent/proof-request.ts';
+import { enrollInstance } from '#shared/app/enroll-instance.ts';
 import type { Binding } from '#shared/app/ports.ts';
 import type { Instance } from '#shared/domain/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { bindingNamed, factsOf, second, start } from '../contracts/records.ts';
+import { audience, proofOf } from '../fakes/identity.ts';
 import { refusalOf } from '../fakes/refusal.ts';
 import {
   byKey,
@@ -110,6 +112,37 @@ describe('a rotation', () => {
     expect(stage.decided.at(-1)).toMatchObject({ decision: 'refused', code });
     expect(await stage.held()).toMatchObject({ agent: { id: stage.key.id } });
     expect(await stage.store.getBinding(stage.key.id)).toMatchObject({ status: 'bound' });
+  });
+
+  it('is refused where the enrolled key’s binding is lost: nothing can verify the token then', async () => {
+    const stage = await lifeStage();
+    const lost = newAgentKey().id;
+    const before = await stage.held();
+    await stage.store.saveInstance(before, { ...before, agent: { ...before.agent!, id: lost } });
+    const forger = { ...newAgentKey(), id: lost };
+    expect(await refusalOf(rotate(stage, { previous: { key: forger } }))).toMatchObject({ code: 'refused' });
+    expect((await stage.held()).agent?.id).toBe(lost);
+    expect(stage.decided.at(-1)).toMatchObject({ decision: 'refused', code: 'agent_unknown' });
+  });
+
+  it('by what is no token is decided like any other, and noted', async () => {
+    const stage = await lifeStage();
+    const proof = proofOf({ ...here, pendingTime: start });
+    const description = { version: '', os: '', osVersion: '', arch: '', hostname: '', bootId: 'b' };
+    const payload = { aud: audience, jti: 'one', iat: later / 1000, proof, previous: 'x', agent: description };
+    const asked = enrollInstance(signEnrollment(newAgentKey(), payload), later, stage.enrollPorts);
+    expect(await refusalOf(asked)).toMatchObject({ code: 'refused' });
+    expect(stage.decided.at(-1)).toMatchObject({ decision: 'refused', code: 'malformed_jws' });
+    expect((await stage.held()).attempt).toMatchObject({ code: 'malformed_jws' });
+  });
+
+  it('keeps to what the policy asks of launches, which its instance came by', async () => {
+    const stage = await lifeStage();
+    const strict = { launchPolicy: { proofKinds: ['sts'] as const, attachments: [] } };
+    const refused = await refusalOf(
+      stage.enroll({ key: newAgentKey(), now: later, previous: { key: stage.key } }, strict),
+    );
+    expect(refused).toMatchObject({ code: 'proof_not_allowed' });
   });
 
   it('is refused in a conflict: neither machine may take the key with it', async () => {
