@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type AgentOptions, runAgent, type Settings } from '#agent/agent.ts';
 
 export const musterUrl = 'https://muster.example/prod';
@@ -109,6 +109,8 @@ function network(scene: Scene, requests: { path: string; headers: Headers; body:
     const page = url.host === 'imds.example' ? metadata[url.pathname] : undefined;
     if (page !== undefined) return new Response(page === '' ? 'none' : page, { status: page === '' ? 404 : 200 });
     const path = url.pathname.replace('/prod/v1/', '');
+    // A redirect elsewhere would take the request, and what it proves, with it.
+    expect(init?.redirect).toBe('error');
     requests.push({ path, headers: new Headers(init?.headers), body: String(init?.body) });
     return responseOf(next(path, (path === 'enroll' ? scene.enroll : scene.checkin) ?? [404]));
   };

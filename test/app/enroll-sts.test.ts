@@ -84,4 +84,11 @@ describe('an enrollment with a proof by STS', () => {
     expect(await refusalOf(enroll(own))).toMatchObject({ code: 'proof_not_allowed', facts: { proof: 'sts' } });
     expect(sts.requests).toEqual([]);
   });
+
+  it('where the policy does not take it, buys no question to EC2 for an old document of an unknown instance', async () => {
+    const { enroll, own, verify } = await stsEnrollment(['iid-rsa2048']);
+    const unknown = { ...here, instanceId: 'i-0fedcba9876543210', pendingTime: now - 30 * 86_400_000 };
+    expect(await refusalOf(enroll(own, { claim: unknown }))).toMatchObject({ code: 'proof_not_allowed' });
+    expect(verify.messages).toEqual([]);
+  });
 });

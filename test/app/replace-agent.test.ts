@@ -134,6 +134,9 @@ describe('a rotation', () => {
     expect(await refusalOf(asked)).toMatchObject({ code: 'refused' });
     expect(stage.decided.at(-1)).toMatchObject({ decision: 'refused', code: 'malformed_jws' });
     expect((await stage.held()).attempt).toMatchObject({ code: 'malformed_jws' });
+    const tooLong = { ...payload, previous: 'x'.repeat(1025) };
+    const refused = enrollInstance(signEnrollment(newAgentKey(), tooLong), later, stage.enrollPorts);
+    expect(await refusalOf(refused)).toMatchObject({ code: 'malformed_request', facts: { member: 'previous' } });
   });
 
   it('keeps to what the policy asks of launches, which its instance came by', async () => {

@@ -40,6 +40,12 @@ describe('a key that comes with a new start, where policy lets it', () => {
   it.each<[string, Partial<EnrollmentCase>, Partial<Instance>, string]>([
     ['policy is silent', { reenrollOnRestart: false }, {}, 'grant_missing'],
     ['the proof is a document alone', { proof: 'iid-rsa2048', enrolledProof: 'iid-rsa2048' }, {}, 'grant_missing'],
+    [
+      'the agent enrolled after the start, before the document’s second',
+      { document: { ...aKey, pendingTime: startedAt + 20_000, imageId: 'ami-1', privateIp: null } },
+      { agent: { ...agent, enrolledAt: startedAt + 10_000 } },
+      'grant_missing',
+    ],
     ['the start is not named yet', {}, { epochNamed: false }, 'instance_not_described'],
     [
       'two machines speak with the key',

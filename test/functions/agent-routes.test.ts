@@ -55,6 +55,12 @@ describe('POST /v1/enroll', () => {
     expect(stage.lines).toContainEqual(expect.objectContaining({ EnrollmentAccepted: 1, stage: 'test' }));
   });
 
+  it('takes no kind of proof that the default policy does not name', async () => {
+    const { body } = await enrollment(7, { kind: 'iid-rsa' });
+    await call(enroll, posted(body));
+    expect(stage.lines).toContainEqual(expect.objectContaining({ code: 'proof_not_allowed', proof: 'iid-rsa' }));
+  });
+
   it('asks for a describe where EC2 has not confirmed the instance, and says when to come back', async () => {
     const claim = { ...place, instanceId: instanceId(2), pendingTime: Math.floor(Date.now() / 1000) * 1000 - 9000 };
     const body = enrollmentOf({

@@ -108,6 +108,8 @@ describe('loadAnchors', () => {
   it('takes no test anchor for a real one', () => {
     expect(refusal(() => loadAnchors({ extra: authority.anchors })).code).toBe('unusable_anchors');
     expect(refusal(() => withExtra(aws, readAnchors(authority.anchors))).code).toBe('unusable_anchors');
+    const ofNewRegion = extra('xx-new-1', 'us-east-2').map((anchor) => ({ ...anchor, test: true }));
+    expect(refusal(() => withExtra(aws, readAnchors(ofNewRegion))).code).toBe('unusable_anchors');
   });
 
   it.each(['http://127.0.0.1:4566', 'http://127.8.0.1', 'https://localhost:1', 'http://[::1]:8000'])(

@@ -175,7 +175,12 @@ performedBy(103, 'wrong_audience', checkins, 'for another method');
 performedBy(103, 'wrong_audience', checkins, 'for another route');
 performedBy(103, 'body_hash_mismatch', checkins, 'for another body');
 performedBy(103, 'clock_skew', checkins, 'by a clock more than five minutes off, with both times');
-performedBy(103, 'stale_sequence', checkins, 'with a seq that was applied');
+performedBy(
+  103,
+  'stale_sequence',
+  checkins,
+  'with the seq %d, which was overtaken: that is written once in five minutes',
+);
 performedBy(103, 'stale_sequence', checkins, 'when a later one came between, and its report does not count');
 
 harmless(103, 'a token that was seen, before anything was applied', async () => {
@@ -212,6 +217,22 @@ performedBy(104, 'key_denied', checkins, 'by a key that was released or blocked'
 performedBy(104, 'key_denied', checkins, 'and signs anew is in other hands: the one that took its place is in doubt');
 performedBy(104, 'harmless', checkins, 'of an instance that is %s on record raises doubt and asks EC2 once');
 
+const twins = 'app/twins.test.ts';
+performedBy(
+  105,
+  'harmless',
+  twins,
+  'is seen by the third answered check-in of the true agent, if he was heard for longer than two links',
+);
+performedBy(
+  105,
+  'identity_conflict',
+  twins,
+  'cannot outrun it, though he raises the number before each of its check-ins',
+);
+performedBy(105, 'identity_conflict', 'agent/life.test.ts', 'and counts as high as it can is seen all the same');
+const lockedOut = 'and rotates the key is seen by the last word of the machine that it locks out';
+performedBy(105, 'identity_conflict', 'agent/life.test.ts', lockedOut);
 performedBy(105, 'identity_conflict', checkins, 'show themselves by %s');
 performedBy(
   105,
