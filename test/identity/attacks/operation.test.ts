@@ -243,7 +243,6 @@ performedBy(
 const overtaken =
   'are not seen in a number that was overtaken, which may be a late delivery: whoever adopts the number is';
 performedBy(105, 'stale_sequence', checkins, overtaken);
-const twins = 'app/twins.test.ts';
 performedBy(
   105,
   'identity_conflict',
