@@ -10,8 +10,11 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly answer: object;
 
-  constructor(answer: { code: string; todo?: unknown }) {
-    super(`${answer.code}: ${typeof answer.todo === 'string' ? printable(answer.todo) : 'See docs/api.md.'}`);
+  constructor(answer: { code: string; todo?: unknown; detail?: unknown }) {
+    const { code, todo, detail } = answer;
+    // What to do depends on which member is wrong
+    const what = code === 'malformed_request' && typeof detail === 'string' ? `${printable(detail)}. ` : '';
+    super(`${code}: ${what}${typeof todo === 'string' ? printable(todo) : 'See docs/api.md.'}`);
     this.answer = answer;
   }
 }

@@ -17,13 +17,17 @@ type Say = (line: string) => void;
 /** Where lines for a person go: standard output, unless that is for JSON. */
 export const sayer = ({ json }: Pick<DemonstrationOptions, 'json'>): Say => (json ? console.error : console.log);
 
-/** Plays the scenario and tells it line by line. With `once` it resolves with the exit code, else it never does. */
-export async function demonstrate(engine: Engine, options: DemonstrationOptions, say: Say): Promise<number> {
+/** Plays the scenario and tells it line by line. With `once` it resolves with the exit code, else it never does; `look`: at what then. */
+export async function demonstrate(
+  engine: Engine,
+  options: DemonstrationOptions,
+  { say, look }: { say: Say; look: string },
+): Promise<number> {
   const verdict = await play(engine, options.patienceSeconds, say);
   say(`\n${verdictTable(verdict)}`);
   if (options.json) console.log(JSON.stringify(verdict));
   if (options.once) return verdict.scenario.every(({ ok }) => ok) ? 0 : 1;
-  say(`\nThe fleet stays: look at ${engine.url}. Ctrl-C ends everything.`);
+  say(`\nThe fleet stays: ${look}. Ctrl-C ends everything.`);
   return new Promise<never>(() => {});
 }
 
@@ -36,8 +40,19 @@ function play(engine: Engine, patienceSeconds: number | undefined, say: Say) {
   return playScenario(simulatedStage(engine, patienceSeconds), told);
 }
 
+/** What is said, until a signal ends the process: what fails by that is nobody's news. */
+export function untilTold(say: Say): { say: Say; told: Promise<number> } {
+  let stopping = false;
+  const told = signalled().then((code) => {
+    say('Stopping …');
+    stopping = true;
+    return code;
+  });
+  return { say: (line) => stopping || say(line), told };
+}
+
 /** The exit code for the signal that ends the process: 128 and its number, as shells have it. */
-export function signalled(): Promise<number> {
+function signalled(): Promise<number> {
   return new Promise((resolve) => {
     // Heard again while all is being put away, they change nothing
     process.on('SIGHUP', () => resolve(129));

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { demonstrate, exitWith, sayer, signalled } from './demonstration.ts';
+import { demonstrate, exitWith, sayer, untilTold } from './demonstration.ts';
 import { type LocalRegion, startLocalRegion } from './local-region.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { page } from './page.ts';
@@ -27,6 +27,9 @@ const begunFile = (folder: string): string => join(folder, 'demonstration-begun'
 
 async function main(): Promise<number> {
   const options = readOptions();
+  if (options.data !== undefined && statSync(options.data, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new StartError(`--data ${options.data} is no folder: name another.`);
+  }
   const begun = options.data !== undefined && existsSync(begunFile(options.data));
   if (begun && options.once) {
     throw new StartError(
@@ -47,8 +50,7 @@ async function main(): Promise<number> {
 
 /** Resolves with the exit code when the demonstration has ended, or when the process is told to stop. */
 async function run(options: Options, folder: string, begun: boolean): Promise<number> {
-  const say = sayer(options);
-  const told = signalled();
+  const { say, told } = untilTold(sayer(options));
   say('Starting Muster: DynamoDB Local, a simulated EC2, the handlers …');
   const { port, disabled } = options;
   const region = await startLocalRegion({ port, folder, inMemory: !options.data, disabled, page });
@@ -68,7 +70,7 @@ function goOn(folder: string, region: LocalRegion, say: (line: string) => void):
 
 function begin(folder: string, region: LocalRegion, options: Options, say: (line: string) => void): Promise<number> {
   writeFileSync(begunFile(folder), '');
-  return demonstrate(region, options, say);
+  return demonstrate(region, options, { say, look: `look at ${region.url}` });
 }
 
 await exitWith(main, usage);

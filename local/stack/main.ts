@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type DemonstrationOptions, demonstrate, exitWith, sayer, signalled } from '../demonstration.ts';
+import { type DemonstrationOptions, demonstrate, exitWith, sayer, untilTold } from '../demonstration.ts';
 import { readPatience, readPort } from '../options.ts';
 import { patienceSeconds, stage } from './settings.ts';
 import { environmentOf, type Stack, startStack } from './stack.ts';
@@ -37,12 +37,21 @@ function readOptions(): Options {
 /** For `. .muster/stack.env` in a shell: what docs/deploy.md does on AWS is then done here. */
 const environmentFile = join('.muster', 'stack.env');
 
-function announce({ endpoint, people, url }: Stack): void {
-  const variables = { ...environmentOf(endpoint, people.deployer), MUSTER_STAGE: stage, MUSTER_URL: url };
+function announce({ endpoint, people, url, cloud }: Stack): void {
+  const { AWS_REGION: region, ...reached } = environmentOf(endpoint, people.deployer);
+  const regions = { AWS_REGION: region, AWS_DEFAULT_REGION: region };
+  const variables = {
+    ...reached,
+    ...regions,
+    AWS_ENDPOINT_URL_EC2: cloud.ec2Url,
+    MUSTER_STAGE: stage,
+    MUSTER_URL: url,
+  };
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
+  // What somebody's shell has of another account would win over some of them
+  announced = ['unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN\n', ...lines].join('');
   mkdirSync('.muster', { recursive: true });
-  writeFileSync(environmentFile, lines.join(''), { mode: 0o600 });
-  announced = lines.join('');
+  writeFileSync(environmentFile, announced, { mode: 0o600 });
 }
 
 /** Takes back what this process announced; another's, started since, stays. */
@@ -65,8 +74,7 @@ async function main(): Promise<number> {
 
 /** Resolves with the exit code when the demonstration has ended, or when the process is told to stop. */
 async function run(options: Options, folder: string): Promise<number> {
-  const say = sayer(options);
-  const told = signalled();
+  const { say, told } = untilTold(sayer(options));
   say('Starting an AWS emulator and a simulated EC2 …');
   const starting = startStack({ port: options.port, folder, pythons: join('.muster', 'python'), say });
   const stack = await Promise.race([told, starting]);
@@ -74,8 +82,8 @@ async function run(options: Options, folder: string): Promise<number> {
   try {
     announce(stack);
     say(`ready ${stack.url}`);
-    say(`In another shell, \`. ${environmentFile}\` lets you use it as docs/deploy.md does.`);
-    return await Promise.race([told, stack.failed, demonstrate(stack, options, say)]);
+    const use = `in another shell, \`. ${environmentFile}\`, then \`npx muster api GET /v1/instances\`, or any command of docs/deploy.md`;
+    return await Promise.race([told, stack.failed, demonstrate(stack, options, { say, look: use })]);
   } finally {
     await stack.close();
   }

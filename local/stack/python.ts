@@ -105,7 +105,8 @@ async function requireUsable(python: string): Promise<void> {
   const { stdout } = await run(python, ['-c', 'import sys; print(*sys.version_info[:2])']).catch(() => {
     throw new StartError(`This needs ${wanted}: there is no ${python} that runs. (\`npm start\` does without.)`);
   });
-  const [major = 0, minor = 0] = stdout.trim().split(' ').map(Number);
+  const [major = Number.NaN, minor = Number.NaN] = stdout.trim().split(' ').map(Number);
+  if (Number.isNaN(major + minor)) throw new StartError(`This needs ${wanted}: ${python} does not say which it is.`);
   if (major > oldest.major || (major === oldest.major && minor >= oldest.minor)) return;
   throw new StartError(`This needs ${wanted}: ${python} is ${major}.${minor}.`);
 }

@@ -49,9 +49,17 @@ export function checked<T extends z.ZodMiniType>(schema: T, value: unknown): z.o
   const [issue] = result.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
   const member = [...(issue?.path ?? []), ...unknown].map(String).join('.').slice(0, 100);
-  throw new Problem('malformed_request', `a member is missing, too many, or not of its form: ${issue?.message ?? ''}`, {
-    member,
-  });
+  throw new Problem('malformed_request', issue ? whatIsWrong(issue, member, value) : 'not of its form', { member });
+}
+
+function whatIsWrong(issue: z.core.$ZodIssue, member: string, value: unknown): string {
+  const name = member === '' ? 'the body' : `"${member}"`;
+  if (issue.code === 'unrecognized_keys') return `there is no ${name} here`;
+  const given = issue.path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown>)?.[step], value);
+  if (given === undefined) return `${name} is missing`;
+  if (issue.code === 'too_big') return `${name} is over the limit, ${issue.maximum}`;
+  if (issue.code === 'too_small') return `${name} is below the limit, ${issue.minimum}`;
+  return `${name} is not of its form`;
 }
 
 const Page = z.object({

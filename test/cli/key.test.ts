@@ -97,7 +97,7 @@ describe('muster key create', () => {
     const { statusCode, body, headers } = problemAnswer(new Problem('malformed_request', 'no', { member: 'scope' }));
     api.answer = { status: statusCode, body, headers };
     const { status, stdout, stderr } = await create(join(folder, 'user-data.json'));
-    expect([status, stderr]).toEqual([4, 'muster: malformed_request: Compare it with docs/api.md.\n']);
+    expect([status, stderr]).toEqual([4, 'muster: malformed_request: no. Compare it with docs/api.md.\n']);
     expect(JSON.parse(stdout)).toMatchObject({ code: 'malformed_request', member: 'scope' });
     expect(readdirSync(folder)).toEqual([]);
   });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -44,7 +45,12 @@ describe('npm run stack', () => {
 
     const told = await start(test);
     await told.ready;
-    expect(existsSync(join(told.folder, '.muster', 'stack.env'))).toBe(true);
+    const script = '. .muster/stack.env; env';
+    const env = { PATH: process.env.PATH, AWS_PROFILE: 'other', AWS_SESSION_TOKEN: 'other' };
+    const shell = execFileSync('bash', ['-c', script], { cwd: told.folder, env, encoding: 'utf8' });
+    expect(shell).toMatch(/^AWS_DEFAULT_REGION=us-east-1$/m);
+    expect(shell).toMatch(/^AWS_ENDPOINT_URL_EC2=http:\/\/127\.0\.0\.1:\d+$/m);
+    expect(shell).not.toContain('other');
     told.child.kill('SIGTERM');
     expect(await told.exited).toBe(143);
     await nobodyIn(told.folder);

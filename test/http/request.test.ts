@@ -65,6 +65,15 @@ describe('readJson', () => {
     expect(memberOf([])).toEqual({ member: '' });
   });
 
+  it.each([
+    [{}, '"name" is missing'],
+    [{ name: 1 }, '"name" is not of its form'],
+    [{ name: 'x', other: 1 }, 'there is no "other" here'],
+    [[], 'the body is not of its form'],
+  ])('says what is wrong with %j', (body, detail) => {
+    expect(() => readJson(event({ body: JSON.stringify(body) }), shape)).toThrow(detail);
+  });
+
   it('refuses bytes that are no UTF-8, and a byte order mark', () => {
     for (const bytes of [
       [0x22, 0xff, 0x22],
@@ -89,6 +98,16 @@ describe('readPage', () => {
       size: 7,
       after: 't',
     });
+  });
+});
+
+describe('a size that is out of bounds', () => {
+  it.each([
+    ['0', '"pageSize" is below the limit, 1'],
+    ['101', '"pageSize" is over the limit, 100'],
+    ['x', '"pageSize" is not of its form'],
+  ])('%s is refused with the bound', (pageSize, detail) => {
+    expect(() => readPage(event({ queryStringParameters: { pageSize } }))).toThrow(detail);
   });
 });
 
