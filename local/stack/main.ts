@@ -82,6 +82,7 @@ async function run(options: Options, folder: string): Promise<number> {
   try {
     announce(stack);
     say(`ready ${stack.url}`);
+    say(`In another shell, \`. ${environmentFile}\` lets you use it as docs/deploy.md does.`);
     const use = `in another shell, \`. ${environmentFile}\`, then \`npx muster api GET /v1/instances\`, or any command of docs/deploy.md`;
     return await Promise.race([told, stack.failed, demonstrate(stack, options, { say, look: use })]);
   } finally {
