@@ -1,3 +1,4 @@
+import type { InstanceKey } from '#shared/domain/instance.ts';
 import { playScenario, type Row, verdictTable } from './scenario/play.ts';
 import { type Engine, simulatedStage } from './scenario/simulated-stage.ts';
 import { StartError } from './start-error.ts';
@@ -33,9 +34,9 @@ export async function demonstrate(
 
 function play(engine: Engine, patienceSeconds: number | undefined, say: Say) {
   const began = Date.now();
-  const told = ({ name, ended, ok }: Row) => {
+  const told = ({ name, ended, ok }: Row, key?: InstanceKey) => {
     const after = `${((Date.now() - began) / 1000).toFixed(0)} s`.padStart(5);
-    say(`${after}  ${ok ? '✓' : '✗'} ${name}: ${ended}`);
+    say(`${after}  ${ok ? '✓' : '✗'} ${name}${key ? ` (${key.instanceId})` : ''}: ${ended}`);
   };
   return playScenario(simulatedStage(engine, patienceSeconds), told);
 }

@@ -26,13 +26,13 @@ interface Played {
 /** Plays chapters side by side, tells each row as it settles, and judges all once more when the last has settled. */
 export async function playScenario(
   stage: Stage,
-  told: (row: Row) => void,
+  told: (row: Row, key?: InstanceKey) => void,
   played: readonly Chapter[] = chapters,
 ): Promise<Verdict> {
   const outcomes = await Promise.all(
     played.map(async (chapter) => {
       const outcome = await playChapter(chapter, stage);
-      told(outcome.row);
+      told(outcome.row, outcome.key);
       return outcome;
     }),
   );

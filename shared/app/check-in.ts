@@ -160,11 +160,11 @@ async function refuseDenied(
   now: Instant,
   ports: CheckinPorts,
 ): Promise<never> {
-  const { ended, agentId } = binding;
-  if (ended?.successor) {
-    const token = await verifyToken(request, binding, now, ports).catch(() => undefined);
-    const isCopy = token && isOfAnotherMachine(seconds(token.iat), ended.at, ports.timing);
-    const heir = isCopy && (await heirOf(ended.successor, ports.store));
+  const { ended, agentId, publicKey } = binding;
+  // Who does not hold the key does not learn what became of it. Where the binding was lost nothing can be verified.
+  const token = publicKey === '' ? undefined : await verifyToken(request, binding, now, ports);
+  if (token && ended?.successor && isOfAnotherMachine(seconds(token.iat), ended.at, ports.timing)) {
+    const heir = await heirOf(ended.successor, ports.store);
     if (heir) await noteTwin(heir, 'rotated_key', now, ports);
   }
   throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });

@@ -75,7 +75,9 @@ export async function enrollInstance(body: string, now: Instant, ports: EnrollPo
       await noteLife(claim, now, ports);
       return answer(request, decision.instance.serverId, ports);
     }
-    const foreign = callerIsKnown ? undefined : await askCaller(request, claim, ports);
+    // Where a new start alone is why, nobody vouches for who asks.
+    const tell = decision.ends === 'restarted' ? 'vaguely' : 'precisely';
+    const foreign = callerIsKnown ? undefined : await askCaller(request, claim, tell, ports);
     if (foreign) return refuse(foreign, claim, now, ports);
     callerIsKnown = true;
     const bound = bindingChanges(request, decision, { binding, enrolled, proof: kind, now }, ports);
@@ -94,6 +96,7 @@ export async function enrollInstance(body: string, now: Instant, ports: EnrollPo
 async function askCaller(
   { sts, aud, agentId, jti }: EnrollmentRequest,
   claim: InstanceKey,
+  tell: Refusal['tell'],
   ports: EnrollPorts,
 ): Promise<Refusal | undefined> {
   if (!sts) return undefined;
@@ -103,7 +106,7 @@ async function askCaller(
     return undefined;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    return { decide: 'refuse', code: error.code, facts: error.facts, tell: 'precisely', ask: false };
+    return { decide: 'refuse', code: error.code, facts: error.facts, tell, ask: false };
   }
 }
 

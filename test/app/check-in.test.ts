@@ -181,6 +181,15 @@ describe('a check-in is refused', () => {
     expect(await refusalOf(send())).toEqual({ code: 'key_denied', facts: { agentId: key.id } });
   });
 
+  it.each(['bound', 'denied'] as const)(
+    'with a forged signature alike, whether the key is %s or not',
+    async (status) => {
+      const { send } = await stageWith({ binding: { status } });
+      const forged = { signer: { ...strangersKey, id: key.id } };
+      expect(await refusalOf(send(forged))).toEqual({ code: 'bad_signature', facts: {} });
+    },
+  );
+
   it('by a key whose instance has another by now', async () => {
     const other = { id: 'other', version: '', bootId: '', enrolledAt: start, state: null, stateAt: null };
     const { send } = await stageWith({ instance: { agent: other } });
@@ -341,7 +350,7 @@ describe('a key that was rotated away', () => {
     ],
   ])('puts nobody in doubt where a request %s', async (_case, ended, heirs, sending) => {
     const { send, written, twins } = await afterRotation(ended, heirs);
-    expect((await refusalOf(send(sending))).code).toBe('key_denied');
+    expect((await refusalOf(send(sending))).code).toBe(sending.signer ? 'bad_signature' : 'key_denied');
     expect([written, twins]).toEqual([[], []]);
   });
 });

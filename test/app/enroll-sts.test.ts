@@ -4,10 +4,12 @@ import type { InstanceCredentials } from '#agent/sts-proof.ts';
 import { SimulatedSts } from '#local/simulated-sts.ts';
 import { askCallerIdentity } from '#shared/adapters/sts.ts';
 import type { EnrollPorts } from '#shared/app/enroll-instance.ts';
+import { second } from '../contracts/records.ts';
 import type { Asking } from '../fakes/identity.ts';
 import { refusalOf } from '../fakes/refusal.ts';
 import { seeded } from '../local/ec2/lab.ts';
 import { byKey, enrollmentStage, here, instanceChange, keyChange, now, running } from './enrollment-stage.ts';
+import { later, lifeStage } from './life-stage.ts';
 
 /** An enrollment stage whose deployment takes `sts`, and an STS that gave this instance its own credentials. */
 async function stsEnrollment(allowedProofs: EnrollPorts['allowedProofs'] = ['sts']) {
@@ -83,6 +85,19 @@ describe('an enrollment with a proof by STS', () => {
     const { enroll, own, sts } = await stsEnrollment(['iid-rsa2048']);
     expect(await refusalOf(enroll(own))).toMatchObject({ code: 'proof_not_allowed', facts: { proof: 'sts' } });
     expect(sts.requests).toEqual([]);
+  });
+
+  it('of a stranger on a start that would do without a grant is refused without a word more', async () => {
+    const startedAt = later - 60 * second;
+    const stage = await lifeStage({ epoch: startedAt });
+    const sts = new SimulatedSts({ now: () => new Date(later), random: seeded(1) });
+    const by = sts.instanceCredentials({ ...here, instanceId: 'i-0fedcba9876543210' });
+    const askSts: EnrollPorts['askSts'] = (request) => askCallerIdentity(request, sts.fetch);
+    const asking = { claim: { ...here, pendingTime: startedAt }, sts: { by }, now: later };
+    const policy = { allowedProofs: ['sts'] as const, askSts, reenrollOnRestart: true };
+    const { code, facts } = await refusalOf(stage.enroll(asking, policy));
+    expect([code, Object.keys(facts)]).toEqual(['refused', ['reference']]);
+    expect(stage.decided.at(-1)).toMatchObject({ code: 'sts_other_instance' });
   });
 
   it('where the policy does not take it, buys no question to EC2 for an old document of an unknown instance', async () => {
