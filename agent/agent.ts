@@ -14,7 +14,7 @@ export async function runAgent(options: AgentOptions): Promise<'stopped' | 'refu
   if (!metadata) return 'stopped';
   const settings = options.settings ?? readSettings(metadata.userData);
   if (!settings) return 'unmanaged';
-  const letGo = await patiently(options, () => holdFolder(options.folder));
+  const letGo = await holdPatiently(options);
   if (!letGo) return 'stopped';
   try {
     const state = await openState(options.folder, metadata.instanceId, options.newLink);
@@ -33,6 +33,16 @@ function readSettings(userData: string): Settings | undefined {
   } catch {
     return undefined;
   }
+}
+
+async function holdPatiently(options: AgentOptions): Promise<(() => Promise<void>) | undefined> {
+  for (let tries = 0; !options.stopped(); tries++) {
+    const letGo = await holdFolder(options.folder);
+    if (letGo) return letGo;
+    options.say(`another agent runs with ${options.folder}: this one waits for its end`);
+    await options.wait(backoff(tries, options.random));
+  }
+  return undefined;
 }
 
 async function patiently<T>(options: AgentOptions, read: () => Promise<T>): Promise<T | undefined> {

@@ -20,7 +20,6 @@ export async function checkInForever(
 ): Promise<'stopped' | 'refused'> {
   let failures = 0;
   let overtakenAt: string | undefined;
-  let hasHadLastWord = false;
   while (!options.stopped() && state.enrolled) {
     if (options.rotationAsked() || state.next?.for === 'rotation') {
       await rotateKey(state, settings, options);
@@ -29,12 +28,10 @@ export async function checkInForever(
     const answer = await checkInOnce(state, state.enrolled.checkinUrl, overtakenAt, options);
     if (answer?.code && ended.has(answer.code)) {
       options.say(`no longer enrolled: ${answer.code}`);
+      const former = { ...state };
       if (await reenroll(state, settings, options)) continue;
-      if (options.stopped()) return 'stopped';
-      if (hasHadLastWord || !state.enrolled || answer.code !== 'key_denied') return 'refused';
-      hasHadLastWord = true;
-      await options.wait(lastWordAfterSeconds);
-      continue;
+      if (answer.code === 'key_denied') await sayLastWord(former, options);
+      return options.stopped() ? 'stopped' : 'refused';
     }
     if (answer) overtakenAt = answer.overtakenAt;
     await heed(answer, state, options);
@@ -54,6 +51,17 @@ async function checkInOnce(
 ): Promise<MusterAnswer | undefined> {
   state.seq += 1;
   await saveState(options.folder, state);
+  return send(state, htu, overtakenAt, options);
+}
+
+async function sayLastWord(former: AgentState, options: AgentOptions): Promise<void> {
+  if (options.stopped()) return;
+  await options.wait(lastWordAfterSeconds);
+  const { enrolled, seq } = former;
+  if (enrolled) await send({ ...former, seq: seq + 1 }, enrolled.checkinUrl, undefined, options);
+}
+
+function send(state: AgentState, htu: string, overtakenAt: string | undefined, options: AgentOptions) {
   const { instanceId, link, previousLink, seq } = state;
   const links = { link, previousLink, ...(overtakenAt !== undefined && { overtakenAt }) };
   const report = { instanceId, bootId: options.describe().bootId, state: 'operational', ...links };

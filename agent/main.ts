@@ -48,6 +48,10 @@ const outcome = await runAgent({
     return asked;
   },
   say: (line) => console.log(line),
+}).catch((error: unknown) => {
+  // A folder or a file that only a person can mend
+  process.exitCode = 1;
+  return error instanceof Error ? error.message : String(error);
 });
 console.log(outcome);
 

@@ -30,7 +30,10 @@ export const newState = (instanceId: string, link: string, key = newAgentKey()):
 /** The stored state; a new one if there is none, or if it is another instance's: an image was made of that disk. Throws if it is damaged. */
 export async function openState(folder: string, instanceId: string, newLink: () => string): Promise<AgentState> {
   const path = join(folder, fileName);
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined;
+  });
   const stored = text === undefined ? undefined : read(path, text, newLink());
   if (stored?.instanceId === instanceId) return stored;
   const state = newState(instanceId, newLink());
@@ -42,7 +45,9 @@ function read(path: string, text: string, link: string): AgentState {
   try {
     const { key, next, ...rest } = JSON.parse(text) as Omit<AgentState, 'key' | 'next'> & Stored;
     const known = next && { ...next, key: importAgentKey(next.key) };
-    return { ...newState(rest.instanceId, link, importAgentKey(key)), ...rest, next: known ?? null };
+    const { grantId, ...state } = rest;
+    const used = grantId ? { usedGrants: [grantId] } : {};
+    return { ...newState(rest.instanceId, link, importAgentKey(key)), ...used, ...state, next: known ?? null };
   } catch {
     // Without the parser's words, which quote what it read: this file holds the key.
     throw new Error(`${path} is not what the agent wrote: move it away, and re-enroll the instance`);
@@ -52,6 +57,8 @@ function read(path: string, text: string, link: string): AgentState {
 interface Stored {
   key: string;
   next?: { key: string; for: 'rotation' | 're-enrollment' } | null;
+  /** As an agent before `usedGrants` left it. */
+  grantId?: string | null;
 }
 
 /** Whole or not at all, and on the disk when this returns: a power cut leaves the file of before. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { demonstrate, exitWith, sayer, untilTold } from './demonstration.ts';
@@ -22,14 +22,20 @@ function withdraw(): void {
   if (pid === process.pid) rmSync(localFile, { force: true });
 }
 
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new StartError(`--data ${path} cannot be a folder: ${(error as Error).message}`);
+  }
+}
+
 /** Left in the folder before the demonstration begins: what a killed run did not finish is not begun anew. */
 const begunFile = (folder: string): string => join(folder, 'demonstration-begun');
 
 async function main(): Promise<number> {
   const options = readOptions();
-  if (options.data !== undefined && statSync(options.data, { throwIfNoEntry: false })?.isDirectory() === false) {
-    throw new StartError(`--data ${options.data} is no folder: name another.`);
-  }
+  if (options.data !== undefined) makeFolder(options.data);
   const begun = options.data !== undefined && existsSync(begunFile(options.data));
   if (begun && options.once) {
     throw new StartError(

@@ -96,8 +96,8 @@ async function tryCheckIn(
   if (decision.decide === 'late') {
     // Whoever overtook it keeps this on the lease, or its own write fails.
     if (lease && decision.new && !(await store.renewLease(lease, { ...lease, overtakenAt: now }))) return undefined;
-    const facts = { seq: decision.seq, overtakenAt: formatTime(decision.overtakenAt) };
-    throw new Problem('stale_sequence', 'seq must rise with every request', facts);
+    const told = decision.overtakenAt !== null && { overtakenAt: formatTime(decision.overtakenAt) };
+    throw new Problem('stale_sequence', 'seq must rise with every request', { seq: decision.seq, ...told });
   }
   if (decision.write && !(await write(report, seq, { binding, lease, now }, ports))) return undefined;
   const taken = decision.write || decision.taken;

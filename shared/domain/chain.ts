@@ -19,13 +19,15 @@ export interface TakenLink {
 export const maxSeq = 2 ** 52;
 
 /**
- * How a check-in goes on from the last link that was taken. `late`: its number was overtaken, so it was delayed, sent
- * again by somebody, or comes out of an old disk; it counts for nothing, and whoever reads the answer shows which.
- * `broken`: neither the next link nor a repeat, by a new number or by somebody who has just read that its number is
- * overtaken. One agent never sends that, whatever is lost on the way (docs/decisions/0006): another machine got further
- * with the same key.
+ * How a check-in goes on from the last link that was taken. By a new number it is the `next` link, a `repeat` or `broken`.
+ * By one that was overtaken:
+ * - `seen`: the very check-in that was taken, again. It counts for nothing.
+ * - `late`: a late delivery, or a disk from before. It counts for nothing; who is there to read the answer names what it says.
+ * - Named, it is no late delivery: `older`, if it brings the link that was taken, is as good as heard; else it is `broken`.
+ * `broken` comes of one agent never, whatever is lost on the way (docs/decisions/0006): another machine got further with
+ * the same key.
  */
-export type Continuation = 'next' | 'repeat' | 'late' | 'broken';
+export type Continuation = 'next' | 'repeat' | 'broken' | 'seen' | 'older' | 'late';
 
 export function continuationOf(
   taken: TakenLink | undefined,
@@ -33,8 +35,10 @@ export function continuationOf(
 ): Continuation {
   // Another key's chain ended with its binding: this one's begins.
   if (!taken || taken.agentId !== sent.agentId) return 'next';
-  const by = sent.link === taken.link ? 'repeat' : sent.previousLink === taken.link ? 'next' : 'broken';
-  if (sent.seq > taken.seq) return by;
-  // Whoever holds the link could outrun any number: what was read from Muster's own answer needs none.
-  return by === 'broken' && sent.knowsOfOvertaking ? by : 'late';
+  const repeats = sent.link === taken.link;
+  if (sent.seq > taken.seq) return repeats ? 'repeat' : sent.previousLink === taken.link ? 'next' : 'broken';
+  if (repeats && sent.seq === taken.seq) return 'seen';
+  // Whoever holds the link could outrun any number; what was read from Muster's own answer needs none.
+  if (!sent.knowsOfOvertaking) return 'late';
+  return repeats ? 'older' : 'broken';
 }

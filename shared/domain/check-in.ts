@@ -18,7 +18,7 @@ export type CheckinDecision =
   /** `write`: the lease is due, or there is something to apply. `taken`: the link is on record already. */
   | { decide: 'accept'; write: boolean; taken: boolean }
   /** `seq`: where to go on from; `overtakenAt`: for the next check-in to name, and for the lease where it is `new`. */
-  | { decide: 'late'; seq: number; overtakenAt: Instant; new: boolean }
+  | { decide: 'late'; seq: number; overtakenAt: Instant | null; new: boolean }
   | { decide: 'conflict'; reason: ConflictReason };
 
 /** One number ahead, an honest twin would overtake it again before it comes back. */
@@ -35,6 +35,8 @@ export function decideCheckin(given: CheckinCase, timing: Timing): CheckinDecisi
   const knowsOfOvertaking = told !== undefined && said.overtakenAt === told;
   const continuation = continuationOf(lease, { agentId, seq, knowsOfOvertaking, ...said });
   if (continuation === 'broken') return { decide: 'conflict', reason: 'broken_chain' };
+  if (continuation === 'seen') return { decide: 'late', seq: goOnFrom(seq), overtakenAt: null, new: false };
+  if (continuation === 'older') return { decide: 'accept', write: false, taken: true };
   if (continuation === 'late') return late(lease?.seq ?? seq, told, now);
   const heardAt = lease?.agentId === agentId ? lease.lastSeenAt : Number.NEGATIVE_INFINITY;
   const old = now - heardAt >= seconds(2 * timing.checkinIntervalSeconds);
@@ -50,9 +52,10 @@ function toldLately(lease: CheckinCase['lease'], now: Instant, { clockSkewSecond
 
 function late(seq: number, told: Instant | undefined, now: Instant): CheckinDecision {
   if (seq > beyondCounting) return { decide: 'conflict', reason: 'broken_chain' };
-  const goOnFrom = Math.min(seq + farAhead, beyondCounting);
-  return { decide: 'late', seq: goOnFrom, overtakenAt: told ?? now, new: told === undefined };
+  return { decide: 'late', seq: goOnFrom(seq), overtakenAt: told ?? now, new: told === undefined };
 }
+
+const goOnFrom = (seq: number): number => Math.min(seq + farAhead, beyondCounting);
 
 /**
  * Does a check-in with a key that was rotated away come from another machine? Whoever rotates a key never uses it again;

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { holdFolder } from '#agent/folder-hold.ts';
@@ -128,7 +128,7 @@ describe('a second agent on one folder', () => {
     expect(outcome).toBe('stopped');
     expect(new Set(said)).toEqual(new Set([`another agent runs with ${folder}: this one waits for its end`]));
     expect([...sent('enroll'), ...sent('checkin')]).toEqual([]);
-    await letGo();
+    await letGo?.();
     const next = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
     expect(next.sent('enroll')).toHaveLength(1);
   });
@@ -282,9 +282,28 @@ describe('the links of an agent’s check-ins', () => {
     const folder = newFolder();
     await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
     const { link: _l, previousLink: _p, next: _n, usedGrants: _g, ...older } = stateIn(folder);
-    writeFileSync(join(folder, 'agent.json'), JSON.stringify(older));
+    writeFileSync(join(folder, 'agent.json'), JSON.stringify({ ...older, grantId: 'lch_1' }));
     const [first] = (await run({ folder, checkin: [checkinAnswer], waits: 1 })).links();
     expect(first).toEqual({ link: expect.stringMatching(/^[\w-]{22}$/), previousLink: null });
+    expect(stateIn(folder).usedGrants).toEqual(['lch_1']);
+  });
+
+  it.each([
+    ['damaged', '{"key":"-----BEGIN PRIVATE KEY'],
+    ['empty', ''],
+  ])('are not made anew where the file is %s: that is said, without a word of what it holds', async (_case, text) => {
+    const folder = newFolder();
+    const path = join(folder, 'agent.json');
+    writeFileSync(path, text);
+    const why = `${path} is not what the agent wrote: move it away, and re-enroll the instance`;
+    await expect(run({ folder, enroll: [enrolledAnswer] })).rejects.toThrow(why);
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  it('are not made anew where the file cannot be read', async () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, 'agent.json'));
+    await expect(run({ folder, enroll: [enrolledAnswer] })).rejects.toMatchObject({ code: 'EISDIR' });
   });
 });
 

@@ -186,4 +186,14 @@ describe('a disk that was copied', () => {
     expect((await run(disk, 5)).outcome).toBe('refused');
     expect(await held()).toMatchObject({ conflict: { reason: 'rotated_key' } });
   });
+
+  it('and rotates the key is seen even where the true machine has another grant to try', async () => {
+    const { run, held } = await world();
+    const disk = newFolder();
+    await run(disk, 4);
+    await run(copyOf(disk), 3, { rotate: true });
+    const settings = { url: audience, grant: { id: 'key_of_nobody', seed: Buffer.alloc(32, 7).toString('base64url') } };
+    expect((await run(disk, 5, { settings })).outcome).toBe('refused');
+    expect(await held()).toMatchObject({ conflict: { reason: 'rotated_key' } });
+  });
 });

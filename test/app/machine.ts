@@ -12,7 +12,9 @@ const audience = 'https://muster.example/prod';
 const htu = `${audience}/v1/checkin`;
 
 /** What becomes of one check-in between the agent's disk and the answer. */
-export const fates = ['heard', 'request lost', 'answer lost', 'crash before sending', 'crash after', 'late'] as const;
+export const fates = [
+  ...(['heard', 'heard twice', 'request lost', 'answer lost', 'crash before sending', 'crash after', 'late'] as const),
+] as const;
 export type Fate = (typeof fates)[number];
 
 /** What an agent has on its disk. */
@@ -81,9 +83,11 @@ export class Machine {
     const request = this.#request(bootId);
     if (fate === 'late') this.#late.push(request);
     if (fate === 'request lost' || fate === 'late') return;
-    const answer = await this.#deliver(request);
+    const first = await this.#deliver(request);
+    // A proxy or a retried write has it decided twice, and the agent reads the second answer.
+    const answer = fate === 'heard twice' ? await this.#deliver(request) : first;
     if (fate === 'crash after') return this.#restart();
-    if (fate === 'heard') this.#hear(answer);
+    if (fate === 'heard' || fate === 'heard twice') this.#hear(answer);
   }
 
   /** What was on its way comes through; whoever sent it has long given it up. */

@@ -183,6 +183,21 @@ describe('a thief with the disk, who counts, boots and comes as he likes', () =>
     );
   });
 
+  it('is seen, too, where he repeats the copied link for ever and counts ahead', async () => {
+    const muster = await oneKey();
+    const agent = new Machine(muster);
+    await play(muster, [agent], [{ ...clean, machine: 0, fate: 'answer lost' }]);
+    const thief = agent.copy('thief');
+    for (let turn = 0; turn < 5; turn++) {
+      muster.now += interval;
+      thief.jump(100_000);
+      await thief.checkIn('answer lost', `t${turn}`);
+      await agent.checkIn('heard', 'b0');
+      await agent.checkIn('heard', 'b0');
+    }
+    expect((await muster.store.getInstance(here))?.conflict).toMatchObject({ reason: 'broken_chain' });
+  });
+
   it('cannot outrun it, though he raises the number before each of its check-ins', async () => {
     const muster = await oneKey();
     const agent = new Machine(muster);

@@ -17,7 +17,14 @@ describe('a check-in continues the chain', () => {
     ['too late, with whatever link', { link: 'x', previousLink: 'y', seq: 10 }, 'late'],
     ['too late, though the link is right', { link: 'c', previousLink: 'b', seq: 9 }, 'late'],
     ['by its link alone, once it was told of that', { ...stranger, seq: 9, knowsOfOvertaking: true }, 'broken'],
-    ['by a new number even so', { link: 'c', previousLink: 'b', seq: 9, knowsOfOvertaking: true }, 'late'],
+    ['as another, who drew that link', { link: 'c', previousLink: 'b', seq: 9, knowsOfOvertaking: true }, 'broken'],
+    ['as the very one that was taken', { link: 'b', previousLink: 'a', seq: 10 }, 'seen'],
+    ['too late, with the link that was taken', { link: 'b', previousLink: 'a', seq: 9 }, 'late'],
+    [
+      'as good as heard, where it knows that',
+      { link: 'b', previousLink: 'a', seq: 9, knowsOfOvertaking: true },
+      'older',
+    ],
   ] as const)('%s', (_, sent, continuation) => {
     expect(continuationOf(taken, { agentId: 'agent', knowsOfOvertaking: false, ...sent })).toBe(continuation);
   });
