@@ -41,7 +41,7 @@ export async function startDynamoDbLocal({ folder, java = 'java' }: DynamoDbLoca
     mkdirSync(path, { recursive: true });
     await endOrphan(path);
   }
-  const temporary = mkdtempSync(join(tmpdir(), 'muster-dynamodb-'));
+  const temporary = path === null ? mkdtempSync(join(tmpdir(), 'muster-dynamodb-')) : emptied(join(path, 'tmp'));
   const child = spawn(java, javaArguments(path, temporary), { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   // It unpacks a library there at each start, and takes none away
   const exited = ended(child).then(() => rmSync(temporary, { recursive: true, force: true }));
@@ -112,6 +112,13 @@ function javaFailed(complaint: string): StartError {
   if (complaint.includes('Unable to locate a Java Runtime')) return noJava();
   const [line = 'it said nothing'] = complaint.trim().split('\n');
   return new StartError(`DynamoDB Local ended before it was ready: ${line}`);
+}
+
+/** What a killed process left there goes with it. */
+function emptied(folder: string): string {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  return folder;
 }
 
 function pidFile(folder: string): string {

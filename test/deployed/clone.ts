@@ -46,6 +46,7 @@ export async function makeClone(): Promise<Clone> {
     ...environmentOf(stack.endpoint, stack.people.deployer),
     PATH: [dirname(process.execPath), process.env.PATH].join(':'),
     HOME: stack.folder,
+    TMPDIR: stack.folder,
     AWS_EC2_METADATA_DISABLED: 'true',
     SLS_NOTIFICATIONS_MODE: 'off',
     // An emulator is done sooner than the five seconds after which it would look again

@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -81,6 +90,18 @@ describe('DynamoDB Local', () => {
     expect(readdirSync(folder, { recursive: true })).toHaveLength(2);
     await database.stop();
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('unpacks what it needs in the folder of its tables, and takes away what a killed one left there', async () => {
+    vi.stubEnv('TMPDIR', join(folder, 'elsewhere'));
+    const tables = join(folder, 'tables');
+    mkdirSync(join(tables, 'tmp'), { recursive: true });
+    writeFileSync(join(tables, 'tmp', 'left'), '');
+    const { database, client } = await start(tables);
+    await client.send(createTable);
+    expect(readdirSync(join(tables, 'tmp'))).toEqual([expect.stringMatching(/sqlite/)]);
+    await database.stop();
+    expect(existsSync(join(tables, 'tmp'))).toBe(false);
   });
 
   it('leaves neither a process nor a pid file when it is stopped', async () => {
