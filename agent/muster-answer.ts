@@ -1,3 +1,5 @@
+import { maxSeq } from '#shared/domain/chain.ts';
+
 /** What Muster answers, as far as the agent reads it. A member of another form is as if it were not there. */
 export interface MusterAnswer {
   ok: boolean;
@@ -33,13 +35,17 @@ export function readAnswer(ok: boolean, json: unknown): MusterAnswer | undefined
     code: ok ? undefined : text(body.code),
     reference: text(body.reference),
     retryAfterSeconds: duration(body.retryAfterSeconds),
-    seq: Number.isSafeInteger(body.seq) ? Number(body.seq) : undefined,
+    seq: readSeq(body.seq),
     overtakenAt: text(body.overtakenAt),
     enrolled: ok ? readEnrolled(body) : undefined,
     nextCheckinSeconds: duration(body.nextCheckinSeconds),
     linkTaken: ok && body.link === 'taken',
   };
 }
+
+/** A number that no token may carry would end every check-in to come. */
+const readSeq = (value: unknown): number | undefined =>
+  Number.isSafeInteger(value) && Number(value) < maxSeq ? Number(value) : undefined;
 
 function readEnrolled(body: Record<string, unknown>): Enrolled | undefined {
   const checkinUrl = text(body.checkinUrl);

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { isAlive } from '../is-alive.ts';
 import { type InvocationTarget, invocationTarget, parseLocalRegion } from './invocation-target.ts';
 import { withPresentTimes } from './present-times.ts';
 import { isRehearsal, rehearsalRefusal } from './rehearsal.ts';
@@ -154,14 +155,5 @@ function readIfThere(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch {
     return undefined;
-  }
-}
-
-/** Signal 0 only asks; EPERM means that the process lives and is somebody else's. */
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

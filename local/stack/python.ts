@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isAlive } from '../is-alive.ts';
 import { StartError } from '../start-error.ts';
 
 const run = promisify(execFile);
@@ -89,14 +90,6 @@ function clearAway(folder: string, name: string): void {
     const maker = Number(entry.split('.')[1] ?? Number.NaN);
     const isGone = Number.isNaN(maker) ? !existsSync(join(folder, entry, 'bin', 'python')) : !isAlive(maker);
     if (isGone) rmSync(join(folder, entry), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
   }
 }
 

@@ -112,14 +112,7 @@ async function write(report: CheckinReport, seq: number, word: Word, { store, ve
   const key = { account, region, instanceId };
   // The one conditional write that decides whose report counts.
   const overtakenAt = lease?.agentId === agentId ? lease.overtakenAt : undefined;
-  const renewed = {
-    ...key,
-    agentId,
-    lastSeenAt: now,
-    seq,
-    link: report.link,
-    ...(overtakenAt !== undefined && { overtakenAt }),
-  };
+  const renewed = { ...key, agentId, lastSeenAt: now, seq, link: report.link, overtakenAt };
   if (!(await store.renewLease(lease, renewed))) return false;
   const merged = await readAndSaveMerged(store, key, (current) =>
     current?.agent?.id === agentId && !current.conflict ? mergeReport(current, report, now) : undefined,

@@ -155,26 +155,18 @@ async function checkPrevious(
   { timing: { clockSkewSeconds } }: EnrollPorts,
 ): Promise<ReplacementCase['previous']> {
   if (previous === undefined) return undefined;
-  const kid = kidOf(previous);
-  if (kid === undefined) return { agentId: '', fault: 'malformed_jws' };
-  // What cannot be verified vouches for nobody.
-  if (enrolled?.status !== 'bound') return { agentId: kid, fault: 'agent_unknown' };
-  if (kid !== enrolled.agentId) return { agentId: kid, fault: null };
-  const rules = { htm: 'POST', htus: [`${aud}/v1/enroll`], jti, jkt: agentId, now: new Date(now), clockSkewSeconds };
+  let kid = '';
   try {
+    kid = readKid(previous);
+    // What cannot be verified vouches for nobody.
+    if (enrolled?.status !== 'bound') return { agentId: kid, fault: 'agent_unknown' };
+    if (kid !== enrolled.agentId) return { agentId: kid, fault: null };
+    const rules = { htm: 'POST', htus: [`${aud}/v1/enroll`], jti, jkt: agentId, now: new Date(now), clockSkewSeconds };
     await verifyRotationToken(previous, enrolled.publicKey, rules);
     return { agentId: kid, fault: null };
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return { agentId: kid, fault: error.code };
-  }
-}
-
-function kidOf(token: string): string | undefined {
-  try {
-    return readKid(token);
-  } catch {
-    return undefined;
   }
 }
 

@@ -174,7 +174,7 @@ export const problems = {
   agent_unknown: { title: 'No agent is enrolled with this key', todo: 'Enroll first.' },
   stale_sequence: {
     title: 'A later request of this agent was already applied',
-    todo: 'Read the answer’s seq and go on from there.',
+    todo: 'Go on from the answer’s seq, and name its overtakenAt, if there is one, in the next check-in.',
   },
   identity_conflict: {
     title: 'Two machines speak with this agent’s key',

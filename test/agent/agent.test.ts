@@ -208,6 +208,20 @@ describe('an agent that starts again', () => {
     });
     expect(sent('checkin').map((request) => payloadOf(tokenOf(request)).seq)).toEqual([1, 42, 43]);
   });
+
+  it('names once what it was told of that, and takes no number that no token may carry', async () => {
+    const overtakenAt = '2026-11-02T10:00:30Z';
+    const { sent } = await run({
+      enroll: [enrolledAnswer],
+      checkin: [problem('stale_sequence', 409, { seq: 2 ** 52, overtakenAt }), checkinAnswer],
+    });
+    expect(sent('checkin').map((request) => payloadOf(tokenOf(request)).seq)).toEqual([1, 2, 3]);
+    expect(sent('checkin').map(({ body }) => JSON.parse(body).overtakenAt)).toEqual([
+      undefined,
+      overtakenAt,
+      undefined,
+    ]);
+  });
 });
 
 const headerOf = (jws: string) => JSON.parse(Buffer.from(jws.split('.')[0]!, 'base64url').toString());
