@@ -1,4 +1,4 @@
-import { maxSeq } from '#shared/domain/chain.ts';
+import { maxSeq } from '#shared/domain/agent/chain.ts';
 
 /** What Muster answers, as far as the agent reads it. A member of another form is as if it were not there. */
 export interface MusterAnswer {

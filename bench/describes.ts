@@ -1,8 +1,8 @@
-import { request } from '#local/simulation/fleet.ts';
-import { Pipeline } from '#local/simulation/pipeline.ts';
-import { accounts, plainImage } from '#local/simulation/places.ts';
 import { createServer, launchServer } from '#shared/app/operate.ts';
 import { seconds } from '#shared/domain/time.ts';
+import { request } from '#test/simulation/region/fleet.ts';
+import { Pipeline } from '#test/simulation/region/pipeline.ts';
+import { accounts, plainImage } from '#test/simulation/region/places.ts';
 import type { Origin } from './life-cycle.ts';
 
 const place = { account: accounts.hub, region: 'us-east-1' };

@@ -1,11 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { FunctionName } from '#local/function-host.ts';
-import { checkinRequest, enrollmentBody, newAgent } from '#local/simulation/agents.ts';
-import { newKey, request } from '#local/simulation/fleet.ts';
-import { Pipeline } from '#local/simulation/pipeline.ts';
-import { accounts, agentImage, audience } from '#local/simulation/places.ts';
-import type { Ports } from '#local/simulation/ports.ts';
+import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
@@ -13,6 +8,11 @@ import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
 import { createServer, launchServer } from '#shared/app/operate.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { checkinRequest, enrollmentBody, newAgent } from '#test/simulation/region/agents.ts';
+import { newKey, request } from '#test/simulation/region/fleet.ts';
+import { Pipeline } from '#test/simulation/region/pipeline.ts';
+import { accounts, agentImage, audience } from '#test/simulation/region/places.ts';
+import type { Ports } from '#test/simulation/region/ports.ts';
 import { type Cost, countCost } from './cost.ts';
 
 /** One request to DynamoDB, and the function that sent it. */

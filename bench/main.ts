@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { startDynamoDbLocal } from '#local/dynamodb-local.ts';
+import { startDynamoDbLocal } from '#local/aws/dynamodb/dynamodb-local.ts';
 import { describesPerLife } from './describes.ts';
 import { billOf, history, type Origin, records, spentOnLife } from './life-cycle.ts';
 import { type Speed, speedOfEnrollment, speedOfMerge, speedOfReplay } from './speed.ts';

@@ -1,20 +1,20 @@
 import { verify } from 'node:crypto';
-import { identityDocument } from '#local/ec2/identity-document.ts';
-import { enrollmentBody, newAgent } from '#local/simulation/agents.ts';
-import { signDocument, testAnchors } from '#local/simulation/authority.ts';
-import { Pipeline } from '#local/simulation/pipeline.ts';
-import { accounts, agentImage, audience } from '#local/simulation/places.ts';
-import { runSeed } from '#local/simulation/run.ts';
-import type { Instance } from '#shared/domain/instance.ts';
-import { keyOf } from '#shared/domain/instance.ts';
-import { mergeEvent } from '#shared/domain/merge-event.ts';
-import { readNotification } from '#shared/domain/notification.ts';
+import { identityDocument } from '#local/aws/ec2/identity-document.ts';
+import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
+import { readNotification } from '#shared/domain/cloud/notification.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import { keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anchorsFor, publicKeyOf } from '#shared/identity/anchors.ts';
 import { isSignedBy, readSignedData } from '#shared/identity/cms.ts';
 import { publicKeyFromX } from '#shared/identity/ed25519.ts';
 import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
+import { enrollmentBody, newAgent } from '#test/simulation/region/agents.ts';
+import { signDocument, testAnchors } from '#test/simulation/region/authority.ts';
+import { Pipeline } from '#test/simulation/region/pipeline.ts';
+import { accounts, agentImage, audience } from '#test/simulation/region/places.ts';
+import { runSeed } from '#test/simulation/region/run.ts';
 import { replayLines } from '../cli/replay.ts';
 
 /** What one thing takes, and what it cannot take less than: both measured here and now, one after the other. */

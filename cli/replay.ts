@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
-import type { InstanceKey } from '#shared/domain/instance.ts';
-import { isEc2State } from '#shared/domain/instance.ts';
-import { type Sight, transitionTime } from '#shared/domain/merge-describe.ts';
-import { isAccount, isInstanceId, isRegion } from '#shared/domain/notification.ts';
+import { type Sight, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/cloud/notification.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
+import { isEc2State } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { type Case, newCase, type Recorded, replay, summarize } from '#shared/domain/replay.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';

@@ -1,5 +1,5 @@
-import { detailSchema, eventCatalogue } from '#shared/domain/event-catalogue.ts';
-import type { DetailType } from '#shared/domain/events.ts';
+import { detailSchema, eventCatalogue } from '#shared/domain/events/event-catalogue.ts';
+import type { DetailType } from '#shared/domain/events/events.ts';
 import { code, json, madeFrom, page, table } from './markdown.ts';
 import { type Schema, typeOf } from './schema-table.ts';
 
@@ -12,7 +12,7 @@ export const sampleFile = (detailType: DetailType): string =>
 /** docs/events.md. `samples` holds the JSON of every detail type's sample. */
 export function eventsPage(samples: Readonly<Record<string, unknown>>): string {
   return page(
-    madeFrom('shared/domain/event-catalogue.ts and the samples in events/'),
+    madeFrom('shared/domain/events/event-catalogue.ts and the samples in events/'),
     '# Events',
     introduction,
     table(

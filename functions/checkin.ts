@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
-import { type CheckinPorts, CheckinReport, checkIn } from '#shared/app/check-in.ts';
+import { type CheckinPorts, CheckinReport, checkIn } from '#shared/app/agent/check-in.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { jsonAnswer } from '#shared/http/problem.ts';

@@ -1,11 +1,11 @@
+import { openQueue } from '#shared/adapters/aws/queue.ts';
+import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { newId } from '#shared/adapters/ids.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
-import { askCallerIdentity } from '#shared/adapters/sts.ts';
-import { enrollInstance } from '#shared/app/enroll-instance.ts';
+import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
-import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { type ProblemCode, problems } from '#shared/domain/problems.ts';
 import { jsonAnswer } from '#shared/http/problem.ts';
 import { readBody } from '#shared/http/request.ts';

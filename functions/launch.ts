@@ -1,9 +1,9 @@
+import { openEc2 } from '#shared/adapters/aws/ec2.ts';
+import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
+import { giveBack } from '#shared/adapters/aws/queue.ts';
 import { openStore, openUserData } from '#shared/adapters/dynamo/open.ts';
-import { openEc2 } from '#shared/adapters/ec2.ts';
-import { openMemberCredentials } from '#shared/adapters/member-credentials.ts';
-import { giveBack } from '#shared/adapters/queue.ts';
+import { runLaunch } from '#shared/app/launch/run-launch.ts';
 import { readLaunchMessage } from '#shared/app/messages.ts';
-import { runLaunch } from '#shared/app/run-launch.ts';
 import { readConfig } from '#shared/config.ts';
 import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';

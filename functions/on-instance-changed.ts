@@ -1,8 +1,8 @@
+import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
-import { recordNotification } from '#shared/app/record-notification.ts';
+import { recordNotification } from '#shared/app/cloud/record-notification.ts';
 import { readConfig } from '#shared/config.ts';
-import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';
 

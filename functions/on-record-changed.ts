@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { openBus } from '#shared/adapters/bus.ts';
+import { openBus } from '#shared/adapters/aws/bus.ts';
 import { openHistory } from '#shared/adapters/dynamo/open.ts';
 import { readInstanceChange, readKeyChange } from '#shared/adapters/dynamo/stream.ts';
-import { publishChanges } from '#shared/app/publish-changes.ts';
+import { publishChanges } from '#shared/app/events/publish-changes.ts';
 import { readConfig } from '#shared/config.ts';
 import { makeStreamHandler, once } from './make-handler.ts';
 

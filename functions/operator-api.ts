@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import httpRouter from '@middy/http-router';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openHistory, openStore, openUserData } from '#shared/adapters/dynamo/open.ts';
 import { newId } from '#shared/adapters/ids.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
 import { readConfig } from '#shared/config.ts';
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { openApiRoute } from '#shared/http/openapi.ts';
 import { operatorRoutes } from '#shared/http/operator-routes.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -28,8 +28,8 @@ const ports = once(() => {
   ];
   const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
   const ec2 = once(async () => {
-    const { openEc2 } = await import('#shared/adapters/ec2.ts');
-    const { openMemberCredentials } = await import('#shared/adapters/member-credentials.ts');
+    const { openEc2 } = await import('#shared/adapters/aws/ec2.ts');
+    const { openMemberCredentials } = await import('#shared/adapters/aws/member-credentials.ts');
     return openEc2(home.account, Date.now, openMemberCredentials(home, 'operatorApi', Date.now));
   });
   const launch = openQueue<LaunchMessage>(config.LAUNCH_QUEUE_URL);

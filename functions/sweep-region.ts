@@ -1,12 +1,12 @@
+import { openEc2 } from '#shared/adapters/aws/ec2.ts';
+import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
+import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { openEc2 } from '#shared/adapters/ec2.ts';
-import { openMemberCredentials } from '#shared/adapters/member-credentials.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
+import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
 import { readSweepMessage } from '#shared/app/messages.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
-import { sweepRegion } from '#shared/app/sweep-region.ts';
 import { readConfig } from '#shared/config.ts';
-import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { alarmOn } from '#shared/observe/alarms.ts';
 import { count } from '#shared/observe/metrics.ts';
 import { makeQueueHandler, once } from './make-handler.ts';

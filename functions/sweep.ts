@@ -1,8 +1,8 @@
+import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
-import { type SweepMessage, sweepPairs } from '#shared/app/sweep-pairs.ts';
+import { type SweepMessage, sweepPairs } from '#shared/app/cloud/sweep-pairs.ts';
 import { readConfig } from '#shared/config.ts';
-import { registeredPairs } from '#shared/domain/accounts.ts';
+import { registeredPairs } from '#shared/domain/account/accounts.ts';
 import { makeScheduleHandler, once } from './make-handler.ts';
 
 const ports = once(() => {

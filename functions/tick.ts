@@ -1,5 +1,5 @@
+import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
 import { handleDue, type LaunchMessage } from '#shared/app/handle-due.ts';
 import { readConfig } from '#shared/config.ts';
 import { errorFields, log } from '#shared/observe/log.ts';

@@ -1,13 +1,13 @@
 import type { SQSRecord } from 'aws-lambda';
+import { openEc2 } from '#shared/adapters/aws/ec2.ts';
+import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
+import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { openEc2 } from '#shared/adapters/ec2.ts';
-import { openMemberCredentials } from '#shared/adapters/member-credentials.ts';
-import { openQueue } from '#shared/adapters/queue.ts';
+import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
 import { readVerifyMessage } from '#shared/app/messages.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
-import { verifyInstances } from '#shared/app/verify-instances.ts';
 import { readConfig } from '#shared/config.ts';
-import { isRegisteredIn } from '#shared/domain/accounts.ts';
+import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { alarmOn } from '#shared/observe/alarms.ts';
 import { errorFields, log } from '#shared/observe/log.ts';
 import { makeBatchHandler, once, parseBody } from './make-handler.ts';

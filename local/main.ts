@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { demonstrate, exitWith, sayer, untilTold } from './demonstration.ts';
-import { type LocalRegion, startLocalRegion } from './local-region.ts';
-import { type Options, readOptions, usage } from './options.ts';
-import { page } from './page.ts';
-import { StartError } from './start-error.ts';
+import { demonstrate, exitWith, sayer, untilTold } from './region/demonstration.ts';
+import { type LocalRegion, startLocalRegion } from './region/local-region.ts';
+import { type Options, readOptions, usage } from './region/options.ts';
+import { page } from './region/page.ts';
+import { StartError } from './region/start-error.ts';
 
 /** `.muster/local.json`: where `serverless invoke local` finds the running region. */
 const localFile = join('.muster', 'local.json');

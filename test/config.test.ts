@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { readConfig } from '#shared/config.ts';
-import { usualLaunchPolicy } from '#shared/domain/enrollment-case.ts';
+import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 

@@ -4,7 +4,7 @@ import {
   StartInstancesCommand,
   StopInstancesCommand,
 } from '@aws-sdk/client-ec2';
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { ShownEvent, ShownInstance, ShownServer, Stage } from './stage.ts';
 
 /** A key that an operator keeps: the seed never leaves the place where it was made. */

@@ -1,5 +1,5 @@
 import { RebootInstancesCommand, StopInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import {
   agentEnrolled,
   agentRefused,

@@ -1,4 +1,4 @@
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { shown } from './acts.ts';
 import { type Chapter, chapters } from './chapters.ts';
 import type { ShownInstance, ShownServer, Stage } from './stage.ts';

@@ -3,11 +3,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { formatTime } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { wholeSecond } from '../ec2/lifecycle.ts';
-import { presentOf } from '../ec2/simulated-instance.ts';
-import { feedTag } from '../event-feed.ts';
-import * as settings from '../settings.ts';
-import type { SimulatedCloud } from '../simulated-cloud.ts';
+import { wholeSecond } from '../aws/ec2/lifecycle.ts';
+import { presentOf } from '../aws/ec2/simulated-instance.ts';
+import { feedTag } from '../aws/events/event-feed.ts';
+import * as settings from '../region/settings.ts';
+import type { SimulatedCloud } from '../region/simulated-cloud.ts';
 import type { Stage } from './stage.ts';
 
 /** The longest that anything in the scenario takes; then it is wrong. */

@@ -1,5 +1,5 @@
 import type { EC2Client } from '@aws-sdk/client-ec2';
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 
 /** What the scenario needs of the engine that it plays on: EC2 itself, the machines, and Muster's API. Nothing else. */
 export interface Stage {

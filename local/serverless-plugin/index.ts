@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { isAlive } from '../is-alive.ts';
+import { isAlive } from '../region/is-alive.ts';
 import { type InvocationTarget, invocationTarget, parseLocalRegion } from './invocation-target.ts';
 import { withPresentTimes } from './present-times.ts';
 import { isRehearsal, rehearsalRefusal } from './rehearsal.ts';

@@ -1,5 +1,5 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
-import type { StateChangeEvent } from '../ec2/state-change-event.ts';
+import type { StateChangeEvent } from '../aws/ec2/state-change-event.ts';
 import type { ClientOptions } from './account.ts';
 import { eventSource } from './settings.ts';
 

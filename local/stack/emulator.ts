@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { portTaken } from '../start-error.ts';
+import { portTaken } from '../region/start-error.ts';
 import { pythonWith } from './python.ts';
 import { startTethered } from './tethered.ts';
 

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type DemonstrationOptions, demonstrate, exitWith, sayer, untilTold } from '../demonstration.ts';
-import { readPatience, readPort } from '../options.ts';
+import { type DemonstrationOptions, demonstrate, exitWith, sayer, untilTold } from '../region/demonstration.ts';
+import { readPatience, readPort } from '../region/options.ts';
 import { patienceSeconds, stage } from './settings.ts';
 import { environmentOf, type Stack, startStack } from './stack.ts';
 

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { isAlive } from '../is-alive.ts';
-import { StartError } from '../start-error.ts';
+import { isAlive } from '../region/is-alive.ts';
+import { StartError } from '../region/start-error.ts';
 
 const run = promisify(execFile);
 

@@ -8,7 +8,7 @@ import { stage } from './settings.ts';
 const lookEveryMs = '300';
 /** Ten times what a first deployment takes on a slow machine. */
 const longestMs = 600_000;
-const endsWithParent = new URL('../ends-with-parent.ts', import.meta.url).href;
+const endsWithParent = new URL('../region/ends-with-parent.ts', import.meta.url).href;
 
 export interface ServerlessOptions {
   /** What makeServiceFolder made. */

@@ -1,5 +1,5 @@
 import type { Timing } from '#shared/domain/timing.ts';
-import { account, homeRegion, secondRegion, securityGroupId, shortTiming, subnetId } from '../settings.ts';
+import { account, homeRegion, secondRegion, securityGroupId, shortTiming, subnetId } from '../region/settings.ts';
 
 /** The stage of serverless.yml that goes into an emulator. */
 export const stage = 'rehearsal';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { openSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { StartError } from '../start-error.ts';
+import { StartError } from '../region/start-error.ts';
 
 const tether = fileURLToPath(new URL('./tether.py', import.meta.url));
 const lookEveryMs = 100;

@@ -1,10 +1,10 @@
-import { enrollmentDeadline, mergeTime } from '#shared/domain/deadline.ts';
-import { keyDeadline, warnOfEnd } from '#shared/domain/enrollment-key.ts';
-import { launchDeadline, nextNudge } from '#shared/domain/launch.ts';
+import { keyDeadline, warnOfEnd } from '#shared/domain/enrollment/enrollment-key.ts';
+import { enrollmentDeadline, mergeTime } from '#shared/domain/instance/deadline.ts';
+import { launchDeadline, nextNudge } from '#shared/domain/launch/launch.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
+import { readAndSaveMerged } from './cloud/save-merged.ts';
 import type { DueRecord, Outbox, Store } from './ports.ts';
-import { readAndSaveMerged } from './save-merged.ts';
 
 export interface LaunchMessage {
   launchId: string;

@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
-import { isAccount, isInstanceId, isRegion } from '#shared/domain/notification.ts';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/cloud/notification.ts';
 import { Problem } from '#shared/domain/problems.ts';
+import type { SweepMessage } from './cloud/sweep-pairs.ts';
 import type { LaunchMessage } from './handle-due.ts';
 import type { VerifyMessage } from './ports.ts';
-import type { SweepMessage } from './sweep-pairs.ts';
 
 const account = z.string().check(z.refine(isAccount));
 const region = z.string().check(z.refine(isRegion));

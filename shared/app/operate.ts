@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Accounts } from '#shared/domain/accounts.ts';
-import { type Allowed, serverActions } from '#shared/domain/actions.ts';
-import type { EnrollmentKey, EnrollmentScope } from '#shared/domain/enrollment-key.ts';
-import type { Instance, InstanceKey } from '#shared/domain/instance.ts';
-import type { Launch, LaunchRequest } from '#shared/domain/launch.ts';
+import type { Accounts } from '#shared/domain/account/accounts.ts';
+import type { EnrollmentKey, EnrollmentScope } from '#shared/domain/enrollment/enrollment-key.ts';
+import { type Allowed, serverActions } from '#shared/domain/instance/actions.ts';
+import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
+import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
-import { newServer, type Server } from '#shared/domain/server.ts';
+import { newServer, type Server } from '#shared/domain/server/server.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { isWeakKey } from '#shared/identity/weak-key.ts';

@@ -1,14 +1,14 @@
-import type { Attachments } from '#shared/domain/attachment.ts';
-import type { TakenLink } from '#shared/domain/chain.ts';
-import type { Ended } from '#shared/domain/ending.ts';
-import type { CrossChecks } from '#shared/domain/enrollment-case.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
-import type { FirstTry } from '#shared/domain/first-try.ts';
-import type { Instance, InstanceKey } from '#shared/domain/instance.ts';
-import type { Launch, LaunchedSight } from '#shared/domain/launch.ts';
-import type { ProofKind } from '#shared/domain/proof.ts';
-import type { Server } from '#shared/domain/server.ts';
-import type { Pair } from '#shared/domain/sweep.ts';
+import type { TakenLink } from '#shared/domain/agent/chain.ts';
+import type { FirstTry } from '#shared/domain/cloud/first-try.ts';
+import type { Pair } from '#shared/domain/cloud/sweep.ts';
+import type { Attachments } from '#shared/domain/enrollment/attachment.ts';
+import type { Ended } from '#shared/domain/enrollment/ending.ts';
+import type { CrossChecks } from '#shared/domain/enrollment/enrollment-case.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
+import type { ProofKind } from '#shared/domain/enrollment/proof.ts';
+import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
+import type { Launch, LaunchedSight } from '#shared/domain/launch/launch.ts';
+import type { Server } from '#shared/domain/server/server.ts';
 import type { Instant } from '#shared/domain/time.ts';
 
 /** What describe says of an instance beyond its state; kept beside the record so that events stay cheap. */

@@ -1,8 +1,8 @@
-import { instanceActions, serverActions } from '#shared/domain/actions.ts';
-import { attachmentOf } from '#shared/domain/attachment.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
-import type { Instance } from '#shared/domain/instance.ts';
-import { agentWord, conditionsOf, effectiveState, type Server } from '#shared/domain/server.ts';
+import { attachmentOf } from '#shared/domain/enrollment/attachment.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
+import { instanceActions, serverActions } from '#shared/domain/instance/actions.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import { agentWord, conditionsOf, effectiveState, type Server } from '#shared/domain/server/server.ts';
 import { formatTime, type Instant, seconds, formatTimeOrNull as time } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
 import type { Facts, HistoryEntry, Lease } from './ports.ts';

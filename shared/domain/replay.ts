@@ -1,14 +1,14 @@
-import { mergeTime } from './deadline.ts';
-import { type DomainEvent, eventsOf } from './events.ts';
-import { type Instance, type InstanceKey, keyOf } from './instance.ts';
-import { mergeCheckin, mergePrediction, replayEnrollment } from './merge-agent.ts';
-import { mergeSight, type Sight } from './merge-describe.ts';
-import { disbelief, mergeEvent } from './merge-event.ts';
-import { readNotification } from './notification.ts';
-import { newPair, type Pair, planSweep } from './sweep.ts';
+import { mergeCheckin, mergePrediction, replayEnrollment } from './agent/merge-agent.ts';
+import { mergeSight, type Sight } from './cloud/merge-describe.ts';
+import { disbelief, mergeEvent } from './cloud/merge-event.ts';
+import { readNotification } from './cloud/notification.ts';
+import { newPair, type Pair, planSweep } from './cloud/sweep.ts';
+import type { Outcome } from './cloud/transition.ts';
+import { type DomainEvent, eventsOf } from './events/events.ts';
+import { mergeTime } from './instance/deadline.ts';
+import { type Instance, type InstanceKey, keyOf } from './instance/instance.ts';
 import { formatTimeOrNull, type Instant } from './time.ts';
 import type { Timing } from './timing.ts';
-import type { Outcome } from './transition.ts';
 
 /** One recorded observation of a timeline, already read from its line (docs/replay.md). */
 export type Recorded = { case: string; receivedAt: Instant } & (

@@ -1,7 +1,7 @@
-import { attachmentOutcomes } from '#shared/domain/attachment.ts';
-import { conflictReasons, ec2States } from '#shared/domain/instance.ts';
+import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
+import { proofKinds } from '#shared/domain/enrollment/proof.ts';
+import { conflictReasons, ec2States } from '#shared/domain/instance/instance.ts';
 import { problems } from '#shared/domain/problems.ts';
-import { proofKinds } from '#shared/domain/proof.ts';
 
 type Schema = Record<string, unknown>;
 

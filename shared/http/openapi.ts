@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { CheckinReport } from '#shared/app/check-in.ts';
+import { CheckinReport } from '#shared/app/agent/check-in.ts';
 import { answerSchemas } from './answer-schemas.ts';
 import { operatorRoutes, type Route } from './operator-routes.ts';
 import { type HttpAnswer, jsonAnswer } from './problem.ts';

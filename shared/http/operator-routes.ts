@@ -1,6 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type * as z from 'zod/mini';
-import * as ending from '#shared/app/end-binding.ts';
+import * as ending from '#shared/app/enrollment/end-binding.ts';
 import * as operate from '#shared/app/operate.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { IdPath, InstancePath, KeyBody, PairPath, ReenrollBody, ServerBody } from './operator-schemas.ts';

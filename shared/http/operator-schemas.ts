@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
-import { attachmentOutcomes } from '#shared/domain/attachment.ts';
-import { isAccount, isInstanceId, isRegion } from '#shared/domain/notification.ts';
-import { proofKinds } from '#shared/domain/proof.ts';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/cloud/notification.ts';
+import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
+import { proofKinds } from '#shared/domain/enrollment/proof.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 
 const account = z.string().check(z.regex(/^\d{12}$/));

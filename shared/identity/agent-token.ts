@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { maxSeq } from '../domain/chain.ts';
+import { maxSeq } from '#shared/domain/agent/chain.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeBase64Url } from './base64.ts';
 import { lastSecond, requireFresh } from './clock.ts';

@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { runAgent, type Settings } from '#agent/agent.ts';
 import { readInstanceCredentials } from '#agent/sts-proof.ts';
-import { startImds } from '#local/imds.ts';
-import { SimulatedSts } from '#local/simulated-sts.ts';
-import { askCallerIdentity } from '#shared/adapters/sts.ts';
+import { startImds } from '#local/aws/imds/imds.ts';
+import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
 import { readCallerIdentity, requireCaller } from '#shared/identity/sts-answer.ts';
 import { buildCallerIdentityRequest, requireFreshDate } from '#shared/identity/sts-request.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
 import { anchors, authority } from '../fakes/identity.ts';
 import { refusalOf } from '../fakes/refusal.ts';
-import { here, makeRegion, oneInstance, seeded } from '../local/ec2/lab.ts';
+import { here, makeRegion, oneInstance, seeded } from '../local/aws/ec2/lab.ts';
 import { enrolledAnswer, musterUrl, newFolder, problem } from './stage.ts';
 
 /** A running instance with its metadata service, the STS behind it, and an agent on it. */

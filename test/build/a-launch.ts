@@ -1,5 +1,5 @@
-import type { Launch, LaunchedSight, LaunchRequest } from '#shared/domain/launch.ts';
-import { newServer, type Server } from '#shared/domain/server.ts';
+import type { Launch, LaunchedSight, LaunchRequest } from '#shared/domain/launch/launch.ts';
+import { newServer, type Server } from '#shared/domain/server/server.ts';
 import { aKey, aSight, clock } from './an-instance.ts';
 
 export const aRequest: LaunchRequest = {

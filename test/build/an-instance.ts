@@ -1,6 +1,6 @@
-import { type Instance, newInstance } from '#shared/domain/instance.ts';
-import type { Sight } from '#shared/domain/merge-describe.ts';
-import type { StateChange } from '#shared/domain/merge-event.ts';
+import type { Sight } from '#shared/domain/cloud/merge-describe.ts';
+import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
+import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 
 export const aKey = { account: '111122223333', region: 'us-east-1', instanceId: 'i-0123456789abcdef0' } as const;

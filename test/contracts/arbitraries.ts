@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
+import { proofKinds } from '#shared/domain/enrollment/proof.ts';
 import {
   conflictReasons,
   ec2States,
@@ -7,9 +9,7 @@ import {
   ledgerLimit,
   type Management,
   type ManagementReason,
-} from '#shared/domain/instance.ts';
-import type { StateChange } from '#shared/domain/merge-event.ts';
-import { proofKinds } from '#shared/domain/proof.ts';
+} from '#shared/domain/instance/instance.ts';
 import { instanceNamed, keyNamed, start } from './records.ts';
 
 /** Half seconds of a few minutes: few enough for stamps to meet. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Store } from '#shared/app/ports.ts';
-import { type FirstTry, firstTry } from '#shared/domain/first-try.ts';
-import type { Ec2State, Instance } from '#shared/domain/instance.ts';
-import { mergeEnrollment } from '#shared/domain/merge-agent.ts';
+import { mergeEnrollment } from '#shared/domain/agent/merge-agent.ts';
+import { type FirstTry, firstTry } from '#shared/domain/cloud/first-try.ts';
+import type { Ec2State, Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { enrollmentKeyNamed, instanceNamed, keyNamed, launchNamed, type MakeStore, second, start } from './records.ts';
 

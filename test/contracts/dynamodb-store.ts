@@ -7,7 +7,7 @@ import { getItem } from '#shared/adapters/dynamo/read.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
-import { firstTry } from '#shared/domain/first-try.ts';
+import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import type { Dynamo } from './dynamodb.ts';
 import { anyOperation, contentOf } from './operations.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { startDynamoDbLocal } from '#local/dynamodb-local.ts';
+import { startDynamoDbLocal } from '#local/aws/dynamodb/dynamodb-local.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
 
 export interface Dynamo {

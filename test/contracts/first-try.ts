@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { enrollmentDeadline } from '#shared/domain/deadline.ts';
-import { firstTry, guardHolds } from '#shared/domain/first-try.ts';
-import { type Instance, ledgerEntry } from '#shared/domain/instance.ts';
-import { mergeEvent, type StateChange } from '#shared/domain/merge-event.ts';
+import { firstTry, guardHolds } from '#shared/domain/cloud/first-try.ts';
+import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
+import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
+import { type Instance, ledgerEntry } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anyStep } from './arbitraries.ts';
 import { instanceNamed, keyNamed, type MakeStore, second, start } from './records.ts';

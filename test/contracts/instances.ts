@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Instance } from '#shared/domain/instance.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
 import { factsOf, instanceNamed, keyNamed, leaseOf, type MakeStore, start } from './records.ts';
 
 const fat: Partial<Instance> = {

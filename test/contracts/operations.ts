@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import type { RecordChange, Store } from '#shared/app/ports.ts';
-import { firstTry } from '#shared/domain/first-try.ts';
-import type { Instance } from '#shared/domain/instance.ts';
-import type { StateChange } from '#shared/domain/merge-event.ts';
+import { firstTry } from '#shared/domain/cloud/first-try.ts';
+import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anyEvent, anyInstance } from './arbitraries.ts';
 import {

@@ -1,8 +1,8 @@
 import type { Binding, Facts, Lease, Store } from '#shared/app/ports.ts';
-import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment-key.ts';
-import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance.ts';
-import type { Launch, LaunchRequest } from '#shared/domain/launch.ts';
-import { newServer, type Server } from '#shared/domain/server.ts';
+import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance/instance.ts';
+import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
+import { newServer, type Server } from '#shared/domain/server/server.ts';
 
 /** Records for the store's tests: whole and plain, overridden where a test says so. */
 

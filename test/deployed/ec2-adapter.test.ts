@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { CreateTagsCommand, DescribeInstancesCommand, EC2Client, type Instance } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Ec2, openEc2 } from '#shared/adapters/ec2.ts';
+import { type Ec2, openEc2 } from '#shared/adapters/aws/ec2.ts';
 import type { DescribeAnswer, Described } from '#shared/app/ports.ts';
-import { attachmentOf } from '#shared/domain/attachment.ts';
-import type { Launch, LaunchRequest } from '#shared/domain/launch.ts';
+import { attachmentOf } from '#shared/domain/enrollment/attachment.ts';
+import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { aLaunch, aRequest } from '../build/a-launch.ts';
 import { type Ec2Engine, rootOf, startMoto, startSimulatedEc2 } from './ec2-engines.ts';

@@ -11,11 +11,11 @@ import {
   RequestSpotInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { CreateInstanceProfileCommand, IAMClient } from '@aws-sdk/client-iam';
-import { startEc2Server } from '#local/ec2/server.ts';
+import { startEc2Server } from '#local/aws/ec2/server.ts';
 import { pythonWith } from '#local/stack/python.ts';
 import { startTethered } from '#local/stack/tethered.ts';
 import { freePort } from '../e2e/muster-process.ts';
-import { account, makeRegion, regionName } from '../local/ec2/lab.ts';
+import { account, makeRegion, regionName } from '../local/aws/ec2/lab.ts';
 
 /** Somebody who answers for EC2, and what a test does there that no Muster does. */
 export interface Ec2Engine {

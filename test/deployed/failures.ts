@@ -20,10 +20,10 @@ import {
 } from '@aws-sdk/client-sqs';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import { expect, it } from 'vitest';
-import { account, plainImage, homeRegion as region, subnetId } from '#local/settings.ts';
+import { account, plainImage, homeRegion as region, subnetId } from '#local/region/settings.ts';
 import { eventSource, stackName } from '#local/stack/settings.ts';
 import { instanceItemKey } from '#shared/adapters/dynamo/keys.ts';
-import type { Instance, InstanceKey } from '#shared/domain/instance.ts';
+import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import { type DeployedStack, eventually } from './deployed-stack.ts';
 import { deployedName, type FunctionName } from './function-roles.ts';
 

@@ -10,10 +10,10 @@ import {
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { account as home, homeRegion as region } from '#local/settings.ts';
+import { account as home, homeRegion as region } from '#local/region/settings.ts';
 import { accounts, stage } from '#local/stack/settings.ts';
-import { type Ec2, openEc2 } from '#shared/adapters/ec2.ts';
-import { openMemberCredentials } from '#shared/adapters/member-credentials.ts';
+import { type Ec2, openEc2 } from '#shared/adapters/aws/ec2.ts';
+import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
 import type { DescribeAnswer } from '#shared/app/ports.ts';
 import { aLaunch } from '../build/a-launch.ts';
 import { type DeployedStack, deployedStack, eventually } from './deployed-stack.ts';

@@ -21,10 +21,13 @@ export const identitySteps = (clone: () => Clone): Step[] => [
   runs('npx muster api DELETE /v1/enrollment-keys/key_…', (printed) =>
     expect(JSON.parse(printed)).toMatchObject({ id: clone().known.get('key_…'), revokedAt: expect.any(String) }),
   ),
-  listed('npx muster api POST /v1/instances/<account>/<region>/<id>/release', 'test/app/end-binding.test.ts releases'),
+  listed(
+    'npx muster api POST /v1/instances/<account>/<region>/<id>/release',
+    'test/app/enrollment/end-binding.test.ts releases',
+  ),
   listed(
     'npx muster re-enroll <account> <region> <id> --settings agent.json',
-    'test/app/replace-agent.test.ts re-enrolls by such a grant',
+    'test/app/agent/replace-agent.test.ts re-enrolls by such a grant',
   ),
   listed(
     "TOKEN=$(curl -sX PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60')",

@@ -50,13 +50,13 @@ export const unusedGrants: readonly UnusedGrant[] = [
   {
     grant: /^dynamodb:GetItem on .*MainTable/,
     of: ['onInstanceChanged'],
-    reason: 'a record that somebody else wrote in between is read again (test/app/record-notification.test.ts)',
+    reason: 'a record that somebody else wrote in between is read again (test/app/cloud/record-notification.test.ts)',
     sometimes: true,
   },
   {
     grant: /^sqs:SendMessage\*? on .*-verify$/,
     of: ['sweepRegion', 'checkin'],
-    reason: 'doubt is asked about (test/app/sweep-region.test.ts, test/app/check-in.test.ts)',
+    reason: 'doubt is asked about (test/app/cloud/sweep-region.test.ts, test/app/agent/check-in.test.ts)',
     sometimes: true,
   },
   {
@@ -74,7 +74,7 @@ export const unusedGrants: readonly UnusedGrant[] = [
   {
     grant: /^ec2:DescribeInstances on \*$/,
     of: ['launch'],
-    reason: 'a launch whose answer was lost asks what its token launched (test/app/run-launch.test.ts)',
+    reason: 'a launch whose answer was lost asks what its token launched (test/app/launch/run-launch.test.ts)',
     sometimes: true,
   },
 ];

@@ -13,8 +13,8 @@ it.each(checks)('names codes that exist: %s', (line) => {
 
 /** Every code that the sources of an enrollment's checks can answer with. */
 const sources = [
-  'shared/domain/enrollment.ts',
-  'shared/domain/grant-refusal.ts',
+  'shared/domain/enrollment/enrollment.ts',
+  'shared/domain/enrollment/grant-refusal.ts',
   'shared/identity/enrollment-request.ts',
   'shared/identity/compact-jws.ts',
   'shared/identity/clock.ts',

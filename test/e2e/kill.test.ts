@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { DescribeInstancesCommand, EC2Client, type Instance as Ec2Instance } from '@aws-sdk/client-ec2';
 import { describe, expect, it, vi } from 'vitest';
 import { random } from '#local/random.ts';
+import * as settings from '#local/region/settings.ts';
 import { pathOf, runDirectly } from '#local/scenario/acts.ts';
 import type { ShownInstance, ShownServer, Stage } from '#local/scenario/stage.ts';
-import * as settings from '#local/settings.ts';
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { freePort, ownFolder, processesOf, startMuster } from './muster-process.ts';
 
 const kills = 20;

@@ -1,6 +1,6 @@
 import { describe, expect, it, type TestContext } from 'vitest';
-import { type FunctionName, functionFiles } from '#local/function-host.ts';
-import { startLocalRegion } from '#local/local-region.ts';
+import { type FunctionName, functionFiles } from '#local/aws/lambda/function-host.ts';
+import { startLocalRegion } from '#local/region/local-region.ts';
 import { chapters } from '#local/scenario/chapters.ts';
 import { playScenario, type Row, type Verdict } from '#local/scenario/play.ts';
 import { simulatedStage } from '#local/scenario/simulated-stage.ts';

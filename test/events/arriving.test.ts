@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import * as settings from '#local/settings.ts';
+import * as settings from '#local/region/settings.ts';
 import { fromInstanceItem, toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
 import { readInstanceChange } from '#shared/adapters/dynamo/stream.ts';
 import type { Item } from '#shared/adapters/dynamo/table.ts';
-import { CheckinReport } from '#shared/app/check-in.ts';
+import { CheckinReport } from '#shared/app/agent/check-in.ts';
 import { readLaunchMessage, readSweepMessage, readVerifyMessage } from '#shared/app/messages.ts';
-import { disbelief } from '#shared/domain/merge-event.ts';
-import { readNotification } from '#shared/domain/notification.ts';
+import { disbelief } from '#shared/domain/cloud/merge-event.ts';
+import { readNotification } from '#shared/domain/cloud/notification.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { openApiRoute } from '#shared/http/openapi.ts';
 import { operatorRoutes } from '#shared/http/operator-routes.ts';

@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 // biome-ignore lint/style/noRestrictedImports: only the full build reads JSON Schema, and no bundle holds a test
 import { fromJSONSchema } from 'zod';
-import { type PublishedEvent, publishChanges } from '#shared/app/publish-changes.ts';
-import { detailSchema, eventCatalogue } from '#shared/domain/event-catalogue.ts';
-import type { DetailType } from '#shared/domain/events.ts';
-import type { Instance } from '#shared/domain/instance.ts';
+import { type PublishedEvent, publishChanges } from '#shared/app/events/publish-changes.ts';
+import { detailSchema, eventCatalogue } from '#shared/domain/events/event-catalogue.ts';
+import type { DetailType } from '#shared/domain/events/events.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
 import { anyInstance } from '../contracts/arbitraries.ts';
 import { busSample, sampleNames } from './samples.ts';
 

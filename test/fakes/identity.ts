@@ -1,15 +1,15 @@
 import { type AgentKey, type RotationClaims, signEnrollment, signRotation } from '#agent/proof-request.ts';
 import { type InstanceCredentials, signCallerIdentity } from '#agent/sts-proof.ts';
-import { createAuthority, newAuthorityKeys } from '#local/authority.ts';
-import { identityDocument } from '#local/ec2/identity-document.ts';
-import type { SimulatedInstance } from '#local/ec2/simulated-instance.ts';
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import { identityDocument } from '#local/aws/ec2/identity-document.ts';
+import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
+import { createAuthority, newAuthorityKeys } from '#local/aws/identity/authority.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { readAnchors } from '#shared/identity/anchor-file.ts';
 import { awsAnchors, withTest } from '#shared/identity/anchors.ts';
 import { grantMessage, signGrant } from '#shared/identity/grant.ts';
 import type { StsPurpose } from '#shared/identity/sts-request.ts';
-import { makeRegion, oneInstance } from '../local/ec2/lab.ts';
+import { makeRegion, oneInstance } from '../local/aws/ec2/lab.ts';
 
 /** A test authority in AWS's place, and agents that ask with its documents. */
 export const audience = 'https://muster.example/prod';

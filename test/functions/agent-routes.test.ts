@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bodyHash, newAgentKey, signAgentToken } from '#agent/proof-request.ts';
-import { everyInstance } from '#shared/domain/enrollment-key.ts';
+import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { answerSchemas } from '#shared/http/answer-schemas.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { enrollmentKeyNamed, linkOf } from '../contracts/records.ts';

@@ -3,13 +3,13 @@ import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { newAgentKey, signEnrollment } from '#agent/proof-request.ts';
-import { SimulatedSts } from '#local/simulated-sts.ts';
-import { runSeed } from '#local/simulation/run.ts';
-import { everyInstance } from '#shared/domain/enrollment-key.ts';
+import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { enrollmentKeyNamed } from '../contracts/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
-import { seeded } from '../local/ec2/lab.ts';
+import { seeded } from '../local/aws/ec2/lab.ts';
+import { runSeed } from '../simulation/region/run.ts';
 import {
   apiEvent,
   call,

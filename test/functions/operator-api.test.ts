@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { everyInstance } from '#shared/domain/enrollment-key.ts';
+import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { answerSchemas } from '#shared/http/answer-schemas.ts';
 import { operatorRoutes } from '#shared/http/operator-routes.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';

@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
-import { everyInstance } from '#shared/domain/enrollment-key.ts';
+import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { KeyBody } from '#shared/http/operator-schemas.ts';
 import { readJson } from '#shared/http/request.ts';
 

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, verify } from 'node:crypto';
 import { ContentInfo, SignedData } from '@peculiar/asn1-cms';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { describe, expect, it } from 'vitest';
-import { createAuthority, newAuthorityKeys } from '#local/authority.ts';
+import { createAuthority, newAuthorityKeys } from '#local/aws/identity/authority.ts';
 import { readAnchors } from '#shared/identity/anchor-file.ts';
 import { withTest } from '#shared/identity/anchors.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';

@@ -1,5 +1,5 @@
 import { createPrivateKey, hash, sign } from 'node:crypto';
-import { createAuthority, newAuthorityKeys } from '#local/authority.ts';
+import { createAuthority, newAuthorityKeys } from '#local/aws/identity/authority.ts';
 import { algorithm, oid } from '#shared/identity/algorithms.ts';
 import { readAnchors } from '#shared/identity/anchor-file.ts';
 import { withTest } from '#shared/identity/anchors.ts';

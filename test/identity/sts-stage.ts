@@ -1,9 +1,9 @@
 import { type InstanceCredentials, signCallerIdentity } from '#agent/sts-proof.ts';
-import { SimulatedSts } from '#local/simulated-sts.ts';
-import { askCallerIdentity } from '#shared/adapters/sts.ts';
+import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { type Caller, readCallerIdentity } from '#shared/identity/sts-answer.ts';
 import { buildCallerIdentityRequest, type StsPurpose, type StsSignature } from '#shared/identity/sts-request.ts';
-import { seeded } from '../local/ec2/lab.ts';
+import { seeded } from '../local/aws/ec2/lab.ts';
 
 export const now = new Date('2026-11-26T10:00:00Z');
 export const claim = { account: '111122223333', instanceId: 'i-0123456789abcdef0' };

@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { createAuthority, newAuthorityKeys } from '#local/authority.ts';
+import { createAuthority, newAuthorityKeys } from '#local/aws/identity/authority.ts';
 import { type Node, resolveConditions } from './cloudformation.ts';
 import { readZip } from './zip.ts';
 

@@ -1,4 +1,4 @@
-import type { Condition, FirstTry } from '#shared/domain/first-try.ts';
+import type { Condition, FirstTry } from '#shared/domain/cloud/first-try.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import type { Test, Update } from './expressions.ts';
 import { attributeOf, dueOf, expiryAfter, instanceAttributes, packEntry } from './instance-item.ts';

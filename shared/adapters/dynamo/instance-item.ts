@@ -1,6 +1,6 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import { enrollmentDeadline } from '#shared/domain/deadline.ts';
-import { ec2States, type Instance, type InstanceKey, newInstance } from '#shared/domain/instance.ts';
+import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
+import { ec2States, type Instance, type InstanceKey, newInstance } from '#shared/domain/instance/instance.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { instanceDueShard, instanceItemKey, readInstanceItemKey } from './keys.ts';

@@ -1,8 +1,8 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { Facts, Lease, RecordChange } from '#shared/app/ports.ts';
-import { type EnrollmentKey, everyInstance, keyDeadline } from '#shared/domain/enrollment-key.ts';
-import { type Launch, launchDeadline } from '#shared/domain/launch.ts';
-import type { Pair } from '#shared/domain/sweep.ts';
+import type { Pair } from '#shared/domain/cloud/sweep.ts';
+import { type EnrollmentKey, everyInstance, keyDeadline } from '#shared/domain/enrollment/enrollment-key.ts';
+import { type Launch, launchDeadline } from '#shared/domain/launch/launch.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { dueOf, expiryAfter, toInstanceItem } from './instance-item.ts';

@@ -1,5 +1,5 @@
 import type { HistoryEntry } from '#shared/app/ports.ts';
-import { hashBucket, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import { hashBucket, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 
 /** The primary key of an item, in either table. */

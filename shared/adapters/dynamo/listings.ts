@@ -1,8 +1,8 @@
 import type { Page, PageRequest } from '#shared/app/ports.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment-key.ts';
-import type { Instance } from '#shared/domain/instance.ts';
-import type { Server } from '#shared/domain/server.ts';
-import type { Pair } from '#shared/domain/sweep.ts';
+import type { Pair } from '#shared/domain/cloud/sweep.ts';
+import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { Server } from '#shared/domain/server/server.ts';
 import { fromInstanceItem } from './instance-item.ts';
 import { readKey, unwrap } from './items.ts';
 import { keysPartition, pairName, pairPartition, pairsPartition, serversPartition } from './keys.ts';

@@ -1,9 +1,9 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { Binding, Facts, KeyUse, Lease, Saved, Store } from '#shared/app/ports.ts';
-import type { Instance } from '#shared/domain/instance.ts';
-import type { Launch } from '#shared/domain/launch.ts';
-import type { Server } from '#shared/domain/server.ts';
-import { newPair, type Pair } from '#shared/domain/sweep.ts';
+import { newPair, type Pair } from '#shared/domain/cloud/sweep.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { Launch } from '#shared/domain/launch/launch.ts';
+import type { Server } from '#shared/domain/server/server.ts';
 import { seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { listDue, putOff } from './due.ts';

@@ -1,5 +1,5 @@
 import type { DynamoDBRecord } from 'aws-lambda';
-import type { InstanceChange, KeyChange } from '#shared/app/publish-changes.ts';
+import type { InstanceChange, KeyChange } from '#shared/app/events/publish-changes.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { fromInstanceItem } from './instance-item.ts';
 import { readKey } from './items.ts';

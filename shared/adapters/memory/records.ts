@@ -1,8 +1,8 @@
 import type { DueRecord, RecordChange } from '#shared/app/ports.ts';
-import { enrollmentDeadline } from '#shared/domain/deadline.ts';
-import { keyDeadline } from '#shared/domain/enrollment-key.ts';
-import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
-import { launchDeadline } from '#shared/domain/launch.ts';
+import { keyDeadline } from '#shared/domain/enrollment/enrollment-key.ts';
+import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
+import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
+import { launchDeadline } from '#shared/domain/launch/launch.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 

@@ -1,9 +1,9 @@
 import { pairName } from '#shared/adapters/dynamo/keys.ts';
 import { readPageToken, takePage } from '#shared/adapters/dynamo/page-token.ts';
 import type { Facts, Lease, PageRequest, RecordChange, Store } from '#shared/app/ports.ts';
-import { applyFirstTry, guardHolds } from '#shared/domain/first-try.ts';
-import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance.ts';
-import { newPair, type Pair } from '#shared/domain/sweep.ts';
+import { applyFirstTry, guardHolds } from '#shared/domain/cloud/first-try.ts';
+import { newPair, type Pair } from '#shared/domain/cloud/sweep.ts';
+import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { change, dueBy, noRecords, noteKeyUse, putOff, type Records } from './records.ts';
 

@@ -2,13 +2,13 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import type { Store } from '#shared/app/ports.ts';
-import { firstTry } from '#shared/domain/first-try.ts';
-import { type Ec2State, ledgerEntry } from '#shared/domain/instance.ts';
+import { firstTry } from '#shared/domain/cloud/first-try.ts';
+import { type Ec2State, ledgerEntry } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { type Dynamo, startDynamo } from '#test/contracts/dynamodb.ts';
+import { instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '#test/contracts/records.ts';
 import { type Cost, countCost, indexUnits, writeUnits } from '../../../bench/cost.ts';
 import { itemSizeBytes } from '../../../bench/item-size.ts';
-import { type Dynamo, startDynamo } from '../../contracts/dynamodb.ts';
-import { instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '../../contracts/records.ts';
 
 describe('the size of an item', () => {
   test.each([

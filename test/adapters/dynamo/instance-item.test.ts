@@ -9,11 +9,11 @@ import {
   ledgerLimit,
   type Management,
   type ManagementReason,
-} from '#shared/domain/instance.ts';
+} from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { anyInstance } from '#test/contracts/arbitraries.ts';
+import { instanceNamed, keyNamed, start } from '#test/contracts/records.ts';
 import { itemSizeBytes } from '../../../bench/item-size.ts';
-import { anyInstance } from '../../contracts/arbitraries.ts';
-import { instanceNamed, keyNamed, start } from '../../contracts/records.ts';
 
 const at = start + 123;
 const longestReasons: [Management, ManagementReason][] = [

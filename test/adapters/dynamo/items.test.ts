@@ -1,8 +1,8 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { factsItem, leasePut, pairItem, putOf, readKey } from '#shared/adapters/dynamo/items.ts';
-import { everyInstance } from '#shared/domain/enrollment-key.ts';
-import { newPair } from '#shared/domain/sweep.ts';
+import { newPair } from '#shared/domain/cloud/sweep.ts';
+import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import {
   bindingNamed,
@@ -13,7 +13,7 @@ import {
   leaseOf,
   serverNamed,
   start,
-} from '../../contracts/records.ts';
+} from '#test/contracts/records.ts';
 
 const days60 = 60 * 86_400;
 const itemsByKind = {

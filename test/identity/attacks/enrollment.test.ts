@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
 import { newAgentKey, signEnrollment } from '#agent/proof-request.ts';
 import type { Store } from '#shared/app/ports.ts';
-import { isRegisteredIn } from '#shared/domain/accounts.ts';
-import { eventsOf } from '#shared/domain/events.ts';
+import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
+import { eventsOf } from '#shared/domain/events/events.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
+import { later as halfAnHourLater, lifeStage } from '#test/app/agent/life-stage.ts';
 import {
   agentOf,
   bindingChange,
@@ -20,10 +21,9 @@ import {
   now,
   precisely,
   running,
-} from '../../app/enrollment-stage.ts';
-import { later as halfAnHourLater, lifeStage } from '../../app/life-stage.ts';
-import { factsOf, second, start } from '../../contracts/records.ts';
-import { audience, signedGrant } from '../../fakes/identity.ts';
+} from '#test/app/enrollment/enrollment-stage.ts';
+import { factsOf, second, start } from '#test/contracts/records.ts';
+import { audience, signedGrant } from '#test/fakes/identity.ts';
 import { anchors, signedObject } from '../object-parts.ts';
 import { rsa2048Proof, vectors } from '../vectors.ts';
 import { allOf, attack, harmless, performedBy } from './attack.ts';
@@ -74,7 +74,7 @@ harmless(59, 'both enroll, each on its own', async () => {
   expect(await stage.store.getInstance(other)).toMatchObject({ agent: { id: keys[1].id }, serverId: 'srv_2' });
 });
 
-const members = 'adapters/member-credentials.test.ts';
+const members = 'adapters/aws/member-credentials.test.ts';
 performedBy(59, 'harmless', members, 'and another with an instance of the same id have two records');
 
 const trueAgent = newAgentKey();
@@ -212,13 +212,13 @@ for (const { kind, instanceId: id, document, signature } of vectors) {
 performedBy(
   69,
   'already_enrolled',
-  'app/enroll-races.test.ts',
+  'app/enrollment/enroll-races.test.ts',
   'bind exactly one, and the other is told who is enrolled',
 );
 
-const races = 'app/enroll-races.test.ts';
+const races = 'app/enrollment/enroll-races.test.ts';
 performedBy(70, 'harmless', races, 'gets one record, one event and twice the same answer');
-performedBy(70, 'harmless', 'app/enroll-instance.test.ts', 'gets the same answer, and nothing is written');
+performedBy(70, 'harmless', 'app/enrollment/enroll-instance.test.ts', 'gets the same answer, and nothing is written');
 
 harmless(71, 'the answer is lost after the write', async () => {
   const stage = await enrollmentStage(untouched);
@@ -236,18 +236,18 @@ harmless(71, 'the answer is lost after the write', async () => {
   expect(stage.written.filter(({ kind }) => kind === 'server')).toHaveLength(1);
 });
 
-const times = 'app/enroll-times.test.ts';
+const times = 'app/enrollment/enroll-times.test.ts';
 performedBy(
   72,
   'instance_not_described',
   times,
   'for an instance that nobody has heard of asks EC2 once, and says when to come',
 );
-performedBy(72, 'retry', 'app/enroll-untold.test.ts', 'a start that EC2 has not confirmed');
+performedBy(72, 'retry', 'app/enrollment/enroll-untold.test.ts', 'a start that EC2 has not confirmed');
 performedBy(73, 'instance_not_running', times, 'does not enroll: %s');
 performedBy(73, 'instance_not_running', times, 'is in doubt, and EC2 is asked, if it is %s and its agent speaks');
 performedBy(74, 'busy', races, 'is reported as busy after five times, and never as already enrolled');
-const replacing = 'app/replace-agent.test.ts';
+const replacing = 'app/agent/replace-agent.test.ts';
 performedBy(75, 'refused', replacing, 'is for this instance alone');
 performedBy(75, 're_enrollment_only', replacing, 'is for that key alone, whatever grant another one shows');
 performedBy(75, 'grant_used_up', replacing, 'enrolls one key once, on an instance that Muster launched');
@@ -291,12 +291,12 @@ enrollmentAttack(
 performedBy(
   76,
   'refused',
-  'domain/replacement.test.ts',
+  'domain/agent/replacement.test.ts',
   'is refused for a reboot, which opens no start, and for the start in which the agent enrolled',
 );
 
 const rebundled = 'is refused where it is bound: an image was made with the key inside';
-performedBy(77, 'key_bound_elsewhere', 'app/enroll-instance.test.ts', rebundled);
+performedBy(77, 'key_bound_elsewhere', 'app/enrollment/enroll-instance.test.ts', rebundled);
 performedBy(
   77,
   'harmless',

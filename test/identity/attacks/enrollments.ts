@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import type { EnrollPorts } from '#shared/app/enroll-instance.ts';
+import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
 import type { Facts, RecordChange } from '#shared/app/ports.ts';
 import type { ProblemCode } from '#shared/domain/problems.ts';
-import { enrollmentStage, instanceId } from '../../app/enrollment-stage.ts';
-import { factsOf } from '../../contracts/records.ts';
-import type { Asking } from '../../fakes/identity.ts';
+import { enrollmentStage, instanceId } from '#test/app/enrollment/enrollment-stage.ts';
+import { factsOf } from '#test/contracts/records.ts';
+import type { Asking } from '#test/fakes/identity.ts';
 import { attack } from './attack.ts';
 
 interface Attempt {

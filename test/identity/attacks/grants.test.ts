@@ -1,11 +1,11 @@
 import { RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { expect } from 'vitest';
 import { newAgentKey } from '#agent/proof-request.ts';
-import { MemberAccountError } from '#shared/adapters/member-credentials.ts';
-import { verifyInstances } from '#shared/app/verify-instances.ts';
+import { MemberAccountError } from '#shared/adapters/aws/member-credentials.ts';
+import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
 import { anchorsFor, loadAnchors } from '#shared/identity/anchors.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
-import { ec2Stage, place } from '../../app/ec2-stage.ts';
+import { ec2Stage, place } from '#test/app/cloud/ec2-stage.ts';
 import {
   agentOf,
   bindingChange,
@@ -22,10 +22,10 @@ import {
   now,
   precisely,
   running,
-} from '../../app/enrollment-stage.ts';
-import { second, start } from '../../contracts/records.ts';
-import { authority as deployedAuthority } from '../../fakes/identity.ts';
-import { oneInstance } from '../../local/ec2/lab.ts';
+} from '#test/app/enrollment/enrollment-stage.ts';
+import { second, start } from '#test/contracts/records.ts';
+import { authority as deployedAuthority } from '#test/fakes/identity.ts';
+import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { aws, now as present, rsa2048Proof, vectors } from '../vectors.ts';
 import { allOf, attack, harmless, performedBy } from './attack.ts';
 import { enrollmentAttack } from './enrollments.ts';
@@ -91,7 +91,7 @@ harmless(88, 'image, type, zone or address are others', async () => {
   expect(await stage.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
 });
 
-const policies = 'app/enroll-policy.test.ts';
+const policies = 'app/enrollment/enroll-policy.test.ts';
 performedBy(89, 'attachments_differ', policies, 'is refused with an enrollment key, with what EC2 said: %s');
 performedBy(89, 'attachments_differ', policies, 'is refused with a launch’s grant: %s');
 const untold = 'is asked about, and the agent with an enrollment key comes back: no refusal lasts';
@@ -155,13 +155,13 @@ for (const name of ['MemberAccountMisconfigured', 'MemberAccountUnreachable'] as
     attack(92, `${name}: ${code}`, unheard, { code, facts });
   }
 }
-const members = 'adapters/member-credentials.test.ts';
+const members = 'adapters/aws/member-credentials.test.ts';
 performedBy(92, 'harmless', members, 'costs the other accounts of a batch nothing');
 performedBy(92, 'harmless', members, 'is asked again ten seconds later, and believed then');
 performedBy(92, 'harmless', members, 'and does not answer is not waited for long');
 const throttled =
   'as a throttle does, asks no more of that account and Region, gives all of it back, and answers the others';
-performedBy(92, 'harmless', 'app/verify-instances.test.ts', throttled);
+performedBy(92, 'harmless', 'app/cloud/verify-instances.test.ts', throttled);
 
 performedBy(93, 'harmless', members, 'and another share nothing');
 performedBy(93, 'harmless', members, 'are refused with both accounts’ names, and nothing is asked with them');
@@ -206,7 +206,7 @@ for (const [form, text] of [
 performedBy(
   95,
   'grant_used_up',
-  'app/enroll-races.test.ts',
+  'app/enrollment/enroll-races.test.ts',
   'enrolls exactly one of twenty instances that ask at once',
 );
 

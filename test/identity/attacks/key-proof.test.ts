@@ -10,7 +10,7 @@ import {
   keyChange,
   precisely,
   running,
-} from '../../app/enrollment-stage.ts';
+} from '#test/app/enrollment/enrollment-stage.ts';
 import { now } from '../vectors.ts';
 import { allOf, attack, harmless } from './attack.ts';
 import { enrollmentAttack } from './enrollments.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
 import { bodyHash, newAgentKey, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
-import { checkIn } from '#shared/app/check-in.ts';
+import { checkIn } from '#shared/app/agent/check-in.ts';
 import type { RecordChange } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import {
@@ -18,11 +18,11 @@ import {
   keyId,
   now,
   running,
-} from '../../app/enrollment-stage.ts';
-import { leaseOf, linkOf, second, start } from '../../contracts/records.ts';
-import { audience } from '../../fakes/identity.ts';
-import { KeepingOutbox } from '../../fakes/outbox.ts';
-import { refusalOf } from '../../fakes/refusal.ts';
+} from '#test/app/enrollment/enrollment-stage.ts';
+import { leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
+import { audience } from '#test/fakes/identity.ts';
+import { KeepingOutbox } from '#test/fakes/outbox.ts';
+import { refusalOf } from '#test/fakes/refusal.ts';
 import { document } from '../object-parts.ts';
 import { allOf, attack, harmless, performedBy } from './attack.ts';
 import { enrollmentAttack } from './enrollments.ts';
@@ -164,13 +164,18 @@ attack(101, 'a member of one’s own', () => read(withPayload({ agent: { ...mach
   facts: { member: 'agent' },
 });
 
-performedBy(102, 'refused', 'app/enroll-races.test.ts', 'holds no document, signature, grant or key of the request');
+performedBy(
+  102,
+  'refused',
+  'app/enrollment/enroll-races.test.ts',
+  'holds no document, signature, grant or key of the request',
+);
 enrollmentAttack(102, 'of a document in a refusal', {
   records: untouched,
   asking: { grant: { ...byLaunch.grant, id: keyId } },
 });
 
-const checkins = 'app/check-in.test.ts';
+const checkins = 'app/agent/check-in.test.ts';
 performedBy(103, 'wrong_audience', checkins, 'for another method');
 performedBy(103, 'wrong_audience', checkins, 'for another route');
 performedBy(103, 'body_hash_mismatch', checkins, 'for another body');
@@ -217,7 +222,7 @@ performedBy(104, 'key_denied', checkins, 'by a key that was released or blocked'
 performedBy(104, 'key_denied', checkins, 'and signs anew is in other hands: the one that took its place is in doubt');
 performedBy(104, 'harmless', checkins, 'of an instance that is %s on record raises doubt and asks EC2 once');
 
-const twins = 'app/twins.test.ts';
+const twins = 'app/agent/twins.test.ts';
 performedBy(
   105,
   'harmless',
@@ -251,10 +256,10 @@ performedBy(
 );
 performedBy(105, 'harmless', twins, 'speak for no longer than two links: then one alone does, or neither');
 
-const replacing = 'app/replace-agent.test.ts';
+const replacing = 'app/agent/replace-agent.test.ts';
 performedBy(106, 'proof_too_weak', replacing, 'rotates nothing');
 performedBy(106, 'proof_too_weak', replacing, 're-enrolls nothing, by whatever the operator has named');
 const strength = 'enrolled with %s, then shown %s: the place is taken only by one as strong';
-performedBy(106, 'proof_too_weak', 'domain/replacement.test.ts', strength);
+performedBy(106, 'proof_too_weak', 'domain/agent/replacement.test.ts', strength);
 
 allOf('Floods, oracles, noise', 'Afterwards');

@@ -4,8 +4,8 @@ const shapes = 'identity/enrollment-request.test.ts';
 const hosts = 'identity/sts-hosts.test.ts';
 const requests = 'identity/sts-request.test.ts';
 const answers = 'identity/sts-answer.test.ts';
-const calls = 'adapters/sts.test.ts';
-const enrollments = 'app/enroll-sts.test.ts';
+const calls = 'adapters/aws/sts.test.ts';
+const enrollments = 'app/enrollment/enroll-sts.test.ts';
 
 const noSay = 'is malformed at %s when an sts proof has %j';
 const otherRequest = 'is of no use when it was made over %s (attacks 78, 79, 80, 82)';

@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StartError } from '#local/region/start-error.ts';
 import { pythonWith } from '#local/stack/python.ts';
-import { StartError } from '#local/start-error.ts';
 
 let folder: string;
 const said: string[] = [];

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SimulatedInstance } from '#local/ec2/simulated-instance.ts';
-import { enrollmentBody, newIdentity, type SimulatedAgent } from '#local/simulation/agents.ts';
-import { unlessRefused } from '#local/simulation/fleet.ts';
-import { accounts, agentImage, audience } from '#local/simulation/places.ts';
-import { noTrouble } from '#local/simulation/ports.ts';
-import { dieOnce } from '#local/simulation/weather.ts';
+import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
 import { registerKey } from '#shared/app/operate.ts';
-import { everyInstance } from '#shared/domain/enrollment-key.ts';
-import { keyOf } from '#shared/domain/instance.ts';
+import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import { keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { enrollmentBody, newIdentity, type SimulatedAgent } from '../region/agents.ts';
+import { unlessRefused } from '../region/fleet.ts';
+import { accounts, agentImage, audience } from '../region/places.ts';
+import { noTrouble } from '../region/ports.ts';
+import { dieOnce } from '../region/weather.ts';
 import {
   batchOf,
   heldBack,

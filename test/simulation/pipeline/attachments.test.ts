@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { agentImage, audience } from '#local/simulation/places.ts';
 import { registerKey, revokeKey } from '#shared/app/operate.ts';
-import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment-key.ts';
-import { type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { agentImage, audience } from '../region/places.ts';
 import { here, launch, launched, minutes, newServer, record, type Stage, stage } from './stage.ts';
 
 /** Registers a key and runs instances with its seed. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { presentOf } from '#local/ec2/simulated-instance.ts';
+import { presentOf } from '#local/aws/ec2/simulated-instance.ts';
 import { noFaults } from '#local/faults.ts';
-import { Agents } from '#local/simulation/agents.ts';
-import { bustle } from '#local/simulation/fleet.ts';
-import { Pipeline } from '#local/simulation/pipeline.ts';
-import { registered } from '#local/simulation/places.ts';
-import { noTrouble } from '#local/simulation/ports.ts';
-import { Watch } from '#local/simulation/watch.ts';
-import { keyOf } from '#shared/domain/instance.ts';
+import { keyOf } from '#shared/domain/instance/instance.ts';
+import { Agents } from '../region/agents.ts';
+import { bustle } from '../region/fleet.ts';
+import { Pipeline } from '../region/pipeline.ts';
+import { registered } from '../region/places.ts';
+import { noTrouble } from '../region/ports.ts';
+import { Watch } from '../region/watch.ts';
 import { minutes, record, runDirectly, stage } from './stage.ts';
 
 describe('1 convergence without loss', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { noFaults } from '#local/faults.ts';
-import { noTrouble, queueNames } from '#local/simulation/ports.ts';
 import { seconds } from '#shared/domain/time.ts';
+import { noTrouble, queueNames } from '../region/ports.ts';
 import { minutes, record, runOne, type Stage, stage, told } from './stage.ts';
 
 const loseEveryMessage = ({ pipeline }: Stage) => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { FunctionName } from '#local/function-host.ts';
-import { unlessRefused } from '#local/simulation/fleet.ts';
-import { noTrouble } from '#local/simulation/ports.ts';
-import { dieOnce } from '#local/simulation/weather.ts';
+import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import { seconds } from '#shared/domain/time.ts';
+import { unlessRefused } from '../region/fleet.ts';
+import { noTrouble } from '../region/ports.ts';
+import { dieOnce } from '../region/weather.ts';
 import { launch, launched, longEnough, minutes, newServer, record, runOne, type Stage, stage, told } from './stage.ts';
 
 const mortals: readonly FunctionName[] = [

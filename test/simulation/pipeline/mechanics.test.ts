@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { noFaults } from '#local/faults.ts';
-import type { InstanceKey } from '#shared/domain/instance.ts';
-import { keyOf } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
+import { keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import {
   batchOf,

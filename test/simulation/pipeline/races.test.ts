@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { StateChangeEvent } from '#local/ec2/state-change-event.ts';
+import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
 import { noFaults } from '#local/faults.ts';
-import { noTrouble } from '#local/simulation/ports.ts';
 import { seconds } from '#shared/domain/time.ts';
+import { noTrouble } from '../region/ports.ts';
 import { batchOf, heldBack, record, runOne, type Stage, stage } from './stage.ts';
 
 /** An instance that was launched, stopped and started again, and its six events, of which the first `known` are recorded. */

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import { type Run, runSeed } from '#local/simulation/run.ts';
-import { soak } from '#local/simulation/soak.ts';
 import { replayLines } from '../../../cli/replay.ts';
+import { type Run, runSeed } from '../region/run.ts';
+import { soak } from '../region/soak.ts';
 
-const program = fileURLToPath(new URL('../../../local/soak.ts', import.meta.url));
+const program = fileURLToPath(new URL('../soak.ts', import.meta.url));
 
 async function soaked(run: (seed: number) => Promise<Run>, seeds: number) {
   const folder = mkdtempSync(join(tmpdir(), 'muster-soak-'));

@@ -1,16 +1,16 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import type { StateChangeEvent } from '#local/ec2/state-change-event.ts';
+import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
+import { sqsEvent } from '#local/aws/sqs/sqs-message.ts';
 import { noFaults } from '#local/faults.ts';
-import { Agents } from '#local/simulation/agents.ts';
-import { request } from '#local/simulation/fleet.ts';
-import { Pipeline } from '#local/simulation/pipeline.ts';
-import { accounts, agentImage, plainImage } from '#local/simulation/places.ts';
-import { verdict } from '#local/simulation/verdict.ts';
-import { Watch } from '#local/simulation/watch.ts';
-import { sqsEvent } from '#local/sqs-message.ts';
 import { createServer, launchServer } from '#shared/app/operate.ts';
-import { type InstanceKey, keyOf } from '#shared/domain/instance.ts';
+import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
+import { Agents } from '../region/agents.ts';
+import { request } from '../region/fleet.ts';
+import { Pipeline } from '../region/pipeline.ts';
+import { accounts, agentImage, plainImage } from '../region/places.ts';
+import { verdict } from '../region/verdict.ts';
+import { Watch } from '../region/watch.ts';
 
 export const here = { account: accounts.hub, region: 'us-east-1' };
 export const minutes = (count: number): number => seconds(60 * count);

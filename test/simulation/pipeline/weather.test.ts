@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runSeed } from '#local/simulation/run.ts';
-import type { Weather } from '#local/simulation/weather.ts';
+import { runSeed } from '../region/run.ts';
+import type { Weather } from '../region/weather.ts';
 
-/** Each names what `local/simulation/watch.ts` and `verdict.ts` look at in every one of these runs. */
+/** Each names what `test/simulation/region/watch.ts` and `verdict.ts` look at in every one of these runs. */
 const invariants = [
   ['2 convergence', 'once nothing has happened for long enough, every record says what EC2 says'],
   ['5 absorption', 'nothing leaves what EC2 itself called terminated'],

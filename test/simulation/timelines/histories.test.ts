@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Ec2State, isLegalStep, orderOf } from '#shared/domain/instance.ts';
+import { type Ec2State, isLegalStep, orderOf } from '#shared/domain/instance/instance.ts';
 import type { Case } from '#shared/domain/replay.ts';
 import { usuallyStale } from './answers.ts';
 import { drawTimeline, eventsAlone, type Faults, type Timeline } from './model.ts';

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { enrollmentDeadline, mergeTime } from '#shared/domain/deadline.ts';
-import { eventsOf } from '#shared/domain/events.ts';
-import { ec2States, type Instance, newInstance, rankOf } from '#shared/domain/instance.ts';
-import { mergeCheckin, replayEnrollment } from '#shared/domain/merge-agent.ts';
-import { mergeSight, type Sight } from '#shared/domain/merge-describe.ts';
-import { mergeEvent, type StateChange } from '#shared/domain/merge-event.ts';
-import { newPair, planSweep } from '#shared/domain/sweep.ts';
+import { mergeCheckin, replayEnrollment } from '#shared/domain/agent/merge-agent.ts';
+import { mergeSight, type Sight } from '#shared/domain/cloud/merge-describe.ts';
+import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
+import { newPair, planSweep } from '#shared/domain/cloud/sweep.ts';
+import type { Outcome } from '#shared/domain/cloud/transition.ts';
+import { eventsOf } from '#shared/domain/events/events.ts';
+import { enrollmentDeadline, mergeTime } from '#shared/domain/instance/deadline.ts';
+import { ec2States, type Instance, newInstance, rankOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import type { Outcome } from '#shared/domain/transition.ts';
-import { aKey, anEvent, anInstance, aSight, clock } from '../../build/an-instance.ts';
+import { aKey, anEvent, anInstance, aSight, clock } from '#test/build/an-instance.ts';
 
 // Any observations at all, truthful or not: stamps lie close together so that they collide, and far apart.
 const t0 = clock('10:00:00');

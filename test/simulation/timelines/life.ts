@@ -1,4 +1,4 @@
-import type { Ec2State, InstanceKey } from '#shared/domain/instance.ts';
+import type { Ec2State, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { between, chance, integer, logBetween, type Random } from './random.ts';
 

@@ -1,4 +1,4 @@
-import type { InstanceKey } from '#shared/domain/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
 import { checksInAt, enrollsAt } from './agents.ts';
 import { answer, described, type Staleness, truthful } from './answers.ts';

@@ -1,4 +1,4 @@
-import type { Instance } from '#shared/domain/instance.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
 import { type Case, newCase, replay } from '#shared/domain/replay.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { readLine } from '../../../cli/replay.ts';

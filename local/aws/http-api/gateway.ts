@@ -1,0 +1,157 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Problem } from '#shared/domain/problems.ts';
+import { type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
+import { portTaken } from '../../region/start-error.ts';
+import type { FunctionHost, FunctionName } from '../lambda/function-host.ts';
+
+/** API Gateway's own limit (apigateway/latest/developerguide/http-api-quotas.html); the functions' are lower. */
+const bodyLimitBytes = 10 * 1024 * 1024;
+
+export interface GatewayOptions {
+  port: number;
+  functions: FunctionHost;
+  newId: () => string;
+  now: () => Date;
+  /** What is shown at `/`. */
+  page: () => string;
+}
+
+export interface Gateway {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Stands for the HTTP API, on 127.0.0.1. Unsigned, so it answers only what cannot come from a page of another site:
+ * a foreign `Host` (DNS rebinding) gets 421, a foreign `Origin` is refused, and no CORS header is ever sent.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const server = createServer((request, response) => void answer(request, response, options));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(startErrorOf(error, options.port)));
+    server.listen(options.port, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as { port: number };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const startErrorOf = (error: NodeJS.ErrnoException, port: number): Error =>
+  error.code === 'EADDRINUSE' ? portTaken(port, 'npm start') : error;
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: GatewayOptions): Promise<void> {
+  const { statusCode, headers, body } = await route(request, options).catch((error: unknown) =>
+    problemAnswer(error instanceof Problem ? error : new Problem('internal', 'the local gateway failed', {})),
+  );
+  response.writeHead(statusCode, headers).end(body);
+}
+
+/** What a request line asks for that holds no path. */
+const nowhere = { pathname: '', searchParams: new URLSearchParams() };
+
+async function route(request: IncomingMessage, options: GatewayOptions): Promise<HttpAnswer> {
+  assertLocal(request);
+  const { pathname, searchParams } = URL.parse(request.url ?? '/', 'http://localhost') ?? nowhere;
+  if (pathname === '/' && request.method === 'GET') return html(options.page());
+  const name = functionFor(request.method ?? '', pathname);
+  if (!name) throw new Problem('not_found', 'there is no such route', { path: pathname.slice(0, 200) });
+  const event = eventOf(request, pathname, searchParams, await readBody(request), options);
+  try {
+    return await options.functions.invoke<HttpAnswer>(name, event);
+  } catch {
+    throw new Problem('internal', `the function ${name} failed`, {});
+  }
+}
+
+function assertLocal({ headers }: IncomingMessage): void {
+  const host = headers.host ?? '';
+  if (!/^(?:127\.0\.0\.1|localhost)(?::\d+)?$/.test(host)) {
+    throw new Problem('foreign_host', 'only 127.0.0.1 and localhost are answered', { host: host.slice(0, 100) });
+  }
+  const { origin } = headers;
+  if (origin !== undefined && origin !== `http://${host}`) {
+    throw new Problem('foreign_origin', 'pages of other sites are refused', { origin: origin.slice(0, 100) });
+  }
+}
+
+const html = (body: string): HttpAnswer => ({
+  statusCode: 200,
+  headers: {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy':
+      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'",
+    'x-content-type-options': 'nosniff',
+  },
+  body,
+});
+
+function functionFor(method: string, path: string): FunctionName | undefined {
+  if (method === 'POST' && path === '/v1/enroll') return 'enroll';
+  if (method === 'POST' && path === '/v1/checkin') return 'checkin';
+  return path.startsWith('/v1/') && ['GET', 'POST', 'DELETE'].includes(method) ? 'operatorApi' : undefined;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > bodyLimitBytes)
+      throw new Problem('body_too_large', 'the body is over the limit', { limitBytes: bodyLimitBytes });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Payload format 2.0 (apigateway/latest/developerguide/http-api-develop-integrations-lambda.html). */
+function eventOf(
+  request: IncomingMessage,
+  rawPath: string,
+  query: URLSearchParams,
+  body: Buffer,
+  options: GatewayOptions,
+) {
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(',') : (value ?? ''),
+    ]),
+  );
+  const isText = /^(?:text\/|application\/(?:json|xml|javascript))/.test(headers['content-type'] ?? '');
+  const parameters = Object.fromEntries(query);
+  const method = request.method ?? '';
+  const now = options.now();
+  return {
+    version: '2.0',
+    routeKey: `${method} ${rawPath}`,
+    rawPath,
+    rawQueryString: query.toString(),
+    headers,
+    ...(query.size > 0 && { queryStringParameters: parameters }),
+    requestContext: {
+      accountId: 'local',
+      apiId: 'local',
+      domainName: headers.host,
+      http: {
+        method,
+        path: rawPath,
+        protocol: 'HTTP/1.1',
+        sourceIp: '127.0.0.1',
+        userAgent: headers['user-agent'] ?? '',
+      },
+      requestId: options.newId(),
+      routeKey: `${method} ${rawPath}`,
+      stage: '$default',
+      time: now.toUTCString(),
+      timeEpoch: now.getTime(),
+    },
+    ...(body.length > 0 && { body: body.toString(isText ? 'utf8' : 'base64') }),
+    isBase64Encoded: !isText && body.length > 0,
+  };
+}

@@ -1,0 +1,225 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import type { SQSBatchResponse } from 'aws-lambda';
+import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
+import { startDynamoDbLocal } from '../aws/dynamodb/dynamodb-local.ts';
+import { type AwsEndpoints, startAwsEndpoints } from '../aws/endpoints.ts';
+import { Bus, type BusEvent, type Delivery } from '../aws/events/bus.ts';
+import { startGateway } from '../aws/http-api/gateway.ts';
+import { FunctionHost, type FunctionName } from '../aws/lambda/function-host.ts';
+import { Queues } from '../aws/sqs/queues.ts';
+import type { StoredMessage } from '../aws/sqs/sqs-message.ts';
+import { StreamPump } from '../aws/streams/stream-pump.ts';
+import { RealClock } from '../clock.ts';
+import { random } from '../random.ts';
+import type { Engine } from '../scenario/simulated-stage.ts';
+import { assembled, type Undo } from './assemble.ts';
+import { JournaledMap } from './journal.ts';
+import * as settings from './settings.ts';
+import { startSimulatedCloud } from './simulated-cloud.ts';
+
+export interface LocalRegionOptions {
+  port: number;
+  /** Where everything is kept; what it holds is taken up again. */
+  folder: string;
+  /** Keep the tables in memory: quicker, and gone with the process. */
+  inMemory: boolean;
+  disabled: ReadonlySet<FunctionName>;
+  page: () => string;
+}
+
+/** A running local region: everything between EC2 and the console, on this machine. */
+export interface LocalRegion extends Engine {
+  /** The environment of the functions, which `serverless invoke local` takes over. */
+  readonly env: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+export const startLocalRegion = (options: LocalRegionOptions): Promise<LocalRegion> =>
+  assembled((undo) => assemble(options, undo));
+
+async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<LocalRegion, 'close'>> {
+  const { folder } = options;
+  mkdirSync(folder, { recursive: true });
+  const report = (error: unknown, where = '') => {
+    appendFileSync(join(folder, 'local-region.log'), `${new Date().toISOString()} ${where} ${String(error)}\n`);
+  };
+  const clock = new RealClock(report);
+  const seeded = random(randomBytes(4).readUInt32LE());
+  const common = { clock, random: seeded, account: settings.account, region: settings.homeRegion };
+
+  const dynamo = await startDynamoDbLocal({ folder: options.inMemory ? null : join(folder, 'dynamodb') });
+  undo.push(dynamo.stop);
+  const streamArn = await createTables(dynamo.endpoint);
+
+  const queues = new Queues({
+    ...common,
+    store: JournaledMap.open<StoredMessage>(join(folder, 'queues.jsonl')),
+    onError: report,
+  });
+  const deliveries = JournaledMap.open<Delivery>(join(folder, 'bus.jsonl'));
+  const [defaultBus, musterBus] = ['default', settings.busName].map(
+    (name) => new Bus({ ...common, name, store: deliveries, onError: report }),
+  ) as [Bus, Bus];
+  createQueues(queues);
+  const endpoints = await startAwsEndpoints({
+    queues,
+    buses: [defaultBus, musterBus],
+    account: settings.account,
+    port: 0,
+    onError: report,
+  });
+  undo.push(endpoints.close);
+
+  const cloud = await startSimulatedCloud({
+    folder,
+    clock,
+    random: seeded,
+    emit: (event) => defaultBus.emitFromAws(event as unknown as BusEvent),
+  });
+  undo.push(cloud.close);
+  const env = environment(options.port, { dynamoUrl: dynamo.endpoint, endpoints, ...cloud });
+  const logFile = join(folder, 'functions.log');
+  const functions = new FunctionHost({ env, logFile, disabled: options.disabled, newId: randomUUID });
+  const gateway = await startGateway({
+    port: options.port,
+    functions,
+    newId: randomUUID,
+    now: () => clock.now(),
+    page: options.page,
+  });
+  undo.push(() => functions.close(), gateway.close);
+
+  wireBus(defaultBus, musterBus, queues);
+  consumeQueues(queues, functions, join(folder, 'consumed.jsonl'));
+  clock.every(settings.tickPeriodMs, () => functions.invoke('tick', scheduled(clock.now())));
+  clock.every(settings.sweepPeriodMs, () => functions.invoke('sweep', scheduled(clock.now())));
+  const pump = new StreamPump({
+    client: new DynamoDBStreamsClient({ endpoint: dynamo.endpoint, region: settings.homeRegion, credentials }),
+    ...{ streamArn, clock, folder: join(folder, 'stream'), batchSize: 100, maximumRetryAttempts: 10, onError: report },
+    handler: (event) => functions.invoke<SQSBatchResponse>('onRecordChanged', event),
+    wants: (record) => isTold(record.dynamodb?.NewImage?.kind?.S ?? record.dynamodb?.OldImage?.kind?.S),
+  });
+  pump.start();
+  undo.push(
+    () => clock.stop(),
+    () => cloud.machines.close(),
+  );
+  await cloud.machines.follow();
+  return { url: gateway.url, cloud, request, env };
+}
+
+/** Nobody signs here: the gateway answers this machine alone. */
+const request: Engine['request'] = (url, init) =>
+  fetch(url, { ...init, headers: { 'content-type': 'application/json' } });
+
+const credentials = { accessKeyId: settings.account, secretAccessKey: 'local' };
+
+/** The kinds of records whose changes are news: the filter of serverless.yml. */
+const isTold = (kind: string | undefined): boolean => ['instance', 'server', 'launch', 'key'].includes(kind ?? '');
+
+async function createTables(endpoint: string): Promise<string> {
+  const client = new DynamoDBClient({ endpoint, region: settings.homeRegion, credentials });
+  for (const table of [mainTable(settings.tableName), privateTable(settings.privateTableName)]) {
+    await client.send(new CreateTableCommand(table)).catch((error: Error) => {
+      if (error.name !== 'ResourceInUseException') throw error;
+    });
+  }
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: settings.tableName }));
+  client.destroy();
+  if (!Table?.LatestStreamArn) throw new Error('the main table has no stream');
+  return Table.LatestStreamArn;
+}
+
+function environment(
+  port: number,
+  at: { dynamoUrl: string; ec2Url: string; endpoints: AwsEndpoints; anchors: object },
+): Record<string, string> {
+  const { queueNames } = settings;
+  const launch = {
+    instanceProfileArns: [],
+    subnetIds: [settings.subnetId],
+    securityGroupIds: [settings.securityGroupId],
+  };
+  return {
+    PATH: process.env.PATH ?? '',
+    STAGE: 'local',
+    AWS_REGION: settings.homeRegion,
+    AWS_ACCESS_KEY_ID: settings.account,
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_ENDPOINT_URL_DYNAMODB: at.dynamoUrl,
+    AWS_ENDPOINT_URL_EC2: at.ec2Url,
+    AWS_ENDPOINT_URL_SQS: at.endpoints.url,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: at.endpoints.url,
+    HOME_ACCOUNT: settings.account,
+    TABLE_NAME: settings.tableName,
+    PRIVATE_TABLE_NAME: settings.privateTableName,
+    BUS_NAME: settings.busName,
+    EVENT_SOURCE: 'aws.ec2',
+    AUDIENCES: `http://127.0.0.1:${port},http://localhost:${port}`,
+    ACCOUNTS: JSON.stringify({ [settings.account]: { regions: [settings.homeRegion, settings.secondRegion], launch } }),
+    POLICY: JSON.stringify({ proofKinds: ['iid-rsa2048'] }),
+    TEST_ANCHORS: JSON.stringify(at.anchors),
+    VERIFY_QUEUE_URL: at.endpoints.queueUrl(queueNames.verify),
+    SWEEP_QUEUE_URL: at.endpoints.queueUrl(queueNames.sweep),
+    LAUNCH_QUEUE_URL: at.endpoints.queueUrl(queueNames.launch),
+    SWEEP_PERIOD_SECONDS: String(settings.sweepPeriodMs / 1000),
+    TIMING: JSON.stringify(settings.shortTiming),
+  };
+}
+
+/** Every queue with its dead-letter queue, as infra/queues.yml has them; the visibility is a demonstration's. */
+function createQueues(queues: Queues): void {
+  for (const name of Object.values(settings.queueNames)) {
+    const deadLetterQueue = queues.create(`${name}-dead`);
+    queues.create(name, { visibilitySeconds: 3, redrive: { deadLetterQueue, maxReceiveCount: 10 } });
+  }
+}
+
+function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {
+  const { events, consumer } = settings.queueNames;
+  const pattern = {
+    source: ['aws.ec2'],
+    'detail-type': [
+      'EC2 Instance State-change Notification',
+      'EC2 Spot Instance Interruption Warning',
+      'EC2 Instance Rebalance Recommendation',
+    ],
+  };
+  defaultBus.rule('instance-events', pattern, { queue: queues.queue(events) });
+  musterBus.rule('everything', { source: ['muster'] }, { queue: queues.queue(consumer) });
+}
+
+function consumeQueues(queues: Queues, functions: FunctionHost, consumedFile: string): void {
+  const { events, verify, sweep, launch, consumer } = settings.queueNames;
+  const to = (name: FunctionName) => (event: unknown) => functions.invoke<SQSBatchResponse>(name, event);
+  queues.consume(events, { batchSize: 10, maxConcurrency: 5, invoke: to('onInstanceChanged') });
+  queues.consume(verify, { batchSize: 100, windowSeconds: 1, maxConcurrency: 2, invoke: to('verify') });
+  queues.consume(sweep, { batchSize: 1, maxConcurrency: 2, invoke: to('sweepRegion') });
+  queues.consume(launch, { batchSize: 1, maxConcurrency: 2, invoke: to('launch') });
+  // Somebody who listens to Muster's bus: what arrives is kept, one line an event.
+  queues.consume(consumer, {
+    batchSize: 10,
+    maxConcurrency: 1,
+    invoke: async ({ Records }) => {
+      for (const { body } of Records) appendFileSync(consumedFile, `${body}\n`);
+    },
+  });
+}
+
+/** What EventBridge sends on a schedule. */
+const scheduled = (now: Date) => ({
+  version: '0',
+  id: randomUUID(),
+  'detail-type': 'Scheduled Event',
+  source: 'aws.events',
+  account: settings.account,
+  time: `${now.toISOString().slice(0, 19)}Z`,
+  region: settings.homeRegion,
+  resources: [],
+  detail: {},
+});

@@ -1,0 +1,171 @@
+import * as z from 'zod/mini';
+import { decideCheckin, isOfAnotherMachine } from '#shared/domain/agent/check-in.ts';
+import { markConflict, mergeReport } from '#shared/domain/agent/merge-agent.ts';
+import type { ConflictReason, InstanceKey } from '#shared/domain/instance/instance.ts';
+import { Problem } from '#shared/domain/problems.ts';
+import { formatTime, type Instant, parseTime, seconds } from '#shared/domain/time.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import { type AgentToken, readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
+import { readAndSaveMerged } from '../cloud/save-merged.ts';
+import type { Binding, Lease, Outbox, Store, VerifyMessage } from '../ports.ts';
+
+/** What an agent may say of itself: RightLink's words (research/rightscale.md). */
+const agentStates = ['booting', 'operational', 'stranded in booting', 'decommissioning', 'decommissioned'] as const;
+
+/** Sixteen random bytes in base64url. */
+const link = z.string().check(z.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/));
+
+export const CheckinReport = z.strictObject({
+  instanceId: z.string().check(z.regex(/^i-[0-9a-f]{8,32}$/)),
+  bootId: z.string().check(z.regex(/^[0-9A-Za-z-]{1,36}$/)),
+  state: z.enum(agentStates),
+  link,
+  previousLink: z.nullable(link),
+  /** What the answer before this said, where that was `stale_sequence`. */
+  overtakenAt: z.optional(z.string().check(z.regex(/^[0-9T:.Z-]{20,24}$/))),
+});
+export type CheckinReport = z.infer<typeof CheckinReport>;
+
+export interface CheckinPorts {
+  store: Store;
+  verify: Outbox<VerifyMessage>;
+  audiences: readonly string[];
+  /** Told of every check-in that shows a second machine with one agent's key, the first and all that follow. */
+  twinSeen: (twin: InstanceKey & { agentId: string; reason: ConflictReason }) => void;
+  timing: Timing;
+}
+
+export interface CheckinRequest {
+  token: string;
+  bodySha256: string;
+  report: CheckinReport;
+}
+
+export interface CheckinAnswer {
+  nextCheckinSeconds: number;
+  /** Whether the link is on record: then the next check-in names it and brings another, else it brings the same again. */
+  link: 'taken' | 'open';
+  tasks: readonly never[];
+}
+
+const attempts = 5;
+/** How many intervals an agent in conflict waits between two questions whether it is over. */
+const slowPace = 5;
+
+/** Accepts a check-in: the key comes from the record, never from the request. Nothing is written but the lease, and a report that is new. */
+export async function checkIn(request: CheckinRequest, now: Instant, ports: CheckinPorts): Promise<CheckinAnswer> {
+  const agentId = readKid(request.token);
+  const binding = await ports.store.getBinding(agentId);
+  if (!binding) throw new Problem('agent_unknown', 'no agent is enrolled with this key', { agentId });
+  if (binding.status === 'denied') return refuseDenied(request, binding, now, ports);
+  const { seq } = await verifyToken(request, binding, now, ports);
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const answer = await tryCheckIn(request.report, seq, binding, now, ports);
+    if (answer) return answer;
+  }
+  throw new Problem('busy', 'others are changing the same records', { retryAfterSeconds: 1 });
+}
+
+async function verifyToken(
+  request: CheckinRequest,
+  binding: Binding,
+  now: Instant,
+  ports: CheckinPorts,
+): Promise<AgentToken> {
+  const { clockSkewSeconds } = ports.timing;
+  const htus = ports.audiences.map((audience) => `${audience}/v1/checkin`);
+  const expected = { htm: 'POST', htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
+  return verifyAgentToken(request.token, binding.publicKey, expected);
+}
+
+/** Undefined where another check-in of the same key came between. */
+async function tryCheckIn(
+  report: CheckinReport,
+  seq: number,
+  binding: Binding,
+  now: Instant,
+  ports: CheckinPorts,
+): Promise<CheckinAnswer | undefined> {
+  const { store, timing } = ports;
+  const { agentId } = binding;
+  const [instance, lease] = await Promise.all([store.getInstance(binding), store.getLease(binding)]);
+  if (instance?.agent?.id !== agentId) throw new Problem('agent_unknown', 'another key is bound by now', { agentId });
+  const overtakenAt = report.overtakenAt === undefined ? undefined : parseTime(report.overtakenAt);
+  const decision = decideCheckin({ agentId, said: { ...report, overtakenAt }, seq, instance, lease, now }, timing);
+  if (decision.decide === 'conflict') return refuseTwin(binding, decision.reason, now, ports);
+  if (decision.decide === 'late') {
+    // Whoever overtook it keeps this on the lease, or its own write fails.
+    if (lease && decision.new && !(await store.renewLease(lease, { ...lease, overtakenAt: now }))) return undefined;
+    const told = decision.overtakenAt !== null && { overtakenAt: formatTime(decision.overtakenAt) };
+    throw new Problem('stale_sequence', 'seq must rise with every request', { seq: decision.seq, ...told });
+  }
+  if (decision.write && !(await write(report, seq, { binding, lease, now }, ports))) return undefined;
+  const taken = decision.write || decision.taken;
+  return { nextCheckinSeconds: timing.checkinIntervalSeconds, link: taken ? 'taken' : 'open', tasks: [] };
+}
+
+type Word = { binding: Binding; lease: Lease | undefined; now: Instant };
+
+async function write(report: CheckinReport, seq: number, word: Word, { store, verify }: CheckinPorts) {
+  const { binding, lease, now } = word;
+  const { account, region, instanceId, agentId } = binding;
+  const key = { account, region, instanceId };
+  // The one conditional write that decides whose report counts.
+  const overtakenAt = lease?.agentId === agentId ? lease.overtakenAt : undefined;
+  const renewed = { ...key, agentId, lastSeenAt: now, seq, link: report.link, overtakenAt };
+  if (!(await store.renewLease(lease, renewed))) return false;
+  const merged = await readAndSaveMerged(store, key, (current) =>
+    current?.agent?.id === agentId && !current.conflict ? mergeReport(current, report, now) : undefined,
+  );
+  if (merged?.outcome.ask) await verify.send([{ ...key, attempt: 0 }]);
+  return true;
+}
+
+/** Neither this machine nor the other is heard: no lease, no report, no task, until an operator has re-enrolled one of them. */
+async function refuseTwin(twin: Binding, reason: ConflictReason, now: Instant, ports: CheckinPorts): Promise<never> {
+  const conflict = await noteTwin(twin, reason, now, ports);
+  throw new Problem('identity_conflict', 'another machine speaks with this key', {
+    ...{ agentId: twin.agentId, instanceId: twin.instanceId, reason: conflict?.reason ?? reason },
+    since: formatTime(conflict?.since ?? now),
+    retryAfterSeconds: slowPace * ports.timing.checkinIntervalSeconds,
+  });
+}
+
+async function noteTwin(twin: Binding, reason: ConflictReason, now: Instant, ports: CheckinPorts) {
+  const { account, region, instanceId, agentId } = twin;
+  const key = { account, region, instanceId };
+  const merged = await readAndSaveMerged(
+    ports.store,
+    key,
+    (current) => current && markConflict(current, agentId, reason, now),
+  );
+  ports.twinSeen({ ...key, agentId, reason });
+  return merged?.outcome.instance.conflict;
+}
+
+/**
+ * A key that was released, blocked or replaced. One that its own agent replaced, and that signs anew, is a copy in other
+ * hands: the agent that took its place is in doubt then.
+ */
+async function refuseDenied(
+  request: CheckinRequest,
+  binding: Binding,
+  now: Instant,
+  ports: CheckinPorts,
+): Promise<never> {
+  const { ended, agentId, publicKey } = binding;
+  // Who does not hold the key does not learn what became of it. Where the binding was lost nothing can be verified.
+  const token = publicKey === '' ? undefined : await verifyToken(request, binding, now, ports);
+  if (token && ended?.successor && isOfAnotherMachine(seconds(token.iat), ended.at, ports.timing)) {
+    const heir = await heirOf(ended.successor, ports.store);
+    if (heir) await noteTwin(heir, 'rotated_key', now, ports);
+  }
+  throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
+}
+
+/** The key that is enrolled after any number of rotations; none where an operator ended one of them. */
+async function heirOf(successor: string, store: Store): Promise<Binding | undefined> {
+  const binding = await store.getBinding(successor);
+  if (binding?.status !== 'denied') return binding;
+  return binding.ended?.successor ? heirOf(binding.ended.successor, store) : undefined;
+}

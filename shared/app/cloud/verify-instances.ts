@@ -1,0 +1,160 @@
+import { mergeSight } from '#shared/domain/cloud/merge-describe.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import { attachByToken } from '../launch/attach-launched.ts';
+import type { Described, Describer, Outbox, Store, VerifyMessage } from '../ports.ts';
+import { keepFacts } from './keep-facts.ts';
+import { readAndSaveMerged } from './save-merged.ts';
+
+export interface VerifyPorts {
+  store: Store;
+  ec2: Describer;
+  verify: Outbox<VerifyMessage>;
+  isRegistered: (account: string, region: string) => boolean;
+  alarm: (what: string, key: InstanceKey) => void;
+  /** Told why a question stays open, once for each message that is given back. */
+  failed: (message: VerifyMessage, error: unknown) => void;
+  timing: Timing;
+}
+
+/** DescribeInstances takes up to 200 values in one filter (API_DescribeInstances.html). */
+const filterLimit = 200;
+
+/**
+ * Asks EC2 about instances in doubt, in as few requests as their accounts and regions allow, and merges what it says.
+ * Returns the messages whose question is still open because EC2 or the record failed; the queue gives those again.
+ * An account's Region that throttles is asked nothing more, and holds up no other.
+ */
+export async function verifyInstances(
+  messages: readonly VerifyMessage[],
+  ports: VerifyPorts,
+): Promise<VerifyMessage[]> {
+  const wanted = messages.filter(({ account, region }) => ports.isRegistered(account, region));
+  const failed: VerifyMessage[] = [];
+  for (const group of Map.groupBy(wanted, ({ account, region }) => `${account}/${region}`).values()) {
+    failed.push(...(await verifyGroup(group, ports)));
+  }
+  return failed;
+}
+
+/** One account's Region. */
+async function verifyGroup(group: readonly VerifyMessage[], ports: VerifyPorts): Promise<readonly VerifyMessage[]> {
+  const failed: VerifyMessage[] = [];
+  for (let start = 0; start < group.length; start += filterLimit) {
+    try {
+      failed.push(...(await verifyBatch(group.slice(start, start + filterLimit), ports)));
+    } catch (error) {
+      if (!isThrottle(error)) throw error;
+      return [...failed, ...giveBack(group.slice(start), error, ports)];
+    }
+  }
+  return failed;
+}
+
+async function verifyBatch(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
+  const answer = await describeAs('describe', batch, ports);
+  return 'found' in answer ? mergeAnswer(batch, answer.found, ports) : verifyByZone(batch, ports);
+}
+
+/** What EC2 says of a batch of one account and region, or how it failed as a service or a zone does. */
+async function describeAs(
+  how: 'describe' | 'describeNamed',
+  batch: readonly VerifyMessage[],
+  { ec2 }: VerifyPorts,
+): Promise<{ found: readonly Described[] } | { error: unknown }> {
+  const [first] = batch;
+  if (!first) return { found: [] };
+  try {
+    const ids = [...new Set(batch.map(({ instanceId }) => instanceId))];
+    return await ec2[how](first.account, first.region, ids);
+  } catch (error) {
+    if (isThrottle(error)) throw error;
+    return { error };
+  }
+}
+
+const isThrottle = (error: unknown): boolean => error instanceof Error && error.name === 'RequestLimitExceeded';
+
+/** With a zone impaired only a request that names none but instances of healthy zones is answered (API_DescribeInstances.html). */
+async function verifyByZone(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
+  const facts = await Promise.all(batch.map((message) => ports.store.getFacts(message)));
+  const zones = Map.groupBy(batch.keys(), (index) => facts[index]?.availabilityZone ?? 'unknown');
+  const failed: VerifyMessage[] = [];
+  for (const [zone, indexes] of zones) {
+    const part = [...indexes].flatMap((index) => batch[index] ?? []);
+    failed.push(...(await verifyPart(part, zone !== 'unknown', ports)));
+  }
+  return failed;
+}
+
+/** A zone's instances stand or fall together. Those of unknown zones are halved until the healthy are apart from the others. */
+async function verifyPart(
+  part: readonly VerifyMessage[],
+  sameZone: boolean,
+  ports: VerifyPorts,
+): Promise<readonly VerifyMessage[]> {
+  const answer = await describeAs('describeNamed', part, ports);
+  if ('found' in answer) return mergeAnswer(part, answer.found, ports);
+  if (sameZone || part.length === 1) return giveBack(part, answer.error, ports);
+  const middle = part.length >> 1;
+  const first = await verifyPart(part.slice(0, middle), sameZone, ports);
+  return [...first, ...(await verifyPart(part.slice(middle), sameZone, ports))];
+}
+
+function giveBack(
+  messages: readonly VerifyMessage[],
+  error: unknown,
+  ports: Pick<VerifyPorts, 'failed'>,
+): readonly VerifyMessage[] {
+  for (const message of messages) ports.failed(message, error);
+  return messages;
+}
+
+/** Merges what EC2 said; a record that fails is given back and holds up no other. */
+async function mergeAnswer(
+  batch: readonly VerifyMessage[],
+  found: readonly Described[],
+  ports: VerifyPorts,
+): Promise<VerifyMessage[]> {
+  const byId = new Map(found.map((described) => [described.sight.instanceId, described]));
+  const open: VerifyMessage[] = [];
+  const failed: VerifyMessage[] = [];
+  for (const message of batch) {
+    const described = byId.get(message.instanceId);
+    try {
+      // Absent is no answer: EC2 may not show a new instance yet. The sweep decides about the old ones.
+      if (!described || (await mergeDescribed(described, ports))) open.push(message);
+    } catch (error) {
+      failed.push(...giveBack([message], error, ports));
+    }
+  }
+  await attachByToken(found, ports);
+  await askAgain(open, ports);
+  return failed;
+}
+
+/** True if the record's doubt outlived the answer. */
+async function mergeDescribed(
+  { sight, facts }: Described,
+  ports: Pick<VerifyPorts, 'store' | 'alarm' | 'timing'>,
+): Promise<boolean> {
+  // Before the record: a crash in between leaves none that no listing and no sweep would find.
+  await ports.store.ensurePair(sight.account, sight.region);
+  const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeSight(current, sight, ports.timing));
+  if (!merged) return false;
+  if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
+  await keepFacts(facts, await ports.store.getFacts(facts), ports.store);
+  return merged.outcome.ask;
+}
+
+/** Asked again after 2, 8 and 32 s; then it is the sweep's. */
+async function askAgain(open: readonly VerifyMessage[], { verify, timing }: VerifyPorts): Promise<void> {
+  for (const [attempt, messages] of Map.groupBy(open, (message) => message.attempt)) {
+    const delaySeconds = timing.verifyRetrySeconds[attempt];
+    if (delaySeconds === undefined) continue;
+    await verify.send(
+      messages.map((message) => ({ ...message, attempt: attempt + 1 })),
+      delaySeconds,
+    );
+  }
+}

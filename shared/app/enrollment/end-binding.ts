@@ -1,0 +1,109 @@
+import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
+import { block, type Ended, reenroll, release, type Step, unblock } from '#shared/domain/enrollment/ending.ts';
+import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
+import { Problem } from '#shared/domain/problems.ts';
+import { sameInstance } from '#shared/domain/server/server.ts';
+import { type Instant, seconds } from '#shared/domain/time.ts';
+import { isWeakKey } from '#shared/identity/weak-key.ts';
+import { commitOrConflict, keyIdOf, type OperatePorts, showInstance } from '../operate.ts';
+import type { Binding, RecordChange } from '../ports.ts';
+
+export const releaseInstance = (key: InstanceKey, now: Instant, ports: OperatePorts) =>
+  carryOut(key, (instance) => release(instance, now), now, ports);
+
+export const blockInstance = (key: InstanceKey, now: Instant, ports: OperatePorts) =>
+  carryOut(key, (instance) => block(instance, now), now, ports);
+
+export const unblockInstance = (key: InstanceKey, now: Instant, ports: OperatePorts) =>
+  carryOut(key, (instance) => unblock(instance, now), now, ports);
+
+/** In favour of the key with this thumbprint. */
+export async function reenrollByKey(key: InstanceKey, agentId: string, now: Instant, ports: OperatePorts) {
+  await requireUnbound(agentId, key, ports);
+  return carryOut(key, (instance, proof) => reenroll(instance, { by: agentId, proof }, now, ports.timing), now, ports);
+}
+
+/** In favour of whatever key comes with this grant: the operator has its seed, Muster the public half. */
+export async function reenrollByGrant(
+  key: InstanceKey,
+  { publicKey, createdBy }: Pick<EnrollmentKey, 'publicKey' | 'createdBy'>,
+  now: Instant,
+  ports: OperatePorts,
+) {
+  const grant = newGrant(key, { publicKey, createdBy }, now, ports);
+  const known = await ports.store.getKey(grant.id);
+  const decide: Decide = (instance, proof) => {
+    const step = reenroll(instance, { by: grant.id, proof }, now, ports.timing);
+    if (step.do !== 'change' || !known) return step;
+    throw new Problem('already_exists', 'this public key was registered before', { keyId: grant.id });
+  };
+  return carryOut(key, decide, now, ports, [{ kind: 'key', before: undefined, after: grant }]);
+}
+
+/** A thumbprint belongs to one instance at most, and one that was denied stays so. */
+async function requireUnbound(agentId: string, key: InstanceKey, { store }: OperatePorts): Promise<void> {
+  const binding = await store.getBinding(agentId);
+  if (!binding) return;
+  if (binding.status === 'denied')
+    throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
+  if (sameInstance(binding, key))
+    throw new Problem('already_enrolled', 'this key is enrolled on the instance', { enrolledAgent: agentId });
+  throw new Problem('key_bound_elsewhere', 'this key belongs to another instance', { boundTo: keyOf(binding) });
+}
+
+/** One use, a quarter of an hour, this instance alone, whoever launched it and whatever became of its disk. */
+function newGrant(
+  { account, region, instanceId }: InstanceKey,
+  { publicKey, createdBy }: Pick<EnrollmentKey, 'publicKey' | 'createdBy'>,
+  now: Instant,
+  { timing }: OperatePorts,
+): EnrollmentKey {
+  if (isWeakKey(Buffer.from(publicKey, 'base64url')))
+    throw new Problem('weak_key', 'this public key proves nothing', {});
+  const named = { accounts: [account], regions: [region], instanceIds: [instanceId] };
+  return {
+    ...{ id: keyIdOf(publicKey), publicKey, scope: { ...everyInstance, ...named, attachments: attachmentOutcomes } },
+    ...{ reenrolls: true, usesLeft: 1, expiresAt: now + seconds(timing.reenrollSeconds), createdAt: now, createdBy },
+    ...{ revokedAt: null, warnedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
+  };
+}
+
+/** `proof` is what enrolled the present agent. */
+type Decide = (instance: Instance, proof: Binding['proof']) => Step;
+
+/** The record and the key that it loses change together, or not at all. */
+async function carryOut(
+  key: InstanceKey,
+  decide: Decide,
+  now: Instant,
+  ports: OperatePorts,
+  besides: readonly RecordChange[] = [],
+) {
+  const { store } = ports;
+  const before = await store.getInstance(key);
+  if (!before) throw new Problem('not_found', 'no such instance is on record', { ...key });
+  const bound = before.agent ? await store.getBinding(before.agent.id) : undefined;
+  const step = decide(before, bound?.proof ?? null);
+  if (step.do === 'refuse')
+    throw new Problem(step.code, 'the instance’s state does not allow it now', { instance: keyOf(key) });
+  if (step.do === 'change') {
+    const changes: RecordChange[] = [{ kind: 'instance', before, after: step.instance }, ...besides];
+    if (before.agent)
+      changes.push(denial(before, before.agent.id, bound, { reason: step.reason, at: now, successor: null }));
+    await commitOrConflict(store, changes, { instance: keyOf(key) });
+  }
+  return showInstance(key, now, ports);
+}
+
+/** Outlives the instance's record: the key stays denied when that has expired (DESIGN 5). */
+function denial(
+  { account, region, instanceId }: InstanceKey,
+  agentId: string,
+  before: Binding | undefined,
+  ended: Ended,
+): RecordChange {
+  const unheardOf = { publicKey: '', boundAt: ended.at, proof: null, description: {}, version: 0 };
+  const binding = before ?? { ...{ agentId, account, region, instanceId }, ...unheardOf };
+  return { kind: 'binding', before, after: { ...binding, status: 'denied', ended } };
+}

@@ -1,9 +1,0 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { Facts, Store } from './ports.ts';
-
-/** Writes what describe says of an instance where it is not known yet; when it was said last is not worth a write. */
-export async function keepFacts(facts: Facts, known: Facts | undefined, store: Pick<Store, 'putFacts'>): Promise<void> {
-  // By value: a store need not give the members back in the order in which it got them.
-  if (!known || !isDeepStrictEqual({ ...known, describedAt: 0 }, { ...facts, describedAt: 0 }))
-    await store.putFacts(facts);
-}

@@ -1,0 +1,79 @@
+import {
+  clientTokenOf,
+  fitsLaunch,
+  type Launch,
+  type LaunchState,
+  nextLaunchStep,
+} from '#shared/domain/launch/launch.ts';
+
+import type { Instant } from '#shared/domain/time.ts';
+import type { Described, Describer, UserDataStore } from '../ports.ts';
+import type { AttachPorts } from './attach-launched.ts';
+import { attachLaunched } from './attach-launched.ts';
+
+/** What RunInstances came to. Whatever else goes wrong throws, and the queue gives the message again. */
+export type LaunchAnswer =
+  | { outcome: 'launched'; described: readonly Described[] }
+  | { outcome: 'token_mismatch' | 'token_terminated' }
+  /** EC2 will never accept this request. */
+  | { outcome: 'refused'; code: string };
+
+export interface Launcher extends Describer {
+  /** Sends the frozen request under the launch's own ClientToken: however often, it launches once. */
+  runInstances(launch: Launch, userData: string): Promise<LaunchAnswer>;
+}
+
+export interface LaunchPorts extends AttachPorts {
+  userData: UserDataStore;
+  ec2: Launcher;
+}
+
+/** One attempt at a launch; safe to repeat after any crash (DESIGN 8). Returns the launch's state for the log. */
+export async function runLaunch(launchId: string, now: Instant, ports: LaunchPorts): Promise<LaunchState | 'unknown'> {
+  const launch = await ports.store.getLaunch(launchId);
+  if (!launch) return 'unknown';
+  const step = nextLaunchStep(launch, now, ports.timing);
+  if (step.do === 'nothing') {
+    await ports.userData.delete(launchId);
+    return launch.state;
+  }
+  if (step.do === 'ask') return settle(launch, 'expired', ports);
+  const userData = await ports.userData.get(launchId);
+  if (userData === undefined) return settle(launch, 'expired', ports);
+  const answer = await ports.ec2.runInstances(launch, userData);
+  if (answer.outcome === 'launched') return finish(launch, answer.described, ports);
+  if (answer.outcome === 'refused') return end(launch, 'refused_by_ec2', answer.code, ports);
+  return settle(launch, answer.outcome, ports);
+}
+
+/** Nothing may be sent any more: EC2 is asked what the token launched, and the launch ends with that or by name. */
+async function settle(launch: Launch, otherwise: LaunchState, ports: LaunchPorts): Promise<LaunchState> {
+  const { found } = await ports.ec2.describeByToken(launch.account, launch.region, clientTokenOf(launch));
+  const fitting = found.filter(({ sight }) => fitsLaunch(launch, sight, ports.timing));
+  return fitting.length > 0 ? finish(launch, fitting, ports) : end(launch, otherwise, null, ports);
+}
+
+async function finish(launch: Launch, described: readonly Described[], ports: LaunchPorts): Promise<LaunchState> {
+  await attachLaunched(launch.id, described, ports);
+  const ended = await ports.store.getLaunch(launch.id);
+  if (ended?.state === 'requested') throw new Error(`launch ${launch.id} was answered but could not be recorded yet`);
+  return ended?.state ?? 'launched';
+}
+
+/** The launch ends without an instance; its servers may be launched again. */
+async function end(
+  launch: Launch,
+  state: LaunchState,
+  failure: string | null,
+  ports: LaunchPorts,
+): Promise<LaunchState> {
+  const servers = await Promise.all(launch.servers.map(({ serverId }) => ports.store.getServer(serverId)));
+  const own = servers.flatMap((server) => (server?.launchId === launch.id ? [server] : []));
+  const committed = await ports.store.commit([
+    { kind: 'launch', before: launch, after: { ...launch, state, failure } },
+    ...own.map((before) => ({ kind: 'server' as const, before, after: { ...before, launchState: state } })),
+  ]);
+  if (!committed) throw new Error(`launch ${launch.id} changed meanwhile`);
+  await ports.userData.delete(launch.id);
+  return state;
+}

@@ -1,0 +1,101 @@
+import { type Outcome, unchanged, withDoubt } from '../cloud/transition.ts';
+import { type ConflictReason, type EnrolledReason, type Instance, newInstance } from '../instance/instance.ts';
+import { agentWord } from '../server/server.ts';
+import { type Instant, seconds } from '../time.ts';
+import type { Timing } from '../timing.ts';
+
+/** Rule 7: word from an agent this long after the record's end contradicts it. */
+const aliveAfterMs = seconds(10);
+
+/** The agent of an accepted enrollment, and the server it enrolled as. */
+export interface EnrolledAgent {
+  agent: NonNullable<Instance['agent']>;
+  serverId: string | null;
+  reason: EnrolledReason;
+}
+
+/**
+ * An accepted enrollment: it sets no cloud state, and always wins over discovered-only (DESIGN 4.7 and 5). Another key in
+ * the place of an enrolled one, for the same reason, leaves it enrolled since when it was.
+ */
+export function mergeEnrollment(current: Instance, enrolled: EnrolledAgent, receivedAt: Instant): Outcome {
+  const instance: Instance = {
+    ...current,
+    management: 'enrolled',
+    managementReason: enrolled.reason,
+    managementSince: current.managementReason === enrolled.reason ? current.managementSince : receivedAt,
+    agent: enrolled.agent,
+    serverId: enrolled.serverId,
+    conflict: null,
+    reenroll: null,
+    attempt: null,
+  };
+  return withSignOfLife(instance, receivedAt, true);
+}
+
+/** The enrollment of a recorded timeline: accepted elsewhere, by whom is not told. The same instance enrolls once. */
+export function replayEnrollment(
+  current: Instance | undefined,
+  key: Parameters<typeof newInstance>[0],
+  at: Instant,
+): Outcome {
+  const known = current ?? newInstance(key, at);
+  if (known.management === 'enrolled') return mergeCheckin(known, at);
+  return mergeEnrollment(known, { agent: unnamedAgent(at), serverId: null, reason: 'adopted' }, at);
+}
+
+const unnamedAgent = (at: Instant) => ({
+  id: 'replayed',
+  version: '',
+  bootId: '',
+  enrolledAt: at,
+  state: null,
+  stateAt: null,
+});
+
+/** A check-in is evidence of life and nothing more: doubt about an ended record, and a veto against absence. */
+export function mergeCheckin(current: Instance, receivedAt: Instant): Outcome {
+  return withSignOfLife(current, receivedAt, false);
+}
+
+/** What an agent says of itself at a check-in. */
+export interface AgentReport {
+  bootId: string;
+  state: string;
+}
+
+/** The agent's own word of its state, which belongs to one boot; repeated after a restart it is a new word. */
+export function mergeReport(current: Instance, report: AgentReport, receivedAt: Instant): Outcome {
+  const outcome = mergeCheckin(current, receivedAt);
+  const { agent } = outcome.instance;
+  if (!agent || (agentWord(current) === report.state && agent.bootId === report.bootId)) return outcome;
+  const said = { ...agent, state: report.state, stateAt: receivedAt, bootId: report.bootId };
+  return { ...outcome, instance: { ...outcome.instance, agent: said }, changed: true };
+}
+
+/** A second machine with this agent's key showed itself; the first time counts. */
+export function markConflict(current: Instance, agentId: string, reason: ConflictReason, at: Instant): Outcome {
+  if (current.agent?.id !== agentId || current.conflict) return unchanged(current);
+  return { instance: { ...current, conflict: { reason, since: at } }, changed: true, ask: false };
+}
+
+function withSignOfLife(current: Instance, receivedAt: Instant, changed: boolean): Outcome {
+  const ended = current.state === 'stopped' || current.state === 'terminated';
+  const contradicts = ended && current.at !== null && receivedAt > current.at + aliveAfterMs;
+  const doubted = withDoubt(current, contradicts ? 'alive_when_ended' : null, receivedAt);
+  const instance = doubted.absent ? { ...doubted, absent: null } : doubted;
+  if (!changed && instance === current) return unchanged(current);
+  return { instance, changed: true, ask: doubted !== current };
+}
+
+/** A refused agent of an allowed account leaves a note, at most once an hour. */
+export function noteAttempt(current: Instance, attempt: NonNullable<Instance['attempt']>, timing: Timing): Outcome {
+  const recent = current.attempt && attempt.at < current.attempt.at + seconds(timing.attemptNoteSeconds);
+  return recent ? unchanged(current) : { instance: { ...current, attempt }, changed: true, ask: false };
+}
+
+/** Rule 8 of DESIGN 4: a warning never sets a state. */
+export function mergePrediction(current: Instance, what: string, at: Instant): Outcome {
+  if (current.prediction && current.prediction.at >= at) return { instance: current, changed: false, ask: false };
+  return { instance: { ...current, prediction: { what, at } }, changed: true, ask: false };
+}

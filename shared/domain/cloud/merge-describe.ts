@@ -1,0 +1,156 @@
+import {
+  type Ec2State,
+  type Instance,
+  type InstanceKey,
+  isEc2State,
+  newInstance,
+  rankOf,
+  readLedgerEntry,
+} from '../instance/instance.ts';
+import { type Instant, parseTime, seconds } from '../time.ts';
+import type { Timing } from '../timing.ts';
+import { nameFailure } from './failed-start.ts';
+import { enter, epochToleranceMs, nameEpoch, type Outcome, unchanged } from './transition.ts';
+
+/** What one DescribeInstances answer (or RunInstances') says of one instance, as far as the merge needs it. */
+export interface Sight extends InstanceKey {
+  state: Ec2State;
+  launchTime: Instant;
+  /** When the last transition was asked for, where StateTransitionReason tells. */
+  transitionAt: Instant | null;
+  stateReason: string | null;
+  /** When the request was sent: EC2 may answer with anything up to S older. */
+  sentAt: Instant;
+  source: 'describe' | 'launch';
+}
+
+/** `User initiated (2026-11-02 10:00:21 GMT)`: the only trace of time in StateTransitionReason. */
+export function transitionTime(text: string | undefined): Instant | null {
+  const match = /\((\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) GMT\)/.exec(text ?? '');
+  return match ? (parseTime(`${match[1]}T${match[2]}Z`) ?? null) : null;
+}
+
+/** The EC2 states by DescribeInstances' words; anything else is a shape Muster does not know. */
+export const readState = (name: unknown): Ec2State | undefined => (isEc2State(name) ? name : undefined);
+
+/** Rule 5 of DESIGN 4: an answer is worth what the time of its request, its LaunchTime and its transition time make it. */
+export function mergeSight(current: Instance | undefined, sight: Sight, timing: Timing): Outcome {
+  if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, sight);
+  const record = { ...current, at: current.at, state: current.state };
+  if (current.state === 'terminated' && sight.state !== 'terminated') return revived(record, sight, timing);
+  if (!isOver(record, sight) && sight.state === current.state && !isNewEpoch(record, sight))
+    return agrees(current, sight);
+  if (isAhead(record, sight, timing)) return applies(current, sight, stampOf(sight, record.at));
+  return behind(record, sight, timing);
+}
+
+type Known = Instance & { at: Instant; state: Ec2State };
+
+function firstSight(current: Instance | undefined, sight: Sight): Outcome {
+  return applies(current ?? newInstance(sight, sight.sentAt), sight, stampOf(sight, 0));
+}
+
+const stampOf = (sight: Sight, at: Instant): Instant => Math.max(at, sight.launchTime, sight.transitionAt ?? 0);
+
+/** Of an epoch that is over: more than 10 s before the named start, or, unnamed, before the stop that ended the previous one. */
+function isOver(record: Known, sight: Sight): boolean {
+  if (record.epoch === null) return false;
+  if (record.epochNamed) return sight.launchTime < record.epoch - epochToleranceMs;
+  const ended = endOfPrevious(record, record.epoch);
+  if (ended === null) return false;
+  // A start that `pending` opened has a LaunchTime close to that stamp, though the last stop before it may be lost.
+  const byPending = record.runningAt !== record.epoch;
+  return sight.launchTime < (byPending ? Math.max(ended, record.epoch - epochToleranceMs) : ended);
+}
+
+/** The last that the record knows of the epoch before: `stoppedAt` may be of the present one already. */
+function endOfPrevious(record: Known, epoch: Instant): Instant | null {
+  if (record.stoppedAt !== null && record.stoppedAt <= epoch) return record.stoppedAt;
+  return record.ledger.map(readLedgerEntry).findLast((entry) => entry.at < epoch)?.at ?? null;
+}
+
+/** A LaunchTime that opens an epoch: more than 10 s after a named one; unnamed, after the stop on record or 10 s after `at`. */
+function isNewEpoch(record: Known, sight: Sight): boolean {
+  if (record.epochNamed && record.epoch !== null) {
+    // A start from before the stop on record is over, however much later than the named one it was.
+    const ended = rankOf(record.state) >= rankOf('stopping');
+    return sight.launchTime > record.epoch + epochToleranceMs && !(ended && sight.launchTime < record.at);
+  }
+  if (record.stoppedAt !== null && sight.launchTime > record.stoppedAt && record.stoppedAt >= (record.epoch ?? 0))
+    return true;
+  return sight.launchTime > record.at + epochToleranceMs;
+}
+
+function isAhead(record: Known, sight: Sight, timing: Timing): boolean {
+  const before = record.at - seconds(timing.orderingWindowSeconds);
+  // Nor does an answer know of anything that came after its request.
+  const stale = (sight.transitionAt !== null && sight.transitionAt < before) || sight.sentAt < before;
+  if (stale || isOver(record, sight)) return false;
+  return isNewEpoch(record, sight) || rankOf(sight.state) > rankOf(record.state);
+}
+
+function agrees(current: Instance, sight: Sight): Outcome {
+  // An answer to a request that went out before the doubt arose knows nothing of it.
+  const settles = current.verify !== null && sight.sentAt >= current.verify.since;
+  const next: Instance = {
+    ...current,
+    verify: settles ? null : current.verify,
+    absent: null,
+    seenAt: Math.max(current.seenAt ?? 0, sight.sentAt),
+  };
+  nameEpoch(current, next, sight.launchTime);
+  // A start that no event told of: it runs, so its enrollment deadline counts from the stamp of that.
+  if (sight.state === 'running') next.runningAt ??= current.at;
+  if (sight.state === 'terminated') next.inferred = false;
+  const named = nameFailure(next, sight);
+  return { instance: named, changed: !sameButSeenAt(current, named), ask: next.verify !== null };
+}
+
+/** `seenAt` alone is not worth a write. */
+function sameButSeenAt(before: Instance, after: Instance): boolean {
+  const { verify, absent, epoch, epochNamed, runningAt, inferred, failedStart } = after;
+  return (
+    before.verify === verify &&
+    before.absent === absent &&
+    before.epoch === epoch &&
+    before.epochNamed === epochNamed &&
+    before.runningAt === runningAt &&
+    before.inferred === inferred &&
+    before.failedStart === failedStart
+  );
+}
+
+function applies(current: Instance, sight: Sight, at: Instant): Outcome {
+  const origin = `${sight.source}@${sight.sentAt}`;
+  const entered = enter(current, {
+    state: sight.state,
+    at,
+    origin,
+    source: sight.source,
+    launchTime: sight.launchTime,
+  });
+  const next = { ...entered, verify: null, seenAt: Math.max(current.seenAt ?? 0, sight.sentAt) };
+  return { instance: nameFailure(next, sight), changed: true, ask: false };
+}
+
+/** Behind: it applies once EC2 has had S to catch up, stamped with the time that it surely speaks of. */
+function behind(record: Known, sight: Sight, timing: Timing): Outcome {
+  const staleness = seconds(timing.stalenessSeconds);
+  // EC2 tells when a transition was asked for: what a describe wrote may have come true as late as it was seen.
+  const trueSince = record.source === 'describe' ? Math.max(record.at, record.seenAt ?? 0) : record.at;
+  if (sight.sentAt > trueSince + staleness) return applies(record, sight, sight.sentAt - staleness);
+  const ask = record.verify !== null;
+  // Whatever the answer shows, the instance was there: two sweeps have to miss it from now on.
+  const missed = record.absent !== null && sight.sentAt > record.absent.seenAt && record.state !== 'terminated';
+  if (!missed) return { ...unchanged(record), ask };
+  return { instance: { ...record, absent: { seenAt: sight.sentAt, since: null } }, changed: true, ask };
+}
+
+/** Rule 1: only a describe sent more than S later that shows the instance alive undoes EC2's own `terminated`. */
+function revived(record: Known, sight: Sight, timing: Timing): Outcome {
+  if (record.inferred && sight.sentAt > record.at) {
+    return { ...applies(record, sight, stampOf(sight, record.at)), alarm: 'termination_inferred_wrongly' };
+  }
+  const outcome = behind(record, sight, timing);
+  return outcome.changed ? { ...outcome, alarm: 'terminated_undone' } : outcome;
+}

@@ -1,0 +1,137 @@
+import { hashBucket, type Instance, keyOf, newInstance } from '../instance/instance.ts';
+import { type Instant, seconds } from '../time.ts';
+import type { Timing } from '../timing.ts';
+import { mergeSight, type Sight } from './merge-describe.ts';
+import { enter, type Outcome, unchanged } from './transition.ts';
+
+/** What is known of one account and region: when it was last swept, and whether a mass removal is withheld. */
+export interface Pair {
+  account: string;
+  region: string;
+  lastSweepAt: Instant | null;
+  /** A complete sweep missed more than max(5, 10 %) of the pair: since when, until an operator or an hour releases it. */
+  withheld: { since: Instant; released: boolean } | null;
+}
+
+export const newPair = (account: string, region: string): Pair => ({
+  account,
+  region,
+  lastSweepAt: null,
+  withheld: null,
+});
+
+/** One sweep of a pair: everything that was read before its first page was asked for, and all pages, or not all. */
+export interface Sweep {
+  pair: Pair;
+  records: readonly Instance[];
+  /** When each agent was last heard of, by instance id. */
+  lastHeardAt: ReadonlyMap<string, Instant>;
+  sentAt: Instant;
+  complete: boolean;
+  sights: readonly Sight[];
+}
+
+export interface SweepPlan {
+  pair: Pair;
+  changes: readonly { before: Instance | undefined; outcome: Outcome }[];
+  alarms: readonly ('mass_removal_withheld' | NonNullable<Outcome['alarm']>)[];
+  withheldIds: readonly string[];
+}
+
+/** A sweep that would end more than this many records, and more than a tenth of them, ends none (DESIGN 4.6). */
+const massRemoval = { count: 5, share: 0.1 } as const;
+
+/** Rule 6 of DESIGN 4. What was seen is merged like any describe; only a complete sweep says anything of what was not. */
+export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
+  const known = new Map(sweep.records.map((record) => [record.instanceId, record]));
+  const seen = sweep.sights.map((sight) => {
+    const before = known.get(sight.instanceId);
+    return { before, outcome: before ? mergeSight(before, sight, timing) : found(sight, timing) };
+  });
+  if (!sweep.complete) return finish(sweep, sweep.pair, seen, []);
+  const sighted = new Set(sweep.sights.map((sight) => sight.instanceId));
+  const missed = sweep.records
+    .filter((record) => !sighted.has(record.instanceId))
+    .map((before) => ({
+      before,
+      outcome: before.state === 'terminated' ? forgotten(before, sweep, timing) : miss(before, sweep, timing),
+    }));
+  return guarded(sweep, seen, missed, timing);
+}
+
+/** An instance that a sweep finds gets up to half an hour more to enroll, by hash: a new account must not fall due at once. */
+function found(sight: Sight, timing: Timing): Outcome {
+  const grace = timing.sweepGraceSeconds > 0 ? hashBucket(keyOf(sight), timing.sweepGraceSeconds) : 0;
+  const blank = newInstance(sight, sight.sentAt);
+  return mergeSight({ ...blank, notBefore: sight.sentAt + seconds(grace) }, sight, timing);
+}
+
+/** The first miss leaves a mark with the last sight; "gone" needs two sweeps that both started more than S after it. */
+function miss(record: Instance, sweep: Sweep, timing: Timing): Outcome {
+  // A record without a mark was listed by the sweep before, or made since; that sight is not worth a write each time.
+  const seenAt = Math.max(
+    record.at ?? record.notBefore,
+    record.seenAt ?? 0,
+    record.absent ? record.absent.seenAt : (sweep.pair.lastSweepAt ?? 0),
+    sweep.lastHeardAt.get(record.instanceId) ?? 0,
+  );
+  const countsFrom = seenAt + seconds(timing.stalenessSeconds);
+  const counts = sweep.sentAt > countsFrom;
+  const since = record.absent?.since ?? null;
+  const stillMissing = since !== null && since > countsFrom;
+  if (counts && stillMissing && sweep.sentAt > since) return gone(record, since, sweep.sentAt);
+  const mark = { seenAt, since: stillMissing ? since : counts ? sweep.sentAt : null };
+  if (record.absent?.seenAt === mark.seenAt && record.absent.since === mark.since) return unchanged(record);
+  return { instance: { ...record, absent: mark }, changed: true, ask: false };
+}
+
+/** EC2 forgets what has ended: a doubt about the end that outlasts S is settled by its absence. */
+function forgotten(record: Instance, sweep: Sweep, timing: Timing): Outcome {
+  const doubtedAt = Math.max(record.verify?.since ?? 0, sweep.lastHeardAt.get(record.instanceId) ?? 0);
+  if (!record.verify || sweep.sentAt <= doubtedAt + seconds(timing.stalenessSeconds)) return unchanged(record);
+  return { instance: { ...record, verify: null }, changed: true, ask: false };
+}
+
+function gone(record: Instance, since: Instant, sentAt: Instant): Outcome {
+  const at = Math.max(since, record.at ?? 0);
+  const ended = enter(record, { state: 'terminated', at, origin: `absence@${sentAt}`, source: 'absence' });
+  return { instance: { ...ended, inferred: true, absent: record.absent, verify: null }, changed: true, ask: false };
+}
+
+type Change = SweepPlan['changes'][number];
+
+const removes = ({ before, outcome }: Change): boolean =>
+  before?.state !== 'terminated' && outcome.instance.state === 'terminated';
+
+function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing): SweepPlan {
+  const removals = missed.filter(removes);
+  const alive = sweep.records.filter((record) => record.state !== 'terminated').length;
+  const tooMany = removals.length > Math.max(massRemoval.count, massRemoval.share * alive);
+  const { withheld } = sweep.pair;
+  // An hour of complete sweeps that agree: on every record that would end, not only on there being too many.
+  const releaseMs = seconds(timing.massRemovalReleaseSeconds);
+  const since = withheld?.since ?? sweep.sentAt;
+  const missedSince = (change: Change) => change.before?.absent?.since ?? sweep.sentAt;
+  const agreedLongEnough = [since, ...removals.map(missedSince)].every((from) => sweep.sentAt >= from + releaseMs);
+  if (!tooMany || withheld?.released || agreedLongEnough) {
+    return finish(sweep, { ...sweep.pair, withheld: null }, [...seen, ...missed], []);
+  }
+  const kept = missed.filter((change) => !removes(change));
+  const pair = { ...sweep.pair, withheld: { since, released: false } };
+  return finish(
+    sweep,
+    pair,
+    [...seen, ...kept],
+    removals.map(({ outcome }) => outcome.instance.instanceId),
+  );
+}
+
+function finish(sweep: Sweep, pair: Pair, changes: Change[], withheldIds: string[]): SweepPlan {
+  const alarms = changes.flatMap(({ outcome }) => (outcome.alarm ? [outcome.alarm] : []));
+  return {
+    pair: sweep.complete ? { ...pair, lastSweepAt: Math.max(pair.lastSweepAt ?? 0, sweep.sentAt) } : pair,
+    changes,
+    alarms: withheldIds.length > 0 ? [...alarms, 'mass_removal_withheld'] : alarms,
+    withheldIds,
+  };
+}

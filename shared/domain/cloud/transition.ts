@@ -1,0 +1,104 @@
+import {
+  type Ec2State,
+  type Instance,
+  isLegalStep,
+  ledgerEntry,
+  ledgerKept,
+  ledgerLimit,
+  type VerifyReason,
+} from '../instance/instance.ts';
+import type { Instant } from '../time.ts';
+
+/** LaunchTime and a `pending` stamp this close belong to one start (DESIGN 4, rule 3); a property of EC2, no setting. */
+export const epochToleranceMs = 10_000;
+
+/** What came of one observation. `instance` is the input itself where nothing changed. */
+export interface Outcome {
+  instance: Instance;
+  /** Something worth a write changed. */
+  changed: boolean;
+  /** A describe is wanted: the instance is new, or in doubt. */
+  ask: boolean;
+  alarm?: 'terminated_undone' | 'termination_inferred_wrongly';
+}
+
+export const unchanged = (instance: Instance): Outcome => ({ instance, changed: false, ask: false });
+
+/** The doubt that a step raises, if any: rule 4 of DESIGN 4, for stamps in the order (from, to). */
+export function doubtOf(from: Ec2State, to: Ec2State, apartMs: number, windowMs: number): VerifyReason | null {
+  if (!isLegalStep(from, to)) return 'illegal_step';
+  return apartMs <= windowMs && isLegalStep(to, from) ? 'order_unknown' : null;
+}
+
+export function withDoubt(instance: Instance, reason: VerifyReason | null, since: Instant): Instance {
+  return reason === null || instance.verify ? instance : { ...instance, verify: { reason, since } };
+}
+
+export function appendEntry(ledger: readonly string[], entry: string): readonly string[] {
+  const kept = ledger.length >= ledgerLimit ? ledger.slice(-ledgerKept) : ledger;
+  return [...kept, entry];
+}
+
+/**
+ * Applies a state to a record, with everything that follows from it: epochs (rule 3), failed starts (rule 9) and the
+ * management reasons that depend on them. Order and doubt are the caller's affair.
+ */
+export function enter(
+  instance: Instance,
+  step: { state: Ec2State; at: Instant; origin: string; source: Instance['source']; launchTime?: Instant },
+): Instance {
+  const { state, at } = step;
+  const next: Instance = {
+    ...instance,
+    state,
+    at,
+    source: step.source,
+    absent: null,
+    inferred: false,
+    ledger: appendEntry(instance.ledger, ledgerEntry(state, at, step.origin)),
+  };
+  if (step.launchTime !== undefined) nameEpoch(instance, next, step.launchTime);
+  else if (opensEpoch(instance, state, at)) Object.assign(next, { epoch: at, epochNamed: false, runningAt: null });
+  if (state === 'pending' || state === 'running') return started(next, state, at);
+  if (state === 'stopping' || state === 'stopped') next.stoppedAt = at;
+  return ended(instance, next, state, at);
+}
+
+/** EC2 told the LaunchTime. A start that was provisional keeps its running time; another start has none yet. */
+export function nameEpoch(before: Instance, next: Instance, launchTime: Instant): void {
+  const another = before.epochNamed && launchTime - (before.epoch ?? launchTime) > epochToleranceMs;
+  const afterStop = !before.epochNamed && before.runningAt !== null && launchTime > before.runningAt;
+  if (another || afterStop) next.runningAt = null;
+  if (before.epochNamed && !another) return;
+  next.epoch = launchTime;
+  next.epochNamed = true;
+}
+
+/** `pending` or `running` at first sight or after a stop opens an epoch; so does a `pending` whose stop was lost. */
+function opensEpoch(instance: Instance, state: Ec2State, at: Instant): boolean {
+  if (state !== 'pending' && state !== 'running') return false;
+  if (instance.epoch === null) return true;
+  if (instance.state !== 'pending' && instance.state !== 'running') return true;
+  return state === 'pending' && at - instance.epoch > epochToleranceMs;
+}
+
+function started(next: Instance, state: Ec2State, at: Instant): Instance {
+  next.failedStart = null;
+  if (state === 'running') next.runningAt ??= at;
+  return next.management === 'pending' ? reason(next, 'awaiting_enrollment', at) : next;
+}
+
+function ended(before: Instance, next: Instance, state: Ec2State, at: Instant): Instance {
+  // `stopping` comes from running alone, so the start did not fail even if `running` was never seen.
+  if (state === 'stopping') next.runningAt ??= at;
+  const failed = before.state === 'pending' && next.runningAt === null && state !== 'stopping';
+  if (failed) next.failedStart = { at, reason: 'unknown' };
+  if (next.management !== 'pending') return next;
+  if (next.failedStart) return reason(next, 'start_failed', at);
+  return state === 'terminated' ? reason(next, 'ended_unenrolled', at) : next;
+}
+
+/** Changes why a pending record is pending; the time is that of the change, not of a repetition. */
+export function reason(next: Instance, why: Instance['managementReason'], at: Instant): Instance {
+  return next.managementReason === why ? next : { ...next, managementReason: why, managementSince: at };
+}

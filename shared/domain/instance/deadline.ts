@@ -1,0 +1,26 @@
+import { type Outcome, unchanged } from '../cloud/transition.ts';
+import { type Instant, seconds } from '../time.ts';
+import type { Timing } from '../timing.ts';
+import type { Instance } from './instance.ts';
+
+/**
+ * When a running instance that nobody enrolled becomes discovered-only (DESIGN 6): the deadline after the later of
+ * "running began in this epoch" and "the record was made". Null where time alone changes nothing.
+ */
+export function enrollmentDeadline(instance: Instance, timing: Timing): Instant | null {
+  if (instance.management !== 'pending' || instance.state !== 'running' || instance.runningAt === null) return null;
+  return Math.max(instance.runningAt, instance.notBefore) + seconds(timing.enrollmentDeadlineSeconds);
+}
+
+/** The passing of time: the one observation that fires deadlines. */
+export function mergeTime(current: Instance, now: Instant, timing: Timing): Outcome {
+  const deadline = enrollmentDeadline(current, timing);
+  if (deadline === null || deadline > now) return unchanged(current);
+  const instance: Instance = {
+    ...current,
+    management: 'discovered-only',
+    managementReason: 'deadline_passed',
+    managementSince: now,
+  };
+  return { instance, changed: true, ask: false };
+}

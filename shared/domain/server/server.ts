@@ -1,0 +1,108 @@
+import type { Instance, InstanceKey } from '../instance/instance.ts';
+import type { LaunchRequest, LaunchState } from '../launch/launch.ts';
+import type { Instant } from '../time.ts';
+
+/** Muster's record of a machine that ran, runs or will run. It outlives its instances. */
+export interface Server {
+  id: string;
+  name: string;
+  account: string;
+  region: string;
+  /** Rises with every launch; an answer for an older one cannot attach. */
+  generation: number;
+  /** The current instance: at most one. */
+  instance: InstanceKey | null;
+  /** The launch under way, or the last one. */
+  launchId: string | null;
+  launchState: LaunchState | null;
+  past: readonly InstanceKey[];
+  /** What a launch of it asks EC2 for; null for a server that was adopted. */
+  request: LaunchRequest | null;
+  createdAt: Instant;
+  version: number;
+}
+
+/** Past instances are a history for people; the audit trail keeps all. */
+export const pastKept = 10;
+
+export function newServer(fields: Pick<Server, 'id' | 'name' | 'account' | 'region'>, createdAt: Instant): Server {
+  return {
+    ...fields,
+    generation: 0,
+    instance: null,
+    launchId: null,
+    launchState: null,
+    past: [],
+    request: null,
+    createdAt,
+    version: 0,
+  };
+}
+
+export const sameInstance = (a: InstanceKey, b: InstanceKey): boolean =>
+  a.account === b.account && a.region === b.region && a.instanceId === b.instanceId;
+
+/** Joins a server to an instance; the one before goes into its history. */
+export function attach(server: Server, key: InstanceKey): Server {
+  const { account, region, instanceId } = key;
+  if (server.instance && sameInstance(server.instance, key)) return server;
+  const past = server.instance ? [...server.past, server.instance].slice(-pastKept) : server.past;
+  return { ...server, instance: { account, region, instanceId }, past };
+}
+
+/**
+ * The one word a person sees for a server (DESIGN 3): the cloud's word unless the instance runs; stranded outranks the
+ * agent's word, which outranks `booting`; with no current instance, or an ended one, `inactive`. Of a running instance
+ * that was let go nobody tells anything: `unknown`.
+ */
+export function effectiveState(instance: Instance | null): string {
+  if (!instance || instance.state === 'terminated') return 'inactive';
+  if (instance.state !== 'running') return instance.state;
+  if (instance.management === 'discovered-only') {
+    return instance.managementReason === 'deadline_passed' ? 'stranded in booting' : 'unknown';
+  }
+  return agentWord(instance) ?? 'booting';
+}
+
+/** The agent's own word of its state, if it gave one since this start: the word of the last one says nothing of this. */
+export function agentWord({ agent, epoch }: Instance): string | null {
+  if (!agent || agent.stateAt === null) return null;
+  return epoch === null || agent.stateAt >= epoch ? agent.state : null;
+}
+
+export interface Condition {
+  type: 'Launched' | 'Running' | 'Enrolled' | 'Certain';
+  status: 'true' | 'false' | 'unknown';
+  reason: string;
+  since: Instant | null;
+}
+
+/** What a server waits for, condition by condition: true, false or unknown, why, since when. */
+export function conditionsOf(server: Server, instance: Instance | null): Condition[] {
+  return [launchedCondition(server, instance), ...(instance ? instanceConditions(instance) : [])];
+}
+
+function launchedCondition(server: Server, instance: Instance | null): Condition {
+  if (instance) return { type: 'Launched', status: 'true', reason: 'instance_attached', since: instance.epoch };
+  if (server.launchState === 'requested')
+    return { type: 'Launched', status: 'unknown', reason: 'launch_requested', since: null };
+  return { type: 'Launched', status: 'false', reason: server.launchState ?? 'never_launched', since: null };
+}
+
+function instanceConditions(instance: Instance): Condition[] {
+  const running = instance.state === 'unknown' ? 'unknown' : instance.state === 'running' ? 'true' : 'false';
+  return [
+    { type: 'Running', status: running, reason: instance.failedStart?.reason ?? instance.state, since: instance.at },
+    enrolledCondition(instance),
+    instance.verify
+      ? { type: 'Certain', status: 'unknown', reason: instance.verify.reason, since: instance.verify.since }
+      : { type: 'Certain', status: 'true', reason: 'nothing_contradicts', since: null },
+  ];
+}
+
+function enrolledCondition({ conflict, management, managementReason, managementSince }: Instance): Condition {
+  // Somebody is enrolled, but it cannot be told who.
+  if (conflict) return { type: 'Enrolled', status: 'unknown', reason: 'identity_conflict', since: conflict.since };
+  const status = management === 'enrolled' ? 'true' : management === 'pending' ? 'unknown' : 'false';
+  return { type: 'Enrolled', status, reason: managementReason, since: managementSince };
+}

@@ -1,0 +1,356 @@
+import { describe, expect, it } from 'vitest';
+import { type AgentTokenClaims, bodyHash, newAgentKey, signAgentToken } from '#agent/proof-request.ts';
+import { createMemoryStore } from '#shared/adapters/memory/store.ts';
+import { type CheckinPorts, type CheckinReport, checkIn } from '#shared/app/agent/check-in.ts';
+import type { Binding, Lease, RecordChange, Store, VerifyMessage } from '#shared/app/ports.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { bindingNamed, instanceNamed, keyNamed, leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
+import { KeepingOutbox } from '#test/fakes/outbox.ts';
+import { refusalOf } from '#test/fakes/refusal.ts';
+
+const here = keyNamed('i-0123456789abcdef0');
+const key = newAgentKey();
+const htu = 'https://muster.example/prod/v1/checkin';
+const report: CheckinReport = {
+  ...{ instanceId: here.instanceId, bootId: 'b0', state: 'operational' },
+  ...{ link: linkOf(1), previousLink: linkOf(0) },
+};
+const interval = defaultTiming.checkinIntervalSeconds * second;
+
+/** A store with one enrolled instance, whose agent has reported once, with seq 5 and link 0. */
+async function stageWith(
+  fields: { instance?: Partial<Instance>; binding?: Partial<Binding>; lease?: Partial<Lease> } = {},
+) {
+  const written: RecordChange[] = [];
+  const leases: Lease[] = [];
+  const memory = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
+  const renewLease: Store['renewLease'] = async (before, after) => {
+    const renewed = await memory.renewLease(before, after);
+    if (renewed) leases.push(after);
+    return renewed;
+  };
+  const store: Store = { ...memory, renewLease };
+  const agent = { id: key.id, version: '0.1.0', bootId: 'b0', enrolledAt: start, state: 'operational', stateAt: start };
+  const enrolled = { state: 'running', at: start, management: 'enrolled', agent, serverId: 'srv_1' } as const;
+  const instance = instanceNamed(here.instanceId, { ...enrolled, ...fields.instance });
+  await store.commit([{ kind: 'instance', before: undefined, after: instance }]);
+  const binding = bindingNamed(key.id, { ...here, publicKey: key.publicKeyX, ...fields.binding });
+  await store.commit([{ kind: 'binding', before: undefined, after: binding }]);
+  const lease = leaseOf(here.instanceId, { agentId: key.id, seq: 5, link: linkOf(0), ...fields.lease });
+  await memory.renewLease(undefined, lease);
+  written.length = 0;
+  const verify = new KeepingOutbox<VerifyMessage>();
+  const twins: object[] = [];
+  const ports: CheckinPorts = {
+    ...{ store, verify, audiences: ['https://muster.example/prod'], timing: defaultTiming },
+    twinSeen: (twin) => twins.push(twin),
+  };
+  return { store, written, leases, verify, twins, send: sendWith(ports) };
+}
+
+const sendWith =
+  (ports: CheckinPorts) =>
+  (sending: Sending = {}, other: Partial<CheckinPorts> = {}) =>
+    send(sending, { ...ports, ...other });
+
+interface Sending {
+  report?: Partial<CheckinReport>;
+  now?: number;
+  signer?: typeof key;
+  claims?: Partial<AgentTokenClaims>;
+  body?: string;
+}
+
+function send({ report: fields, now = start + interval, signer = key, claims, body }: Sending, ports: CheckinPorts) {
+  const said = { ...report, ...fields };
+  const text = JSON.stringify(said);
+  const iat = Math.floor(now / 1000);
+  const token = signAgentToken(signer, { htm: 'POST', htu, iat, seq: 6, bsh: bodyHash(text), ...claims });
+  return checkIn({ token, bodySha256: bodyHash(body ?? text), report: said }, now, ports);
+}
+
+describe('a check-in', () => {
+  it('is told when to come again', async () => {
+    const { send } = await stageWith();
+    expect(await send()).toEqual({ nextCheckinSeconds: 60, link: 'open', tasks: [] });
+  });
+
+  it('writes nothing while the lease is younger than two intervals', async () => {
+    const { send, written, leases } = await stageWith();
+    await send({ now: start + 2 * interval - 1 });
+    expect([written, leases]).toEqual([[], []]);
+  });
+
+  it('writes the lease, and it alone, once that is two intervals old', async () => {
+    const { send, written, leases } = await stageWith();
+    await send({ now: start + 2 * interval });
+    const lease = { ...here, agentId: key.id, lastSeenAt: start + 2 * interval, seq: 6, link: linkOf(1) };
+    expect(leases).toEqual([lease]);
+    expect(written).toEqual([]);
+  });
+
+  it('applies a change of the agent’s state once', async () => {
+    const { send, store, written, leases } = await stageWith();
+    const stranded = { state: 'stranded in booting' } as const;
+    await send({ report: stranded });
+    await send({ report: stranded, claims: { seq: 7 } });
+    expect(await store.getInstance(here)).toMatchObject({ state: 'running', agent: { state: 'stranded in booting' } });
+    expect([written.length, leases.length]).toEqual([1, 1]);
+  });
+
+  it('of another boot replaces what was reported in the one before', async () => {
+    const { send, store } = await stageWith();
+    await send({ report: { bootId: 'b1', state: 'booting' } });
+    expect(await store.getInstance(here)).toMatchObject({ agent: { bootId: 'b1', state: 'booting', id: key.id } });
+  });
+
+  it.each(['stopped', 'terminated'] as const)(
+    'of an instance that is %s on record raises doubt and asks EC2 once',
+    async (state) => {
+      const { send, store, verify } = await stageWith({ instance: { state, at: start } });
+      const now = start + 10 * second + 1;
+      await send({ now });
+      await send({ now, claims: { seq: 7 } });
+      expect(await store.getInstance(here)).toMatchObject({
+        state,
+        verify: { reason: 'alive_when_ended', since: now },
+      });
+      expect(verify.messages).toEqual([{ ...here, attempt: 0 }]);
+    },
+  );
+
+  it('ten seconds after a stop raises no doubt: it may have been under way', async () => {
+    const { send, store, verify } = await stageWith({ instance: { state: 'stopped', at: start } });
+    await send({ now: start + 10 * second });
+    expect(await store.getInstance(here)).toMatchObject({ state: 'stopped', verify: null });
+    expect(verify.sent).toEqual([]);
+  });
+
+  it('takes back the mark of an instance that sweeps have missed', async () => {
+    const { send, store } = await stageWith({ instance: { absent: { seenAt: start, since: start } } });
+    await send();
+    expect(await store.getInstance(here)).toMatchObject({ absent: null });
+  });
+});
+
+describe('a check-in is refused', () => {
+  const strangersKey = newAgentKey();
+  it.each<[string, Sending, string, object]>([
+    ['by a key that is not enrolled', { signer: strangersKey }, 'agent_unknown', { agentId: strangersKey.id }],
+    ['with another key’s signature', { signer: { ...strangersKey, id: key.id } }, 'bad_signature', {}],
+    ['for another body', { body: '{}' }, 'body_hash_mismatch', {}],
+    ['for another method', { claims: { htm: 'GET' } }, 'wrong_audience', { htm: 'GET', htu }],
+    ['for another route', { claims: { htu: `${htu}/` } }, 'wrong_audience', { htm: 'POST', htu: `${htu}/` }],
+    ['without a seq that is one', { claims: { seq: 0 } }, 'malformed_jws', { member: 'seq' }],
+    ['by a seq that nobody counts to', { claims: { seq: 2 ** 52 + 1 } }, 'malformed_jws', { member: 'seq' }],
+  ])('%s', async (_case, sending, code, facts) => {
+    const { send, written, leases } = await stageWith();
+    expect(await refusalOf(send(sending))).toEqual({ code, facts });
+    expect([written, leases]).toEqual([[], []]);
+  });
+
+  it.each([5, 1])('with the seq %d, which was overtaken: that is written once in five minutes', async (seq) => {
+    const { send, written, leases } = await stageWith();
+    const late = { code: 'stale_sequence', facts: { seq: 1005, overtakenAt: '2026-11-02T10:01:00Z' } };
+    expect(await refusalOf(send({ claims: { seq } }))).toEqual(late);
+    expect(await refusalOf(send({ claims: { seq }, now: start + interval + second }))).toEqual(late);
+    expect(leases).toMatchObject([{ seq: 5, link: linkOf(0), overtakenAt: start + interval }]);
+    expect(written).toEqual([]);
+  });
+
+  it('as another machine’s, where it comes back with what it was told and a link of its own', async () => {
+    const { send, store, twins } = await stageWith();
+    const links = { link: linkOf(3), previousLink: linkOf(4) };
+    const { facts } = await refusalOf(send({ report: links, claims: { seq: 5 } }));
+    const told = { ...links, overtakenAt: String(facts.overtakenAt) };
+    const lease = (await store.getLease(here))!;
+    await store.renewLease(lease, { ...lease, seq: 2 ** 40, link: linkOf(1) });
+    expect(await refusalOf(send({ report: told, claims: { seq: 1006 } }))).toMatchObject({ code: 'identity_conflict' });
+    expect(twins).toHaveLength(1);
+  });
+
+  it('by a clock more than five minutes off, with both times', async () => {
+    const { send } = await stageWith();
+    const { code, facts } = await refusalOf(send({ claims: { iat: start / 1000 + 60 + 301 } }));
+    expect([code, facts.differenceSeconds]).toEqual(['clock_skew', 301]);
+  });
+
+  it('by a key that was released or blocked', async () => {
+    const { send } = await stageWith({ binding: { status: 'denied' } });
+    expect(await refusalOf(send())).toEqual({ code: 'key_denied', facts: { agentId: key.id } });
+  });
+
+  it.each(['bound', 'denied'] as const)(
+    'with a forged signature alike, whether the key is %s or not',
+    async (status) => {
+      const { send } = await stageWith({ binding: { status } });
+      const forged = { signer: { ...strangersKey, id: key.id } };
+      expect(await refusalOf(send(forged))).toEqual({ code: 'bad_signature', facts: {} });
+    },
+  );
+
+  it('by a key whose instance has another by now', async () => {
+    const other = { id: 'other', version: '', bootId: '', enrolledAt: start, state: null, stateAt: null };
+    const { send } = await stageWith({ instance: { agent: other } });
+    expect(await refusalOf(send())).toEqual({ code: 'agent_unknown', facts: { agentId: key.id } });
+  });
+
+  it('when a later one came between, and its report does not count', async () => {
+    const { store, send, written } = await stageWith();
+    const getLease: Store['getLease'] = async (of) => {
+      const lease = await store.getLease(of);
+      if (lease?.seq === 5) await store.renewLease(lease, { ...lease, seq: 7, link: linkOf(1) });
+      return lease;
+    };
+    const late = { bootId: 'b1', state: 'booting' } as const;
+    const { code, facts } = await refusalOf(send({ report: late }, { store: { ...store, getLease } }));
+    expect([code, facts]).toMatchObject(['stale_sequence', { seq: 1007 }]);
+    expect(written).toEqual([]);
+  });
+});
+
+describe('a check-in’s link', () => {
+  it('is taken where the lease is written, and open until then', async () => {
+    const { send, store } = await stageWith();
+    expect(await send()).toMatchObject({ link: 'open' });
+    const due = { now: start + 2 * interval, claims: { seq: 7 } };
+    expect(await send(due)).toMatchObject({ link: 'taken' });
+    expect(await store.getLease(here)).toMatchObject({ seq: 7, link: linkOf(1) });
+  });
+
+  it('that was taken already is taken, and nothing is written: the answer was lost', async () => {
+    const { send, leases } = await stageWith({ lease: { link: linkOf(1) } });
+    expect(await send()).toMatchObject({ link: 'taken' });
+    expect(leases).toEqual([]);
+  });
+
+  it('begins the chain of a key that takes another’s place, and the first one is taken at once', async () => {
+    const { send, store } = await stageWith({ lease: { agentId: 'another', seq: 900, link: linkOf(9) } });
+    expect(await send({ report: { previousLink: null }, claims: { seq: 1 } })).toMatchObject({ link: 'taken' });
+    expect(await store.getLease(here)).toMatchObject({ agentId: key.id, seq: 1, link: linkOf(1) });
+  });
+
+  it('is lost to a lease that another check-in wrote meanwhile, and judged by that one', async () => {
+    const { store, send, twins } = await stageWith();
+    const getLease: Store['getLease'] = async (of) => {
+      const lease = await store.getLease(of);
+      if (lease?.seq === 5) await store.renewLease(lease, { ...lease, seq: 6, link: linkOf(8) });
+      return lease;
+    };
+    const late = { now: start + 2 * interval, claims: { seq: 7 } };
+    const { code } = await refusalOf(send(late, { store: { ...store, getLease } }));
+    expect([code, twins.length]).toEqual(['identity_conflict', 1]);
+  });
+});
+
+describe('two machines with one key', () => {
+  const broken = { link: linkOf(7), previousLink: linkOf(6) };
+  const facts = (reason: string, now = start + interval) => ({
+    ...{ agentId: key.id, instanceId: here.instanceId, reason, retryAfterSeconds: 300 },
+    since: new Date(now).toISOString().replace('.000Z', 'Z'),
+  });
+
+  it.each<[string, Partial<CheckinReport>, string]>([
+    ['a link that does not continue the last one', broken, 'broken_chain'],
+    ['the beginning of a chain that has begun', { previousLink: null }, 'broken_chain'],
+    ['another instance’s id', { instanceId: 'i-0fedcba9876543210' }, 'other_instance'],
+  ])('show themselves by %s', async (_case, fields, reason) => {
+    const { send, store, leases, twins } = await stageWith();
+    expect(await refusalOf(send({ report: { state: 'booting', ...fields } }))).toEqual({
+      code: 'identity_conflict',
+      facts: facts(reason),
+    });
+    const held = await store.getInstance(here);
+    expect(held).toMatchObject({ conflict: { reason, since: start + interval }, agent: { state: 'operational' } });
+    expect([leases, twins]).toEqual([[], [{ ...here, agentId: key.id, reason }]]);
+  });
+
+  it('are both refused from then on, the true one too, and nothing more is written', async () => {
+    const { send, written, leases, twins } = await stageWith();
+    await refusalOf(send({ report: broken }));
+    expect(written).toHaveLength(1);
+    for (const seq of [7, 8]) {
+      const now = start + seq * interval;
+      expect(await refusalOf(send({ now, claims: { seq }, report: { state: 'booting' } }))).toEqual({
+        code: 'identity_conflict',
+        facts: facts('broken_chain'),
+      });
+    }
+    expect([written.length, leases, twins.length]).toEqual([1, [], 3]);
+  });
+
+  it('are not seen in a number that was overtaken, which may be a late delivery: whoever adopts the number is', async () => {
+    const { send, twins, written } = await stageWith();
+    const old = await refusalOf(send({ report: broken, claims: { seq: 3 } }));
+    expect([old.code, old.facts.seq, twins, written]).toEqual(['stale_sequence', 1005, [], []]);
+    const adopted = await refusalOf(send({ report: broken, claims: { seq: Number(old.facts.seq) + 1 } }));
+    expect([adopted.code, twins.length]).toEqual(['identity_conflict', 1]);
+  });
+
+  it('are not seen in what somebody else signs in the key’s name', async () => {
+    const { send, written } = await stageWith();
+    const forger = { ...newAgentKey(), id: key.id };
+    expect((await refusalOf(send({ signer: forger, report: broken }))).code).toBe('bad_signature');
+    expect(written).toEqual([]);
+  });
+
+  it('a report under way when the conflict is seen is not applied', async () => {
+    const { send, store } = await stageWith();
+    const renewLease: Store['renewLease'] = async (before, after) => {
+      const renewed = await store.renewLease(before, after);
+      await refusalOf(send({ report: broken, claims: { seq: 9 } }));
+      return renewed;
+    };
+    await send({ report: { state: 'booting' } }, { store: { ...store, renewLease } });
+    expect(await store.getInstance(here)).toMatchObject({ agent: { state: 'operational' } });
+  });
+});
+
+describe('a key that was rotated away', () => {
+  const heir = newAgentKey();
+  const rotated = { reason: 'rotated', at: start, successor: heir.id } as const;
+  const agent = { id: heir.id, version: '', bootId: '', enrolledAt: start, state: null, stateAt: null };
+  const later = start + (defaultTiming.clockSkewSeconds + 1) * second;
+  async function afterRotation(ended: Binding['ended'] = rotated, heirs: Partial<Binding> = {}) {
+    const stage = await stageWith({ instance: { agent }, binding: { status: 'denied', ended } });
+    const after = bindingNamed(heir.id, { ...here, publicKey: heir.publicKeyX, ...heirs });
+    await stage.store.commit([{ kind: 'binding', before: undefined, after }]);
+    stage.written.length = 0;
+    return stage;
+  }
+
+  it('and signs anew is in other hands: the one that took its place is in doubt', async () => {
+    const { send, store, twins } = await afterRotation();
+    expect((await refusalOf(send({ now: later }))).code).toBe('key_denied');
+    expect(await store.getInstance(here)).toMatchObject({ conflict: { reason: 'rotated_key', since: later } });
+    expect(twins).toEqual([{ ...here, agentId: heir.id, reason: 'rotated_key' }]);
+  });
+
+  it('is followed through further rotations', async () => {
+    const second = newAgentKey();
+    const again = { reason: 'rotated', at: start, successor: second.id } as const;
+    const { send, store } = await afterRotation(rotated, { status: 'denied', ended: again });
+    const before = await store.getInstance(here);
+    await store.saveInstance(before, { ...before!, agent: { ...agent, id: second.id } });
+    await store.commit([{ kind: 'binding', before: undefined, after: bindingNamed(second.id, here) }]);
+    await refusalOf(send({ now: later }));
+    expect(await store.getInstance(here)).toMatchObject({ conflict: { reason: 'rotated_key' } });
+  });
+
+  it.each<[string, Binding['ended'], Partial<Binding>, Sending]>([
+    ['was signed before, and comes late', rotated, {}, { now: later - second }],
+    ['is not signed by it', rotated, {}, { now: later, signer: { ...newAgentKey(), id: key.id } }],
+    ['comes after a release', { ...rotated, reason: 'released', successor: null }, {}, { now: later }],
+    [
+      'comes when an operator has ended its heir’s binding too',
+      rotated,
+      { status: 'denied', ended: { reason: 're_enrolled', at: start, successor: null } },
+      { now: later },
+    ],
+  ])('puts nobody in doubt where a request %s', async (_case, ended, heirs, sending) => {
+    const { send, written, twins } = await afterRotation(ended, heirs);
+    expect((await refusalOf(send(sending))).code).toBe(sending.signer ? 'bad_signature' : 'key_denied');
+    expect([written, twins]).toEqual([[], []]);
+  });
+});

@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { newAgentKey } from '#agent/proof-request.ts';
+import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
+import * as ending from '#shared/app/enrollment/end-binding.ts';
+import type { OperatePorts } from '#shared/app/operate.ts';
+import type { Binding, RecordChange } from '#shared/app/ports.ts';
+import { eventsOf } from '#shared/domain/events/events.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { Instant } from '#shared/domain/time.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { bindingNamed, second } from '#test/contracts/records.ts';
+import { KeepingOutbox } from '#test/fakes/outbox.ts';
+import { agentOf, enrollmentStage, here, instanceChange, now, running } from '../enrollment/enrollment-stage.ts';
+
+/** Half an hour into a life. */
+export const later = now + 1800 * second;
+
+/** An instance whose agent was enrolled half an hour ago, by a launch if nothing else is said, and operators. */
+export async function lifeStage(
+  fields: Partial<Instance> = {},
+  more: readonly RecordChange[] = [],
+  bound: Partial<Binding> = {},
+) {
+  const key = newAgentKey();
+  const agent = { ...agentOf(key), state: 'operational', stateAt: now };
+  const enrolled = { management: 'enrolled', managementReason: 'launched', managementSince: now } as const;
+  const instance = running({
+    ...enrolled,
+    agent,
+    serverId: 'srv_1',
+    launchId: 'lch_0123456789abcdef0123456789abcdef',
+    ...fields,
+  });
+  const binding = bindingNamed(key.id, { ...here, publicKey: key.publicKeyX, boundAt: now, ...bound });
+  const stage = await enrollmentStage([
+    instanceChange(instance),
+    { kind: 'binding', before: undefined, after: binding },
+    ...more,
+  ]);
+  const operate: OperatePorts = {
+    ...{ store: stage.store, history: createMemoryHistory(), userData: createMemoryUserData(), timing: defaultTiming },
+    ...{ launch: new KeepingOutbox(), terminate: async () => {}, accounts: {}, audience: '' },
+    ...{ newGrantKey: () => newGrantKey(randomBytes), newId: (prefix) => `${prefix}_1` },
+  };
+  const held = async () => (await stage.store.getInstance(here))!;
+  const kinds = () => stage.written.map(({ kind }) => kind);
+  /** What all changes so far owe to the world. */
+  const told = () =>
+    stage.written.flatMap((change) => (change.kind === 'instance' ? eventsOf(change.before, change.after) : []));
+  return {
+    ...stage,
+    ...{ key, operate, held, kinds, told },
+    release: (at: Instant = later) => ending.releaseInstance(here, at, operate),
+    block: (at: Instant = later) => ending.blockInstance(here, at, operate),
+    unblock: (at: Instant = later) => ending.unblockInstance(here, at, operate),
+    reenrollByKey: (agentId: string, at: Instant = later) => ending.reenrollByKey(here, agentId, at, operate),
+    reenrollByGrant: (publicKey: string, at: Instant = later) =>
+      ending.reenrollByGrant(here, { publicKey, createdBy: 'ann' }, at, operate),
+  };
+}
+
+/** A grant key made where the operator sits. */
+export const newSeed = () => newGrantKey(randomBytes);

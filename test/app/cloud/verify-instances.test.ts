@@ -1,0 +1,217 @@
+import { RunInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { describe, expect, it } from 'vitest';
+import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
+import type { Store, VerifyMessage } from '#shared/app/ports.ts';
+import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
+import { second, start } from '#test/contracts/records.ts';
+import { oneInstance } from '#test/local/aws/ec2/lab.ts';
+import { ec2Stage, place } from './ec2-stage.ts';
+
+type Stage = Awaited<ReturnType<typeof ec2Stage>>;
+const asking = (instanceId: string, fields: Partial<VerifyMessage> = {}): VerifyMessage => ({
+  ...{ ...place, instanceId, attempt: 0 },
+  ...fields,
+});
+const unknownId = (nth: number) => `i-${nth.toString(16).padStart(17, '0')}`;
+
+async function run(stage: Stage, count = 1, fields: object = {}): Promise<string[]> {
+  const asked = { ...oneInstance, MinCount: count, MaxCount: count, ...fields };
+  const { Instances = [] } = await stage.ec2.send(new RunInstancesCommand(asked));
+  return Instances.map(({ InstanceId }) => InstanceId!);
+}
+
+/** The use case, with the ids of each request that goes to EC2. */
+function counting(stage: Stage) {
+  const requests: { how: string; ids: readonly string[] }[] = [];
+  const { ec2 } = stage.ports;
+  const counted: typeof ec2 = {
+    ...ec2,
+    describe: (account, region, ids) => {
+      requests.push({ how: 'filter', ids });
+      return ec2.describe(account, region, ids);
+    },
+    describeNamed: (account, region, ids) => {
+      requests.push({ how: 'named', ids });
+      return ec2.describeNamed(account, region, ids);
+    },
+  };
+  const verify = (messages: readonly VerifyMessage[], other: { store?: Store } = {}) =>
+    verifyInstances(messages, { ...stage.ports, ec2: counted, ...other });
+  return { requests, verify };
+}
+
+describe('verify', () => {
+  it('makes a record of what EC2 shows, with its facts, and lists its pair', async () => {
+    const stage = await ec2Stage();
+    const [id = ''] = await run(stage);
+    expect(await verifyInstances([asking(id)], stage.ports)).toEqual([]);
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({
+      state: 'pending',
+      epoch: start,
+      epochNamed: true,
+    });
+    expect(await stage.store.getFacts(asking(id))).toMatchObject({ imageId: oneInstance.ImageId, amiLaunchIndex: 0 });
+    expect(await stage.store.listPairs()).toMatchObject([place]);
+  });
+
+  it('asks one question per account and region, of at most 200 ids, each once', async () => {
+    const stage = await ec2Stage();
+    const { requests, verify } = counting(stage);
+    const ids = Array.from({ length: 201 }, (_, nth) => unknownId(nth));
+    const elsewhere = asking(unknownId(0), { region: 'eu-west-1' });
+    expect(await verify([...ids.map((id) => asking(id)), elsewhere, asking(unknownId(7))])).toEqual([]);
+    expect(requests.map(({ ids }) => ids.length)).toEqual([200, 2, 1]);
+  });
+
+  it('asks nothing for an account that is not registered', async () => {
+    const stage = await ec2Stage();
+    const { requests, verify } = counting(stage);
+    expect(await verify([asking(unknownId(1), { account: '999988887777' })])).toEqual([]);
+    expect(requests).toEqual([]);
+  });
+
+  it('asks again after 2, 8 and 32 seconds where an instance is absent, then leaves it to the sweep', async () => {
+    const stage = await ec2Stage();
+    for (let attempt = 0; attempt < 4; attempt++) {
+      await verifyInstances([asking(unknownId(1), { attempt })], stage.ports);
+    }
+    expect(stage.verify.sent).toEqual(
+      [2, 8, 32].map((delaySeconds, nth) => ({ message: asking(unknownId(1), { attempt: nth + 1 }), delaySeconds })),
+    );
+    expect(stage.written).toEqual([]);
+  });
+
+  it('asks again where doubt outlives the answer, and not where that settles it', async () => {
+    const stage = await ec2Stage();
+    const [id = ''] = await run(stage);
+    const doubt = { reason: 'order_unknown', since: stage.now() - second } as const;
+    const ahead = recordOf(id, { state: 'running', at: stage.now(), epoch: start, epochNamed: true, verify: doubt });
+    await stage.store.saveInstance(undefined, ahead);
+    await verifyInstances([asking(id)], stage.ports);
+    expect(stage.verify.messages).toEqual([asking(id, { attempt: 1 })]);
+    stage.clock.advance(10 * second);
+    await verifyInstances([asking(id, { attempt: 1 })], stage.ports);
+    expect(stage.verify.messages).toHaveLength(1);
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'running', verify: null });
+  });
+
+  it('writes the facts again only when they changed', async () => {
+    const stage = await ec2Stage();
+    const [id = ''] = await run(stage);
+    let facts = 0;
+    const putFacts: Store['putFacts'] = (described) => {
+      facts += 1;
+      return stage.store.putFacts(described);
+    };
+    const { verify } = counting(stage);
+    const store = { ...stage.store, putFacts };
+    for (const seconds of [0, 1, 60]) {
+      stage.clock.advance(seconds * second);
+      await verify([asking(id)], { store });
+    }
+    // The second: it runs by then, and has a public address.
+    expect(facts).toBe(2);
+  });
+
+  it('tells of a termination that was inferred wrongly', async () => {
+    const stage = await ec2Stage();
+    const [id = ''] = await run(stage);
+    await stage.store.saveInstance(
+      undefined,
+      recordOf(id, { state: 'terminated', at: stage.now() - second, inferred: true }),
+    );
+    await verifyInstances([asking(id)], stage.ports);
+    expect(stage.alarms).toEqual(['termination_inferred_wrongly']);
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'pending', inferred: false });
+  });
+});
+
+const recordOf = (instanceId: string, fields: Partial<Instance>): Instance => ({
+  ...newInstance({ ...place, instanceId }, start),
+  ...fields,
+});
+
+describe('verify, when EC2 fails', () => {
+  it('as one zone does, asks zone by zone, and gives back that zone’s questions alone', async () => {
+    const stage = await ec2Stage();
+    const subnets = ['subnet-00000000', 'subnet-00000001'];
+    const [a = '', b = ''] = (await Promise.all(subnets.map((SubnetId) => run(stage, 1, { SubnetId })))).flat();
+    await verifyInstances([asking(a), asking(b)], stage.ports);
+    const zone = (await stage.store.getFacts(asking(a)))?.availabilityZone ?? '';
+    stage.clock.advance(20 * second);
+    stage.region.faults.impairedZones.push(zone);
+    const { requests, verify } = counting(stage);
+    const messages = [asking(a), asking(b)];
+    expect(await verify(messages)).toEqual([messages[0]]);
+    expect(requests).toEqual([
+      { how: 'filter', ids: [a, b] },
+      { how: 'named', ids: [a] },
+      { how: 'named', ids: [b] },
+    ]);
+    expect(await stage.store.getInstance(asking(b))).toMatchObject({ state: 'running' });
+    expect(await stage.store.getInstance(asking(a))).toMatchObject({ state: 'pending' });
+  });
+
+  it('as one zone does, finds a healthy instance among ids that EC2 does not know', async () => {
+    const stage = await ec2Stage();
+    const [id = ''] = await run(stage, 1, { SubnetId: 'subnet-00000000' });
+    stage.region.faults.calls.push({ kind: 'error', code: 'Unavailable', operation: 'DescribeInstances', times: 1 });
+    const messages = [asking(unknownId(1)), asking(id), asking(unknownId(2))];
+    expect(await verifyInstances(messages, stage.ports)).toEqual([]);
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'pending' });
+    expect(stage.verify.messages.map(({ instanceId }) => instanceId)).toEqual([unknownId(1), unknownId(2)]);
+  });
+
+  it('as a throttle does, asks no more of that account and Region, gives all of it back, and answers the others', async () => {
+    const stage = await ec2Stage();
+    stage.region.faults.calls.push({ kind: 'throttle', operation: 'DescribeInstances', region: 'us-east-1' });
+    const { requests, verify } = counting(stage);
+    const throttled = Array.from({ length: 201 }, (_, n) => asking(unknownId(n + 1)));
+    const elsewhere = asking(unknownId(1), { region: 'eu-west-1' });
+    expect(await verify([...throttled, elsewhere])).toEqual(throttled);
+    expect(requests.map(({ ids }) => ids.length)).toEqual([200, 1]);
+    expect(stage.verify.messages).toEqual([{ ...elsewhere, attempt: 1 }]);
+  });
+
+  it('gives back what it could not ask, and nothing else', async () => {
+    const stage = await ec2Stage();
+    stage.region.faults.calls.push({ kind: 'error', code: 'InternalError', region: 'us-east-1' });
+    const [there, elsewhere] = [asking(unknownId(1)), asking(unknownId(2), { region: 'eu-west-1' })];
+    expect(await verifyInstances([there, elsewhere], stage.ports)).toEqual([there]);
+  });
+
+  it('keeps one record that cannot be written from holding up the others', async () => {
+    const stage = await ec2Stage();
+    const [a = '', b = '', c = ''] = await run(stage, 3);
+    const saveInstance: Store['saveInstance'] = (before, after) => {
+      if (after.instanceId === b) throw new Error('the item is too large');
+      return stage.store.saveInstance(before, after);
+    };
+    const messages = [a, b, c].map((id) => asking(id));
+    const ports = { ...stage.ports, store: { ...stage.store, saveInstance } };
+    expect(await verifyInstances(messages, ports)).toEqual([messages[1]]);
+    expect(stage.failures).toEqual([`${b}: Error: the item is too large`]);
+    const kept = await Promise.all(messages.map((message) => stage.store.getInstance(message)));
+    expect(kept.map((record) => record?.instanceId)).toEqual([a, undefined, c]);
+  });
+});
+
+describe('verify, asked by an event whose record it meets half made', () => {
+  it('lists the pair before the record is there: a crash between leaves nothing unlisted', async () => {
+    const stage = await ec2Stage();
+    const [id = ''] = await run(stage);
+    const saveInstance = () => Promise.reject(new Error('process died'));
+    await verifyInstances([asking(id)], { ...stage.ports, store: { ...stage.store, saveInstance } });
+    expect(await stage.store.listPairs()).toMatchObject([place]);
+  });
+
+  it('learns of an end that no event told of', async () => {
+    const stage = await ec2Stage();
+    const [id = ''] = await run(stage);
+    await verifyInstances([asking(id)], stage.ports);
+    await stage.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
+    stage.clock.advance(30 * second);
+    await verifyInstances([asking(id)], stage.ports);
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'terminated', inferred: false });
+  });
+});

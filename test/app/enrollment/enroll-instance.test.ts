@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { newAgentKey } from '#agent/proof-request.ts';
+import { second, start } from '#test/contracts/records.ts';
+import { refusalOf } from '#test/fakes/refusal.ts';
+import {
+  agentOf,
+  bindingChange,
+  byKey,
+  byLaunch,
+  enrollmentStage,
+  here,
+  instance,
+  instanceChange,
+  instanceId,
+  keyChange,
+  keyId,
+  keyScope,
+  launchChanges,
+  launchId,
+  now,
+  precisely,
+  running,
+} from './enrollment-stage.ts';
+
+describe('an enrollment with an enrollment key', () => {
+  it('binds the key, adopts the instance and counts the use, in one transaction', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange({ usesLeft: 2 })]);
+    const key = newAgentKey();
+    const answer = await stage.enroll({ key, ...byKey });
+    const checkinUrl = 'https://muster.example/prod/v1/checkin';
+    expect(answer).toEqual({ agentId: key.id, serverId: 'srv_1', checkinUrl, checkinIntervalSeconds: 60 });
+    expect(stage.written.map(({ kind }) => kind)).toEqual(['instance', 'binding', 'server', 'key']);
+    expect(await stage.store.getInstance(here)).toMatchObject({
+      ...{ state: 'running', management: 'enrolled', managementReason: 'enrollment_key', serverId: 'srv_1' },
+      agent: agentOf(key),
+    });
+    expect(await stage.store.getServer('srv_1')).toMatchObject({ name: 'web-1', instance: here, request: null });
+    expect(await stage.store.getKey(keyId)).toMatchObject({ usesLeft: 1, lastUsedAt: now, lastUsedBy: instanceId });
+    expect(await stage.store.getBinding(key.id)).toMatchObject({ ...here, publicKey: key.publicKeyX, status: 'bound' });
+  });
+
+  it('leaves an unlimited key unwritten, so that no enrollment waits for another', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    await stage.enroll(byKey);
+    expect(stage.written.map(({ kind }) => kind)).toEqual(['instance', 'binding', 'server']);
+  });
+
+  it('wins over discovered-only', async () => {
+    const late = { management: 'discovered-only', managementReason: 'deadline_passed' } as const;
+    const named = { ...keyScope({ instanceIds: [instanceId] }) };
+    const stage = await enrollmentStage([instanceChange(running(late)), keyChange(named)]);
+    await stage.enroll({ ...byKey, now: start + 3600 * second });
+    expect(await stage.store.getInstance(here)).toMatchObject({ management: 'enrolled' });
+  });
+});
+
+describe('an enrollment with a launch’s grant', () => {
+  it('binds the key to the server that the launch was for', async () => {
+    const launched = running({ serverId: 'srv_1', launchId });
+    const stage = await enrollmentStage([instanceChange(launched), ...launchChanges()]);
+    expect(await stage.enroll(byLaunch)).toMatchObject({ serverId: 'srv_1' });
+    expect(await stage.store.getInstance(here)).toMatchObject({ managementReason: 'launched', serverId: 'srv_1' });
+    expect(stage.written.map(({ kind }) => kind)).toEqual(['instance', 'binding']);
+  });
+});
+
+describe('the same key again', () => {
+  it('gets the same answer, and nothing is written', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange({ usesLeft: 1 })]);
+    const key = newAgentKey();
+    const first = await stage.enroll({ key, ...byKey });
+    const { length } = stage.written;
+    expect(await stage.enroll({ key, ...byKey, jti: 'two' })).toEqual(first);
+    expect(await stage.enroll({ key })).toEqual(first);
+    expect(stage.written).toHaveLength(length);
+    expect(stage.decided.map(({ decision }) => decision)).toEqual(['enrolled']);
+  });
+
+  it('gets the same answer where the record says that the instance has ended, which is in doubt now', async () => {
+    const key = newAgentKey();
+    const ended = { state: 'terminated', at: start - 60_000, management: 'enrolled', agent: agentOf(key) } as const;
+    const stage = await enrollmentStage([instanceChange(running(ended)), bindingChange(key.id)]);
+    expect(await stage.enroll({ key })).toMatchObject({ agentId: key.id });
+    expect(await stage.store.getInstance(here)).toMatchObject({ verify: { reason: 'alive_when_ended' } });
+    expect(stage.verify.messages).toEqual([{ ...here, attempt: 0 }]);
+  });
+
+  it('gets the same answer while a restarted instance is not described yet', async () => {
+    const key = newAgentKey();
+    const bound = running({ management: 'enrolled', agent: agentOf(key), serverId: 'srv_1', epochNamed: false });
+    const stage = await enrollmentStage([instanceChange(bound), bindingChange(key.id)]);
+    expect(await stage.enroll({ key })).toMatchObject({ agentId: key.id, serverId: 'srv_1' });
+  });
+
+  it('enrolls anew where the instance’s record was lost', async () => {
+    const key = newAgentKey();
+    const stage = await enrollmentStage([instanceChange(running()), bindingChange(key.id), keyChange()]);
+    expect(await stage.enroll({ key, ...byKey })).toMatchObject({ agentId: key.id, serverId: 'srv_1' });
+  });
+});
+
+describe('a key that is not this instance’s', () => {
+  const other = newAgentKey();
+  const enrolled = running({ management: 'enrolled', agent: agentOf(other), serverId: 'srv_1' });
+
+  it('is refused where another agent is enrolled', async () => {
+    const stage = await enrollmentStage([instanceChange(enrolled), bindingChange(other.id), keyChange()]);
+    const facts = precisely({ enrolledAgent: other.id });
+    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'already_enrolled', facts });
+    expect(await stage.store.getInstance(here)).toMatchObject({ agent: { id: other.id } });
+  });
+
+  it('is refused where it is bound: an image was made with the key inside', async () => {
+    const key = newAgentKey();
+    const elsewhere = bindingChange(key.id, { instanceId: 'i-0fedcba9876543210' });
+    const stage = await enrollmentStage([instanceChange(running()), elsewhere, keyChange()]);
+    const boundTo = '111122223333/us-east-1/i-0fedcba9876543210';
+    for (const [nth, grant] of [{}, byKey].entries()) {
+      const facts = { boundTo, instance, reference: `ref_${nth + 1}` };
+      expect(await refusalOf(stage.enroll({ key, ...grant }))).toEqual({ code: 'key_bound_elsewhere', facts });
+    }
+  });
+
+  it('is refused if it was released or blocked, also on its own instance', async () => {
+    const key = newAgentKey();
+    const denied = bindingChange(key.id, { status: 'denied' });
+    const stage = await enrollmentStage([instanceChange(running()), denied, keyChange()]);
+    expect(await refusalOf(stage.enroll({ key, ...byKey }))).toEqual({ code: 'key_denied', facts: precisely({}) });
+  });
+});

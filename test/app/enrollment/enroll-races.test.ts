@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { newAgentKey } from '#agent/proof-request.ts';
+import type { Store } from '#shared/app/ports.ts';
+import { eventsOf } from '#shared/domain/events/events.ts';
+import { Problem } from '#shared/domain/problems.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { second, start } from '#test/contracts/records.ts';
+import { refusalOf } from '#test/fakes/refusal.ts';
+import {
+  bindingChange,
+  byKey,
+  enrollmentStage,
+  here,
+  instanceChange,
+  keyChange,
+  keyId,
+  now,
+  running,
+} from './enrollment-stage.ts';
+
+/** The store, losing the first `times` transactions to somebody else. */
+const contested = (store: Store, times: number): Store => {
+  let left = times;
+  return { ...store, commit: async (changes) => (left-- > 0 ? false : store.commit(changes)) };
+};
+
+describe('two keys at the same instant', () => {
+  it('bind exactly one, and the other is told who is enrolled', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const keys = [newAgentKey(), newAgentKey()];
+    const answers = await Promise.allSettled(keys.map((key) => stage.enroll({ key, ...byKey })));
+    const won = answers.findIndex(({ status }) => status === 'fulfilled');
+    const lost = answers[1 - won];
+    expect(lost).toMatchObject({ status: 'rejected', reason: { code: 'already_enrolled' } });
+    expect(lost).toMatchObject({ reason: { facts: { enrolledAgent: keys[won]!.id } } });
+    expect(stage.written.filter(({ kind }) => kind === 'server')).toHaveLength(1);
+  });
+});
+
+describe('the same key twice at the same instant', () => {
+  it('gets one record, one event and twice the same answer', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange({ usesLeft: 1 })]);
+    const key = newAgentKey();
+    const [one, two] = await Promise.all([
+      stage.enroll({ key, ...byKey }),
+      stage.enroll({ key, ...byKey, jti: 'two' }),
+    ]);
+    expect(two).toEqual(one);
+    const events = stage.written.flatMap((change) =>
+      change.kind === 'instance' ? eventsOf(change.before, change.after) : [],
+    );
+    expect(events.filter(({ detailType }) => detailType === 'Instance Enrolled')).toHaveLength(1);
+  });
+});
+
+describe('an enrollment key with one use left', () => {
+  it('enrolls exactly one of twenty instances that ask at once', async () => {
+    const ids = Array.from({ length: 20 }, (_, n) => `i-${n.toString(16).padStart(17, '0')}`);
+    const records = ids.map((instanceId) => instanceChange(running({ instanceId })));
+    const stage = await enrollmentStage([...records, keyChange({ usesLeft: 1 })]);
+    const answers = await Promise.allSettled(
+      ids.map((instanceId) => stage.enroll({ ...byKey, claim: { ...here, instanceId, pendingTime: start } })),
+    );
+    const codes = answers.map((answer) => (answer.status === 'fulfilled' ? 'enrolled' : codeOf(answer.reason)));
+    expect(codes.sort()).toEqual(['enrolled', ...Array(19).fill('grant_used_up')]);
+    expect(await stage.store.getKey(keyId)).toMatchObject({ usesLeft: 0 });
+    const items = await Promise.all(ids.map((instanceId) => stage.store.getInstance({ ...here, instanceId })));
+    expect(items.filter((item) => item?.management === 'enrolled')).toHaveLength(1);
+  });
+});
+
+const codeOf = (error: unknown) => (error instanceof Problem ? error.code : String(error));
+
+describe('a transaction that others keep from happening', () => {
+  it('is decided anew, and goes through', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const store = contested(stage.store, 4);
+    expect(await stage.enroll(byKey, { store })).toMatchObject({ agentId: expect.any(String) });
+  });
+
+  it('is reported as busy after five times, and never as already enrolled', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const store = contested(stage.store, 5);
+    const refusal = { code: 'busy', facts: { retryAfterSeconds: 1 } };
+    expect(await refusalOf(stage.enroll(byKey, { store }))).toEqual(refusal);
+    expect(await stage.store.getInstance(here)).toMatchObject({ management: 'pending', agent: null });
+  });
+
+  it('of a key that was denied meanwhile is refused as that', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const key = newAgentKey();
+    const commit: Store['commit'] = async (changes) => {
+      await stage.store.commit([bindingChange(key.id, { publicKey: key.publicKeyX, status: 'denied' })]);
+      return stage.store.commit(changes);
+    };
+    const { code } = await refusalOf(stage.enroll({ key, ...byKey }, { store: { ...stage.store, commit } }));
+    expect(code).toBe('key_denied');
+  });
+});
+
+describe('the note of a refused attempt', () => {
+  const hour = defaultTiming.attemptNoteSeconds * second;
+
+  it('is left on the record, and at most once an hour', async () => {
+    const stage = await enrollmentStage();
+    const { facts } = await refusalOf(stage.enroll());
+    await refusalOf(stage.enroll({ now: now + hour - 1 }));
+    expect(stage.written).toHaveLength(1);
+    const attempt = { at: now, code: 'grant_missing', reference: facts.reference };
+    expect(await stage.store.getInstance(here)).toMatchObject({ attempt });
+    await refusalOf(stage.enroll({ now: now + hour }));
+    expect(await stage.store.getInstance(here)).toMatchObject({ attempt: { at: now + hour } });
+  });
+
+  it('is gone once an agent is enrolled', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    await refusalOf(stage.enroll());
+    await stage.enroll(byKey);
+    expect(await stage.store.getInstance(here)).toMatchObject({ attempt: null });
+  });
+
+  it('is owed to nobody outside: a refusal makes no event', async () => {
+    const stage = await enrollmentStage();
+    await refusalOf(stage.enroll());
+    const [change] = stage.written;
+    expect(change?.kind === 'instance' && eventsOf(change.before, change.after)).toEqual([]);
+  });
+});
+
+describe('what leaves Muster of a refusal', () => {
+  it('holds no document, signature, grant or key of the request', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const seed = newGrantKey(randomBytes).seed;
+    const refused = await refusalOf(stage.enroll({ grant: { id: keyId, seed } }));
+    const known = JSON.stringify([refused, stage.decided, stage.written]);
+    expect(known).not.toMatch(/rsa2048|"document"|signature|accountId/);
+    expect(known).not.toContain(Buffer.from(seed).toString('base64url'));
+  });
+});

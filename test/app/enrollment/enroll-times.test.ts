@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { second, start } from '#test/contracts/records.ts';
+import { refusalOf } from '#test/fakes/refusal.ts';
+import {
+  byKey,
+  enrollmentStage,
+  here,
+  instanceChange,
+  keyChange,
+  now,
+  precisely,
+  running,
+} from './enrollment-stage.ts';
+
+const minutes = 60 * second;
+
+describe('a valid grant, too early or too late', () => {
+  const asked = [{ message: { ...here, attempt: 0 }, delaySeconds: 0 }];
+
+  it('for an instance that nobody has heard of asks EC2 once, and says when to come back', async () => {
+    const stage = await enrollmentStage([keyChange()]);
+    const facts = precisely({ retryAfterSeconds: 5 });
+    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'instance_not_described', facts });
+    expect(stage.verify.sent).toEqual(asked);
+    expect(stage.written).toEqual([]);
+  });
+
+  it('with a document of a start that EC2 has not told of asks EC2', async () => {
+    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const pendingTime = start + 5 * minutes;
+    const restarted = { claim: { ...here, pendingTime }, now: pendingTime + 20 * second };
+    const facts = { pendingTime: '2026-11-02T10:05:00Z', startedAt: '2026-11-02T10:00:00Z', retryAfterSeconds: 5 };
+    expect(await refusalOf(stage.enroll({ ...byKey, ...restarted }))).toEqual({
+      code: 'document_from_future',
+      facts: precisely(facts),
+    });
+    expect(stage.verify.sent).toEqual(asked);
+  });
+
+  it('with a document of an earlier start is told so', async () => {
+    const stage = await enrollmentStage([instanceChange(running({ epoch: start + 61 * second })), keyChange()]);
+    const facts = precisely({ pendingTime: '2026-11-02T10:00:00Z', startedAt: '2026-11-02T10:01:01Z' });
+    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'stale_document', facts });
+    expect(stage.verify.sent).toEqual([]);
+  });
+
+  it('with a document a minute off either way is of this start', async () => {
+    for (const epoch of [start - minutes, start + minutes]) {
+      const stage = await enrollmentStage([instanceChange(running({ epoch })), keyChange()]);
+      expect(await stage.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
+    }
+  });
+});
+
+describe('an instance that is not pending or running', () => {
+  const longEnough = now - 10 * second - 1;
+
+  it.each(['stopping', 'stopped', 'shutting-down', 'terminated'] as const)('does not enroll: %s', async (state) => {
+    const stage = await enrollmentStage([instanceChange(running({ state, at: longEnough })), keyChange()]);
+    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'instance_not_running', facts: precisely({ state }) });
+    expect(await stage.store.getInstance(here)).toMatchObject({ state, management: 'pending', agent: null });
+  });
+
+  it.each(['stopped', 'terminated'] as const)(
+    'is in doubt, and EC2 is asked, if it is %s and its agent speaks',
+    async (state) => {
+      const stage = await enrollmentStage([instanceChange(running({ state, at: longEnough })), keyChange()]);
+      await refusalOf(stage.enroll(byKey));
+      await refusalOf(stage.enroll(byKey));
+      const verify = { reason: 'alive_when_ended', since: now };
+      expect(await stage.store.getInstance(here)).toMatchObject({ state, verify });
+      expect(stage.verify.messages).toEqual([{ ...here, attempt: 0 }]);
+    },
+  );
+
+  it('is in doubt without a valid grant too, and the sweep settles it', async () => {
+    const stage = await enrollmentStage([instanceChange(running({ state: 'stopped', at: longEnough }))]);
+    await refusalOf(stage.enroll());
+    expect(await stage.store.getInstance(here)).toMatchObject({ verify: { reason: 'alive_when_ended' } });
+    expect(stage.verify.sent).toEqual([]);
+  });
+
+  it('is not in doubt ten seconds after its end', async () => {
+    const stage = await enrollmentStage([
+      instanceChange(running({ state: 'stopped', at: now - 10 * second })),
+      keyChange(),
+    ]);
+    await refusalOf(stage.enroll(byKey));
+    expect(await stage.store.getInstance(here)).toMatchObject({ verify: null });
+  });
+});

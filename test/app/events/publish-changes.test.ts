@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
+import {
+  type InstanceChange,
+  type KeyChange,
+  type PublishedEvent,
+  publishChanges,
+} from '#shared/app/events/publish-changes.ts';
+import { eventsOf } from '#shared/domain/events/events.ts';
+import { ledgerEntry } from '#shared/domain/instance/instance.ts';
+import { anyInstance } from '#test/contracts/arbitraries.ts';
+import { enrollmentKeyNamed, instanceNamed, keyNamed, second, start } from '#test/contracts/records.ts';
+
+const hash = (text: string) => createHash('sha256').update(text).digest('hex');
+const record = '111122223333/us-east-1/i-1';
+const page = { size: 100, after: null };
+
+function stageOf() {
+  const published: PublishedEvent[] = [];
+  const history = createMemoryHistory();
+  const bus = { publish: async (events: readonly PublishedEvent[]) => void published.push(...events) };
+  const publish = (changes: readonly (InstanceChange | KeyChange)[], other = {}) =>
+    publishChanges(changes, { bus, history, hash, stage: 'test', ...other });
+  return { published, history, publish };
+}
+
+const started: InstanceChange = {
+  before: undefined,
+  after: instanceNamed('i-1', {
+    state: 'pending',
+    at: start,
+    ledger: [ledgerEntry('pending', start, 'one')],
+    version: 1,
+  }),
+  changedAt: start + second,
+};
+const agent = { id: 'agent', version: '0.1.0', bootId: 'b0', enrolledAt: start, state: null, stateAt: null };
+const enrolled: InstanceChange = {
+  before: started.after,
+  after: {
+    ...started.after,
+    management: 'enrolled',
+    managementSince: start + 9 * second,
+    agent,
+    serverId: 'srv_1',
+    version: 2,
+  },
+  changedAt: start + 10 * second,
+};
+
+describe('a change of a record', () => {
+  it('is told as events with their own ids, the time of the change and the stage', async () => {
+    const { published, publish } = stageOf();
+    expect(await publish([started])).toBe(1);
+    const data = { ...keyNamed('i-1'), serverId: null, state: 'pending', at: '2026-11-02T10:00:00Z', inferred: false };
+    const meta = {
+      id: expect.stringMatching(/^evt_[0-9a-f]{32}$/),
+      version: 1,
+      time: '2026-11-02T10:00:01Z',
+      stage: 'test',
+    };
+    expect(published).toEqual([{ detailType: 'Instance State Changed', detail: { meta, data } }]);
+  });
+
+  it('that owes nothing to the world is told to nobody', async () => {
+    const { published, publish } = stageOf();
+    const attempt = { at: start, code: 'grant_missing', reference: 'ref_1' };
+    expect(await publish([{ ...started, before: started.after, after: { ...started.after, attempt } }])).toBe(0);
+    expect(published).toEqual([]);
+  });
+
+  it('is kept in the history of the instance, and of the server that it is', async () => {
+    const { history, publish } = stageOf();
+    await publish([started, enrolled]);
+    const types = async (of: string) => (await history.list(of, page)).items.map(({ detailType }) => detailType);
+    expect(await types(record)).toEqual(expect.arrayContaining(['Instance State Changed', 'Instance Enrolled']));
+    expect(await types('srv_1')).toEqual(expect.arrayContaining(['Instance Enrolled', 'Server State Changed']));
+    expect(await types('srv_1')).not.toContain('Instance State Changed');
+  });
+});
+
+describe('a warning on an enrollment key', () => {
+  const before = enrollmentKeyNamed('key_1', { lastUsedAt: start, lastUsedBy: 'i-1' });
+  const after = { ...before, warnedAt: start + second, version: 2 };
+  const warned: KeyChange = { kind: 'key', before, after, changedAt: start + 2 * second };
+
+  it('is told with what is needed to decide, and kept as the key’s history', async () => {
+    const { published, history, publish } = stageOf();
+    expect(await publish([warned])).toBe(1);
+    expect(published).toMatchObject([
+      {
+        detailType: 'Enrollment Key Expiring',
+        detail: {
+          data: {
+            ...{ keyId: 'key_1', expiresAt: '2026-11-02T11:00:00Z', createdBy: 'arn:aws:iam::111122223333:user/ann' },
+            ...{ lastUsedAt: '2026-11-02T10:00:00Z', lastUsedBy: 'i-1', at: '2026-11-02T10:00:01Z' },
+          },
+        },
+      },
+    ]);
+    expect((await history.list('key_1', page)).items).toHaveLength(1);
+    await publish([warned]);
+    expect(published[1]).toEqual(published[0]);
+  });
+
+  it('is told once: no other change of the key owes anything', async () => {
+    const { published, publish } = stageOf();
+    const revoked = { ...after, revokedAt: start, version: 3 };
+    await publish([
+      { ...warned, before: undefined, after: before },
+      { ...warned, before: after, after: revoked },
+    ]);
+    expect(published).toEqual([]);
+  });
+});
+
+describe('a change that is delivered again', () => {
+  it('has the same ids, and the history keeps it once', async () => {
+    const { published, history, publish } = stageOf();
+    await publish([started, enrolled]);
+    const first = published.splice(0);
+    const kept = await history.list(record, page);
+    await publish([started, enrolled]);
+    expect(published).toEqual(first);
+    expect(await history.list(record, page)).toEqual(kept);
+  });
+
+  it('has the same ids, whatever it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyInstance('i-1'), anyInstance('i-1'), async (before, after) => {
+        const { published, publish } = stageOf();
+        const count = await publish([{ before, after, changedAt: start }]);
+        await publish([{ before, after, changedAt: start }]);
+        const ids = published.map(({ detail }) => detail.meta.id);
+        expect(ids.slice(count)).toEqual(ids.slice(0, count));
+        const owed = eventsOf(before, after).map(({ detailType, entry }) => `${detailType} ${entry}`);
+        expect(new Set(ids).size).toBe(new Set(owed).size);
+      }),
+    );
+  });
+});
+
+describe('a bus or a history that fails', () => {
+  it('fails the change, so that the stream gives it again; nothing is kept that was not told', async () => {
+    const { history, publish } = stageOf();
+    const bus = { publish: () => Promise.reject(new Error('the bus refused an event')) };
+    await expect(publish([started], { bus })).rejects.toThrow('refused');
+    expect((await history.list(record, page)).items).toEqual([]);
+  });
+
+  it('fails the change though it was told: at the next time the ids are the same', async () => {
+    const { published, history, publish } = stageOf();
+    const broken = { ...history, put: () => Promise.reject(new Error('throttled')) };
+    await expect(publish([started], { history: broken })).rejects.toThrow('throttled');
+    await publish([started]);
+    expect(published).toHaveLength(2);
+    expect(published[1]).toEqual(published[0]);
+    expect((await history.list(record, page)).items).toHaveLength(1);
+  });
+});

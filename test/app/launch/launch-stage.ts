@@ -1,0 +1,60 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
+import type { LaunchMessage } from '#shared/app/handle-due.ts';
+import { type LaunchPorts, runLaunch } from '#shared/app/launch/run-launch.ts';
+import { createServer, launchServer, type OperatePorts } from '#shared/app/operate.ts';
+import { newGrantKey } from '#shared/identity/grant.ts';
+import { KeepingOutbox } from '#test/fakes/outbox.ts';
+import { oneInstance } from '#test/local/aws/ec2/lab.ts';
+import { Life, mortal } from '#test/simulation/region/mortal.ts';
+import { ec2Stage, place } from '../cloud/ec2-stage.ts';
+
+const request = {
+  ...{ imageId: oneInstance.ImageId, instanceType: oneInstance.InstanceType, subnetId: null, keyName: null },
+  ...{ securityGroupIds: [], instanceProfileArn: null, hopLimit: 1, tags: { role: 'web' } },
+};
+
+/** A server that was never launched, and everything between the operator and EC2. */
+export async function launchStage() {
+  const stage = await ec2Stage();
+  const { store, userData } = stage.ports;
+  const launch = new KeepingOutbox<LaunchMessage>();
+  const operate: OperatePorts = {
+    ...{ store, userData, launch, timing: stage.ports.timing, audience: 'https://muster.example/prod' },
+    history: createMemoryHistory(),
+    terminate: (key) => stage.ports.ec2.terminate(key),
+    accounts: { [place.account]: { regions: [place.region], launch: allowed } },
+    newGrantKey: () => newGrantKey(randomBytes),
+    newId: (prefix) => `${prefix}_${randomUUID().replaceAll('-', '')}`,
+  };
+  const { id: serverId } = await createServer({ name: 'web', ...place, request }, stage.now(), operate);
+  const ask = () => launchServer(serverId, stage.now(), operate);
+  const attempt = (launchId: string, ports: LaunchPorts = stage.ports) => runLaunch(launchId, stage.now(), ports);
+  const launchedBy = (launchId: string) =>
+    stage.region.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
+  return { ...stage, launch, operate, serverId, ask, attempt, launchedBy };
+}
+
+export type LaunchStage = Awaited<ReturnType<typeof launchStage>>;
+const allowed = { instanceProfileArns: [], subnetIds: [], securityGroupIds: [] };
+
+/** The ports of a process that dies at its n-th call, before or after that took effect. */
+export function dying<Ports extends object>(
+  ports: Ports,
+  atCall: number,
+  when: 'before' | 'after',
+): { life: Life; ports: Ports } {
+  const life = new Life({ atCall, when });
+  const wrapped = Object.entries(ports).map(([name, port]) => [name, isPort(port) ? mortal(port, life) : port]);
+  return { life, ports: Object.fromEntries(wrapped) as Ports };
+}
+
+const isPort = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && ('send' in value || Object.values(value).some(isFunction));
+const isFunction = (member: unknown): boolean => typeof member === 'function';
+
+/** Asks for a launch, and says which one that is. */
+export async function asked(stage: LaunchStage): Promise<string> {
+  await stage.ask();
+  return stage.launch.messages.at(-1)?.launchId ?? '';
+}

@@ -1,0 +1,258 @@
+import { describe, expect, it } from 'vitest';
+import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
+import { aKey, anEvent, anInstance, clock } from '#test/build/an-instance.ts';
+
+const merge = (record: Instance | undefined, event: Partial<StateChange>) =>
+  mergeEvent(record, anEvent(event), defaultTiming);
+/** The record after events given as `state time`, in order of arrival. */
+const told = (record: Instance | undefined, ...events: string[]): Instance =>
+  events.reduce<Instance | undefined>((it, text) => {
+    const [state, time = ''] = text.split(' ');
+    return merge(it, { state: state as StateChange['state'], at: clock(time) }).instance;
+  }, record) as Instance;
+const doubtOf = (record: Instance) => record.verify?.reason ?? null;
+
+describe('an event of an unknown instance', () => {
+  it.each(['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated'] as const)(
+    'makes a record in state %s and asks for a describe',
+    (state) => {
+      const outcome = merge(undefined, { state });
+      expect(outcome).toMatchObject({ changed: true, ask: true });
+      expect(outcome.instance).toMatchObject({ ...aKey, state, at: clock('10:00:21'), source: 'event', verify: null });
+    },
+  );
+});
+
+describe('rule 1: EC2’s own `terminated` absorbs', () => {
+  const ended = told(anInstance(), 'terminated 11:00:00');
+
+  it.each(['running 11:30:00', 'pending 11:30:00', 'stopped 10:59:59', 'running 11:00:00'])(
+    '%s leaves it terminated',
+    (event) => {
+      expect(told(ended, event)).toMatchObject({ state: 'terminated', at: clock('11:00:00') });
+    },
+  );
+
+  it('a stamp well after the end raises doubt; one within two seconds or before it does not', () => {
+    expect(doubtOf(told(anInstance(), 'shutting-down 10:59:00', 'terminated 11:00:00', 'running 11:00:03'))).toBe(
+      'illegal_step',
+    );
+    const legally = told(anInstance(), 'shutting-down 10:59:00', 'terminated 11:00:00');
+    expect(doubtOf(told(legally, 'running 11:00:02'))).toBeNull();
+    expect(doubtOf(told(legally, 'running 10:30:00'))).toBeNull();
+  });
+
+  it('a second `terminated` with another stamp writes nothing', () => {
+    expect(merge(ended, { state: 'terminated', at: clock('11:00:05') })).toMatchObject({
+      changed: false,
+      instance: ended,
+    });
+  });
+
+  it('does not hold for an end that was only inferred: a later event undoes it, with an alarm', () => {
+    const inferred: Instance = { ...ended, inferred: true, source: 'absence' };
+    const outcome = merge(inferred, { state: 'stopping', at: clock('11:10:00') });
+    expect(outcome).toMatchObject({ alarm: 'termination_inferred_wrongly', ask: true });
+    expect(outcome.instance).toMatchObject({ state: 'stopping', inferred: false });
+    expect(merge(inferred, { state: 'stopping', at: clock('10:50:00') })).toMatchObject({ changed: false });
+  });
+
+  it('EC2’s own word makes an inferred end certain, and moves its stamp only forward', () => {
+    const inferred: Instance = { ...ended, inferred: true, source: 'absence' };
+    const outcome = merge(inferred, { state: 'terminated', at: clock('10:55:00'), id: 'its-end' });
+    expect(outcome.instance).toMatchObject({
+      state: 'terminated',
+      inferred: false,
+      at: clock('11:00:00'),
+      source: 'event',
+    });
+    expect(merge(outcome.instance, { state: 'terminated', at: clock('10:55:00'), id: 'its-end' }).changed).toBe(false);
+  });
+});
+
+describe('rule 2: what the ledger holds changes nothing', () => {
+  const record = told(anInstance(), 'stopping 10:30:00');
+
+  it('the same event id again', () => {
+    const outcome = merge(record, { state: 'stopping', at: clock('10:30:00') });
+    expect(outcome).toEqual({ instance: record, changed: false, ask: false });
+    expect(outcome.instance).toBe(record);
+  });
+
+  it('another event of the same state and stamp', () => {
+    expect(merge(record, { state: 'stopping', at: clock('10:30:00'), id: 'another' }).instance).toBe(record);
+  });
+
+  it('an event that a later one overtook', () => {
+    const later = told(record, 'stopped 10:31:00');
+    expect(merge(later, { state: 'stopping', at: clock('10:30:00') }).instance).toBe(later);
+  });
+});
+
+describe('rule 3: events order by stamp and rank', () => {
+  it('a life in order ends where it should, without a doubt and without a question', () => {
+    const life = ['running 10:00:21', 'stopping 10:30:00', 'stopped 10:31:00', 'pending 11:00:00', 'running 11:00:20'];
+    const record = told(undefined, 'pending 10:00:05', ...life, 'shutting-down 12:00:00', 'terminated 12:01:00');
+    expect(record).toMatchObject({ state: 'terminated', at: clock('12:01:00'), verify: null });
+    expect(record.epoch).toBe(clock('11:00:00'));
+    expect(merge(anInstance(), { state: 'stopping', at: clock('10:30:00') }).ask).toBe(false);
+  });
+
+  it('an older stamp never takes the record back', () => {
+    const stopped = told(anInstance(), 'stopping 10:30:00', 'stopped 10:31:00');
+    expect(merge(stopped, { state: 'running', at: clock('10:10:00') })).toMatchObject({
+      changed: false,
+      instance: stopped,
+    });
+  });
+
+  it('at one stamp the higher rank wins, whichever came first', () => {
+    expect(told(anInstance(), 'stopping 10:30:00', 'stopped 10:30:00').state).toBe('stopped');
+    expect(told(anInstance(), 'stopped 10:30:00', 'stopping 10:30:00').state).toBe('stopped');
+  });
+
+  it('a `pending` within 10 s of the named start belongs to it and writes nothing', () => {
+    const described = anInstance({ at: clock('10:00:05'), source: 'describe' });
+    expect(merge(described, { state: 'pending', at: clock('10:00:06') })).toMatchObject({ changed: false });
+    expect(merge(described, { state: 'pending', at: clock('10:00:15') })).toMatchObject({ changed: false });
+  });
+
+  it('a `pending` later than that takes the record to another start', () => {
+    const described = anInstance({ at: clock('10:00:05'), source: 'describe' });
+    expect(told(described, 'pending 10:00:16')).toMatchObject({
+      state: 'pending',
+      epochNamed: false,
+      verify: { reason: 'illegal_step' },
+    });
+  });
+
+  it('a `pending` within 10 s of the named start is the next one if a stop was seen since', () => {
+    const quick = told(
+      anInstance({ at: clock('10:00:06') }),
+      'stopping 10:00:07',
+      'stopped 10:00:08',
+      'pending 10:00:12',
+    );
+    expect(quick).toMatchObject({ state: 'pending', epoch: clock('10:00:12'), epochNamed: false });
+  });
+
+  it('the event that a describe overtook sets the exact stamp, without a doubt', () => {
+    const described = anInstance({
+      at: clock('10:00:05'),
+      runningAt: clock('10:00:05'),
+      source: 'describe',
+      seenAt: clock('10:00:30'),
+    });
+    const record = told(described, 'running 10:00:21');
+    expect(record).toMatchObject({
+      at: clock('10:00:21'),
+      runningAt: clock('10:00:21'),
+      verify: null,
+      epochNamed: true,
+    });
+    expect(merge(record, { state: 'running', at: clock('10:00:21') }).changed).toBe(false);
+  });
+});
+
+describe('rule 4: doubt', () => {
+  it('(a) two stamps within two seconds that are not one legal step', () => {
+    expect(doubtOf(told(anInstance(), 'stopped 10:00:22'))).toBe('illegal_step');
+    expect(doubtOf(told(anInstance({ at: clock('10:00:22') }), 'stopped 10:00:21'))).toBe('illegal_step');
+  });
+
+  it('(a) two stamps within two seconds that are legal both ways', () => {
+    const stopped = told(anInstance(), 'stopping 10:30:00', 'stopped 10:30:04');
+    expect(doubtOf(told(stopped, 'pending 10:30:06'))).toBe('order_unknown');
+    expect(doubtOf(told(stopped, 'pending 10:30:04'))).toBe('order_unknown');
+    expect(told(stopped, 'pending 10:30:04').state).toBe('stopped');
+    expect(doubtOf(told(stopped, 'pending 10:30:07'))).toBeNull();
+  });
+
+  it('(a) a late event that is no legal step from the one before it', () => {
+    const twice = told(undefined, 'pending 10:00:05', 'running 10:00:12');
+    expect(doubtOf(told(twice, 'pending 10:00:12'))).toBe('illegal_step');
+  });
+
+  it('(b) a later stamp that is no legal step from the record’s state, at any distance', () => {
+    expect(told(anInstance(), 'stopped 23:00:00')).toMatchObject({
+      state: 'stopped',
+      verify: { reason: 'illegal_step' },
+    });
+    expect(told(anInstance(), 'running 23:00:00')).toMatchObject({
+      state: 'running',
+      verify: { reason: 'illegal_step' },
+    });
+  });
+
+  it('an event that is late by more than two seconds raises none', () => {
+    const stopped = told(anInstance(), 'stopping 10:30:00', 'stopped 10:30:30');
+    expect(doubtOf(told(stopped, 'running 10:30:27'))).toBeNull();
+  });
+
+  it('asks once, since the event was received, and never stops an update', () => {
+    const first = merge(anInstance(), { state: 'stopped', at: clock('10:30:00'), receivedAt: clock('10:30:09') });
+    expect(first).toMatchObject({ ask: true, instance: { verify: { since: clock('10:30:09') } } });
+    const second = merge(first.instance, { state: 'running', at: clock('10:40:00') });
+    expect(second).toMatchObject({
+      ask: false,
+      changed: true,
+      instance: { state: 'running', verify: first.instance.verify },
+    });
+  });
+});
+
+describe('rule 9: failed starts', () => {
+  const failed = told(undefined, 'pending 10:00:05', 'stopped 10:00:30');
+
+  it('a late `running` withdraws one', () => {
+    expect(failed).toMatchObject({ managementReason: 'start_failed', failedStart: { reason: 'unknown' } });
+    const record = told(failed, 'running 10:00:20');
+    expect(record).toMatchObject({ state: 'stopped', failedStart: null, managementReason: 'awaiting_enrollment' });
+    expect(record.runningAt).toBe(clock('10:00:20'));
+    expect(merge(record, { state: 'running', at: clock('10:00:20') }).changed).toBe(false);
+  });
+
+  it('a late `running` withdraws one that ended in termination', () => {
+    const ended = told(undefined, 'pending 10:00:05', 'terminated 10:05:00');
+    expect(ended.managementReason).toBe('start_failed');
+    expect(told(ended, 'running 10:00:20')).toMatchObject({
+      state: 'terminated',
+      failedStart: null,
+      managementReason: 'ended_unenrolled',
+    });
+  });
+
+  it('a `running` of an earlier start withdraws nothing', () => {
+    expect(told(failed, 'running 09:00:00').failedStart).not.toBeNull();
+  });
+
+  it('the ledger stays in the order of its stamps', () => {
+    const states = told(failed, 'running 10:00:20').ledger.map((entry) => entry.split('@')[0]);
+    expect(states).toEqual(['pending', 'running', 'stopped']);
+  });
+
+  it('of one stamp, the lower rank comes first in the ledger', () => {
+    const record = told(undefined, 'pending 10:00:05', 'terminated 10:00:20', 'running 10:00:20');
+    expect(record.ledger.map((entry) => entry.split('@')[0])).toEqual(['pending', 'running', 'terminated']);
+  });
+});
+
+describe('an event is not believed', () => {
+  it.each([
+    ['stamped more than five minutes ahead', { at: clock('11:00:00'), receivedAt: clock('10:54:59') }],
+    ['stamped more than 25 days ago', { at: clock('11:00:00'), receivedAt: clock('11:00:01') + 25 * 86_400_000 }],
+  ])('%s', (_, stamps) => {
+    const record = anInstance();
+    expect(merge(record, { state: 'stopping', ...stamps })).toMatchObject({ changed: false, instance: record });
+    expect(merge(undefined, { state: 'stopping', ...stamps }).changed).toBe(false);
+  });
+
+  it('any further off, but believed just inside', () => {
+    const ahead = { at: clock('11:00:00'), receivedAt: clock('10:55:00') };
+    expect(merge(anInstance(), { state: 'stopping', ...ahead }).changed).toBe(true);
+    const old = { at: clock('11:00:00'), receivedAt: clock('11:00:00') + 25 * 86_400_000 };
+    expect(merge(anInstance(), { state: 'stopping', ...old }).changed).toBe(true);
+  });
+});

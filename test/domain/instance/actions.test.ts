@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { instanceActions, serverActions } from '#shared/domain/instance/actions.ts';
+import { aRequest, aServer } from '#test/build/a-launch.ts';
+import { anInstance, clock } from '#test/build/an-instance.ts';
+
+const word = (allowed: { allowed: boolean; code?: string }) => (allowed.allowed ? 'yes' : allowed.code);
+
+describe('what may be done to a server', () => {
+  it.each([
+    ['adopted', { request: null }, null, 'not_launchable', 'not_running'],
+    ['never launched', { request: aRequest }, null, 'yes', 'not_running'],
+    ['being launched', { request: aRequest, launchState: 'requested' as const }, null, 'server_busy', 'not_running'],
+    ['running', { request: aRequest }, anInstance(), 'server_busy', 'yes'],
+    ['ended', { request: aRequest }, anInstance({ state: 'terminated' }), 'yes', 'not_running'],
+  ])('%s', (_, overrides, instance, launch, terminate) => {
+    const actions = serverActions(aServer(overrides), instance);
+    expect({
+      launch: actions.launch && word(actions.launch),
+      terminate: actions.terminate && word(actions.terminate),
+    }).toEqual({
+      launch,
+      terminate,
+    });
+  });
+});
+
+describe('what may be done to an instance', () => {
+  it('is listed action by action', () => {
+    expect(Object.keys(instanceActions(anInstance()))).toEqual(['adopt', 'release', 'block', 'unblock', 're-enroll']);
+  });
+
+  const reenroll = { by: 'key_1', until: clock('10:20:00'), replaces: null, proof: null };
+  const enrolled = { management: 'enrolled', managementReason: 'launched' } as const;
+  const blocked = { management: 'discovered-only', managementReason: 'blocked' } as const;
+  it.each<[string, Parameters<typeof anInstance>[0], string[]]>([
+    ['enrolled', enrolled, ['already_managed', 'yes', 'yes', 'not_blocked', 'yes']],
+    [
+      'enrolled and stopped',
+      { ...enrolled, state: 'stopped' },
+      ['already_managed', 'yes', 'yes', 'not_blocked', 'yes'],
+    ],
+    [
+      'enrolled and ended',
+      { ...enrolled, state: 'terminated' },
+      ['already_managed', 'yes', 'yes', 'not_blocked', 'not_running'],
+    ],
+    [
+      'waiting for its first agent',
+      {},
+      ['not_implemented', 'not_managed', 'not_managed', 'not_blocked', 'not_managed'],
+    ],
+    ['waiting for its re-enrollment', { reenroll }, ['not_implemented', 'yes', 'yes', 'not_blocked', 'yes']],
+    [
+      'stopped without an agent',
+      { state: 'stopped' },
+      ['not_running', 'not_managed', 'not_managed', 'not_blocked', 'not_managed'],
+    ],
+    ['blocked', blocked, ['not_implemented', 'instance_blocked', 'instance_blocked', 'yes', 'instance_blocked']],
+  ])('%s', (_, overrides, words) => {
+    expect(Object.values(instanceActions(anInstance(overrides))).map(word)).toEqual(words);
+  });
+});

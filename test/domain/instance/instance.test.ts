@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  ec2States,
+  hashBucket,
+  isEc2State,
+  isLegalStep,
+  keyOf,
+  ledgerEntry,
+  newInstance,
+  rankOf,
+  readLedgerEntry,
+  shortHash,
+} from '#shared/domain/instance/instance.ts';
+import { aKey, clock } from '#test/build/an-instance.ts';
+
+describe('EC2’s states', () => {
+  it('have ranks in the order of a life', () => {
+    expect(ec2States.map(rankOf)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(ec2States).toEqual(['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated']);
+  });
+
+  it.each(['Running', 'rebooting', '', null, 16, 'constructor'])('%s is none', (word) => {
+    expect(isEc2State(word)).toBe(false);
+  });
+
+  it('follow each other in these steps and in no other', () => {
+    const steps = ec2States.flatMap((from) =>
+      ec2States.filter((to) => isLegalStep(from, to)).map((to) => `${from} ${to}`),
+    );
+    expect(steps).toEqual([
+      'pending running',
+      'pending stopped',
+      'pending shutting-down',
+      'pending terminated',
+      'running stopping',
+      'running shutting-down',
+      'stopping stopped',
+      'stopping shutting-down',
+      'stopping terminated',
+      'stopped pending',
+      'stopped shutting-down',
+      'stopped terminated',
+      'shutting-down terminated',
+    ]);
+  });
+});
+
+describe('a ledger entry', () => {
+  it('is state, stamp in seconds and a short hash of where it comes from', () => {
+    expect(ledgerEntry('running', clock('10:00:21'), 'event')).toMatch(/^running@1793613621#[0-9a-z]{7}$/);
+  });
+
+  it('reads as it was written, to the millisecond', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...ec2States), fc.integer({ min: 0, max: 4e12 }), fc.uuid(), (state, at, id) => {
+        const origin = shortHash(id).slice(0, 7);
+        expect(readLedgerEntry(ledgerEntry(state, at, id))).toEqual({ state, at, origin });
+      }),
+    );
+  });
+});
+
+describe('a new record', () => {
+  it('knows nothing of the cloud, waits for an enrollment, and is named by its key', () => {
+    const made = newInstance(aKey, clock('10:00:00'));
+    expect(made).toMatchObject({ state: 'unknown', at: null, epoch: null, management: 'pending', version: 0 });
+    expect(made).toMatchObject({ managementReason: 'awaiting_enrollment', notBefore: clock('10:00:00') });
+    expect(keyOf(made)).toBe('111122223333/us-east-1/i-0123456789abcdef0');
+  });
+});
+
+describe('hashing', () => {
+  it('puts a text always into the same bucket, and many texts into all of them', () => {
+    const buckets = Array.from({ length: 400 }, (_, n) => hashBucket(`i-${n}`, 16));
+    expect(buckets).toEqual(Array.from({ length: 400 }, (_, n) => hashBucket(`i-${n}`, 16)));
+    expect(new Set(buckets).size).toBe(16);
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { attach, conditionsOf, effectiveState, pastKept, sameInstance } from '#shared/domain/server/server.ts';
+import { aServer } from '#test/build/a-launch.ts';
+import { aKey, anInstance, clock } from '#test/build/an-instance.ts';
+
+const enrolled = { id: 'a', version: '1.0.0', bootId: 'b', enrolledAt: clock('10:05:00') };
+const agent = { ...enrolled, state: 'operational', stateAt: clock('10:06:00') };
+
+describe('the effective state of a server', () => {
+  it('is `inactive` with no current instance, or an ended one', () => {
+    expect(effectiveState(null)).toBe('inactive');
+    expect(effectiveState(anInstance({ state: 'terminated', agent }))).toBe('inactive');
+  });
+
+  it.each(['unknown', 'pending', 'stopping', 'stopped', 'shutting-down'] as const)(
+    'is the cloud’s word, `%s`, whatever the agent said and the deadline did',
+    (state) => {
+      const stranded = { management: 'discovered-only', managementReason: 'deadline_passed' } as const;
+      expect(effectiveState(anInstance({ state, agent }))).toBe(state);
+      expect(effectiveState(anInstance({ state, ...stranded }))).toBe(state);
+    },
+  );
+
+  it('is `stranded in booting` while it runs past its deadline', () => {
+    const stranded = { management: 'discovered-only', managementReason: 'deadline_passed' } as const;
+    expect(effectiveState(anInstance(stranded))).toBe('stranded in booting');
+  });
+
+  it.each(['released', 'blocked'] as const)('is `unknown` while an instance runs that was %s', (managementReason) => {
+    expect(effectiveState(anInstance({ management: 'discovered-only', managementReason }))).toBe('unknown');
+  });
+
+  it('is the agent’s word while it runs, else `booting`', () => {
+    expect(effectiveState(anInstance({ agent }))).toBe('operational');
+    expect(effectiveState(anInstance({ agent: { ...agent, state: null } }))).toBe('booting');
+    expect(effectiveState(anInstance())).toBe('booting');
+  });
+
+  it('is `booting` after a restart until the agent gives its word anew', () => {
+    const restarted = { epoch: clock('11:00:00'), agent };
+    expect(effectiveState(anInstance(restarted))).toBe('booting');
+    const anew = { ...agent, stateAt: clock('11:00:30') };
+    expect(effectiveState(anInstance({ ...restarted, agent: anew }))).toBe('operational');
+  });
+});
+
+describe('attaching', () => {
+  const other = { ...aKey, instanceId: 'i-0aaaaaaaaaaaaaaaa' };
+
+  it('makes the instance the current one; the one before goes into the history', () => {
+    const second = attach(attach(aServer(), aKey), other);
+    expect(second).toMatchObject({ instance: other, past: [aKey] });
+  });
+
+  it('of the current instance changes nothing', () => {
+    const server = attach(aServer(), aKey);
+    expect(attach(server, anInstance())).toBe(server);
+  });
+
+  it('takes the key alone, and keeps the last ten', () => {
+    const keys = Array.from({ length: 13 }, (_, n) => ({ ...aKey, instanceId: `i-${n}` }));
+    const server = keys.reduce(attach, attach(aServer(), anInstance()));
+    expect(server.past).toHaveLength(pastKept);
+    expect(server.past.at(-1)).toEqual(keys[11]);
+  });
+
+  it('tells instances apart by account, region and id', () => {
+    expect(sameInstance(aKey, anInstance())).toBe(true);
+    expect(sameInstance(aKey, { ...aKey, account: '999999999999' })).toBe(false);
+    expect(sameInstance(aKey, { ...aKey, region: 'eu-west-1' })).toBe(false);
+    expect(sameInstance(aKey, other)).toBe(false);
+  });
+});
+
+describe('the conditions of a server', () => {
+  const brief = (conditions: ReturnType<typeof conditionsOf>) =>
+    conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
+
+  it('without an instance tell of its launch alone', () => {
+    expect(brief(conditionsOf(aServer(), null))).toEqual(['Launched false never_launched']);
+    expect(brief(conditionsOf(aServer({ launchState: 'requested' }), null))).toEqual([
+      'Launched unknown launch_requested',
+    ]);
+    expect(brief(conditionsOf(aServer({ launchState: 'token_mismatch' }), null))).toEqual([
+      'Launched false token_mismatch',
+    ]);
+  });
+
+  it('with one tell of its launch, its state, its enrollment and any doubt', () => {
+    expect(brief(conditionsOf(aServer(), anInstance()))).toEqual([
+      'Launched true instance_attached',
+      'Running true running',
+      'Enrolled unknown awaiting_enrollment',
+      'Certain true nothing_contradicts',
+    ]);
+  });
+
+  it('tell what went wrong', () => {
+    const failed = anInstance({
+      state: 'stopped',
+      failedStart: { at: clock('10:00:21'), reason: 'Server.InsufficientInstanceCapacity' },
+      management: 'discovered-only',
+      managementReason: 'deadline_passed',
+      verify: { reason: 'illegal_step', since: clock('10:00:30') },
+    });
+    expect(brief(conditionsOf(aServer(), failed))).toEqual([
+      'Launched true instance_attached',
+      'Running false Server.InsufficientInstanceCapacity',
+      'Enrolled false deadline_passed',
+      'Certain unknown illegal_step',
+    ]);
+  });
+
+  it('do not know who is enrolled where two machines speak as one', () => {
+    const conflict = { reason: 'broken_chain', since: clock('11:00:00') } as const;
+    const instance = anInstance({ management: 'enrolled', managementReason: 'launched', conflict });
+    expect(conditionsOf(aServer(), instance)).toContainEqual({
+      ...{ type: 'Enrolled', status: 'unknown', reason: 'identity_conflict', since: clock('11:00:00') },
+    });
+  });
+
+  it('know that nothing is known yet', () => {
+    expect(brief(conditionsOf(aServer(), anInstance({ state: 'unknown' })))[1]).toBe('Running unknown unknown');
+  });
+});

@@ -1,0 +1,209 @@
+import { Ec2Region } from '#local/aws/ec2/region.ts';
+import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
+import { Bus, type BusEvent } from '#local/aws/events/bus.ts';
+import type { FunctionName } from '#local/aws/lambda/function-host.ts';
+import { Queues } from '#local/aws/sqs/queues.ts';
+import { VirtualClock } from '#local/clock.ts';
+import { type Random, random } from '#local/random.ts';
+import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
+import { createMemoryStore } from '#shared/adapters/memory/store.ts';
+import type { PublishedEvent } from '#shared/app/events/publish-changes.ts';
+import type { Outbox, RecordChange } from '#shared/app/ports.ts';
+import { type Instant, seconds } from '#shared/domain/time.ts';
+import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
+import { ChangeFeed } from './change-feed.ts';
+import { ec2InProcess } from './ec2-in-process.ts';
+import { type Functions, makeFunctions } from './functions.ts';
+import { Life, mortal, ProcessDied } from './mortal.ts';
+import { accounts, beganAt } from './places.ts';
+import {
+  type Host,
+  type Invocation,
+  noTrouble,
+  type Ports,
+  type QueueName,
+  queueNames,
+  queueSettings,
+  type Trouble,
+} from './ports.ts';
+import { Timeline } from './timeline.ts';
+
+export interface PipelineOptions {
+  seed: number;
+  /** Told of every write of a record in the same step, and of every call of a port before it happens. */
+  watch?: {
+    changed(change: RecordChange, by: Invocation): void;
+    called(by: Invocation): void;
+    sent(launchId: string): void;
+  };
+  timing?: Timing;
+}
+
+/**
+ * All of Muster on a clock that moves only when told to: the use cases of shared/app between a simulated EC2, buses and
+ * queues that lose, repeat and delay, and a store in memory. The same seed runs the same, crashes included.
+ */
+export class Pipeline implements Host {
+  readonly clock = new VirtualClock(new Date(beganAt));
+  readonly random: Random;
+  readonly timing: Timing;
+  readonly timeline: Timeline;
+  readonly ec2: Ec2Region;
+  readonly awsBus: Bus;
+  readonly queues: Queues;
+  readonly functions: Functions;
+  readonly feed: ChangeFeed;
+  /** What a consumer of Muster's bus has got, by the events' ids. */
+  readonly told = new Map<string, PublishedEvent>();
+  /** Mistakes of the program, as opposed to failures of its surroundings. */
+  readonly defects: unknown[] = [];
+  readonly alarms: string[] = [];
+  /** Told of every true change of state, as an operating system that starts would know. */
+  readonly listeners: ((event: StateChangeEvent) => void)[] = [];
+  trouble: Trouble = noTrouble;
+  /** The ports without any mishap, for whoever looks on. */
+  readonly ports: Ports;
+  #current: Invocation = { name: 'operatorApi', at: beganAt };
+  #intruding = false;
+  readonly #watch: NonNullable<PipelineOptions['watch']>;
+
+  constructor({
+    seed,
+    watch = { changed: () => {}, called: () => {}, sent: () => {} },
+    timing = defaultTiming,
+  }: PipelineOptions) {
+    const { clock } = this;
+    this.random = random(seed);
+    this.timing = timing;
+    this.timeline = new Timeline(`seed-${seed}`);
+    this.#watch = watch;
+    const place = { clock, random: this.random, account: accounts.hub, region: 'us-east-1' };
+    const onError = (error: unknown) => this.failed(error);
+    this.awsBus = new Bus({ ...place, name: 'default', onError });
+    this.queues = new Queues({ ...place, onError });
+    this.ec2 = new Ec2Region({
+      clock,
+      random: this.random,
+      onStateChange: (event) => {
+        this.awsBus.emitFromAws(event as unknown as BusEvent);
+        for (const listener of this.listeners) listener(event);
+      },
+    });
+    this.functions = makeFunctions(this);
+    this.feed = new ChangeFeed(clock, (batch) => this.functions.onRecordChanged(batch));
+    this.ports = this.#outside(new Bus({ ...place, name: 'muster', onError }));
+    this.#wire();
+  }
+
+  now(): Instant {
+    return this.clock.now().getTime();
+  }
+
+  /** Runs a function as one process, which may die at any of its calls. */
+  async invoke<Result>(name: FunctionName, run: (ports: Ports, now: Instant) => Promise<Result>): Promise<Result> {
+    const invocation = { name, at: this.now() };
+    const life = new Life(this.trouble.deathOf(name), (nthCall) => this.#letOthersIn(nthCall));
+    const entered = () => {
+      this.#watch.called(invocation);
+      this.#current = invocation;
+    };
+    const ports = Object.fromEntries(
+      Object.entries(this.ports).map(([port, outside]) => [port, mortal(outside, life, entered)]),
+    ) as unknown as Ports;
+    const result = await run(ports, invocation.at);
+    if (life.isDead) throw new ProcessDied('the process died');
+    return result;
+  }
+
+  /** Notes a failure that is nobody's but the program's. */
+  failed(error: unknown): void {
+    if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
+      this.defects.push(error);
+  }
+
+  deadLetters(): number {
+    return queueNames.reduce((sum, name) => sum + this.queues.queue(`${name}-dead`).counts().visible, 0);
+  }
+
+  #outside(bus: Bus): Ports {
+    const store = createMemoryStore({ timing: this.timing, onChange: (change) => this.#changed(change) });
+    const consumer = this.queues.create('consumer');
+    bus.rule('everything', { source: ['muster'] }, { queue: consumer });
+    const box = <Message>(name: QueueName): Outbox<Message> => ({
+      send: async (messages, delaySeconds = 0) => {
+        for (const one of messages) this.queues.queue(name).send(JSON.stringify(one), { delaySeconds });
+      },
+    });
+    return {
+      store,
+      userData: createMemoryUserData(),
+      history: createMemoryHistory(),
+      ec2: ec2InProcess(this.ec2, () => this.now(), {
+        answered: (answer) => this.timeline.describe(answer),
+        sent: (launchId) => this.#watch.sent(launchId),
+      }),
+      verify: box('verify'),
+      launch: box('launch'),
+      sweep: box('sweep'),
+      bus: { publish: async (events) => publish(bus, events) },
+    };
+  }
+
+  #changed(change: RecordChange): void {
+    this.#watch.changed(change, this.#current);
+    if (change.kind !== 'instance') return;
+    const changedAt = seconds(Math.floor(this.now() / 1000));
+    this.feed.add({ before: change.before, after: change.after, changedAt });
+  }
+
+  #wire(): void {
+    for (const name of queueNames) {
+      const { visibilitySeconds, maxReceiveCount } = queueSettings[name];
+      const deadLetterQueue = this.queues.create(`${name}-dead`);
+      this.queues.create(name, { visibilitySeconds, redrive: { deadLetterQueue, maxReceiveCount } });
+    }
+    const { functions, queues } = this;
+    const pattern = { 'detail-type': ['EC2 Instance State-change Notification'] };
+    this.awsBus.rule('instance-events', pattern, { queue: queues.queue('events') });
+    queues.consume('events', { batchSize: 10, maxConcurrency: 5, invoke: functions.onInstanceChanged });
+    queues.consume('verify', { batchSize: 100, windowSeconds: 2, maxConcurrency: 5, invoke: functions.verify });
+    queues.consume('sweep', { batchSize: 1, maxConcurrency: 5, invoke: functions.sweepRegion });
+    queues.consume('launch', { batchSize: 1, maxConcurrency: 2, invoke: functions.launch });
+    queues.consume('consumer', {
+      batchSize: 10,
+      maxConcurrency: 1,
+      invoke: async ({ Records }) => {
+        for (const { body } of Records) hear(this.told, JSON.parse(body));
+      },
+    });
+    this.clock.every(seconds(60), functions.tick);
+    this.clock.every(seconds(functions.sweepPeriodSeconds), functions.sweep);
+  }
+
+  /** Another process handles a message in between, as far as any waits. */
+  async #letOthersIn(nthCall: number): Promise<void> {
+    if (this.#intruding || !this.trouble.comesBetween(nthCall)) return;
+    this.#intruding = true;
+    try {
+      await this.functions.handleOneMore();
+    } finally {
+      this.#intruding = false;
+    }
+  }
+}
+
+/** PutEvents takes ten at a time. */
+function publish(bus: Bus, events: readonly PublishedEvent[]): void {
+  for (let start = 0; start < events.length; start += 10) {
+    bus.putEvents(
+      events.slice(start, start + 10).map(({ detailType, detail }) => ({
+        ...{ source: 'muster', detailType, detail: JSON.stringify(detail) },
+      })),
+    );
+  }
+}
+
+function hear(told: Map<string, PublishedEvent>, event: { 'detail-type': string; detail: PublishedEvent['detail'] }) {
+  const known = told.get(event.detail.meta.id);
+  told.set(event.detail.meta.id, known ?? { detailType: event['detail-type'], detail: event.detail });
+}

@@ -1,0 +1,62 @@
+import type { FunctionName } from '#local/aws/lambda/function-host.ts';
+import type { Queues } from '#local/aws/sqs/queues.ts';
+import type { Random } from '#local/random.ts';
+import type { SweepMessage } from '#shared/app/cloud/sweep-pairs.ts';
+import type { PublishPorts } from '#shared/app/events/publish-changes.ts';
+import type { LaunchMessage } from '#shared/app/handle-due.ts';
+import type { Launcher } from '#shared/app/launch/run-launch.ts';
+import type { HistoryStore, Outbox, Store, UserDataStore, VerifyMessage } from '#shared/app/ports.ts';
+import type { Instant } from '#shared/domain/time.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import type { Death } from './mortal.ts';
+import type { Timeline } from './timeline.ts';
+
+/** One run of one function. */
+export interface Invocation {
+  name: FunctionName;
+  at: Instant;
+}
+
+/** Everything outside of the functions that they change or ask, as one invocation of one of them sees it. */
+export interface Ports {
+  store: Store;
+  userData: UserDataStore;
+  history: HistoryStore;
+  ec2: Launcher;
+  verify: Outbox<VerifyMessage>;
+  launch: Outbox<LaunchMessage>;
+  sweep: Outbox<SweepMessage>;
+  bus: PublishPorts['bus'];
+}
+
+/** What goes wrong with the functions themselves; may be changed at any time. */
+export interface Trouble {
+  deathOf: (name: FunctionName) => Death | null;
+  /** Whether another message is handled first where a function makes its n-th call, counted from 1. */
+  comesBetween: (nthCall: number) => boolean;
+}
+
+export const noTrouble: Trouble = { deathOf: () => null, comesBetween: () => false };
+
+/** What the functions need of the pipeline that they run in. */
+export interface Host {
+  readonly timing: Timing;
+  readonly random: Random;
+  readonly queues: Queues;
+  readonly timeline: Timeline;
+  readonly alarms: string[];
+  /** Runs a function as one process, which may die at any of its calls. */
+  invoke<Result>(name: FunctionName, run: (ports: Ports, now: Instant) => Promise<Result>): Promise<Result>;
+  /** Notes a failure that is nobody's but the program's. */
+  failed(error: unknown): void;
+}
+
+/** Receives and visibility as infra/queues.yml has them. */
+export const queueSettings = {
+  events: { visibilitySeconds: 90, maxReceiveCount: 10 },
+  verify: { visibilitySeconds: 182, maxReceiveCount: 5 },
+  sweep: { visibilitySeconds: 1800, maxReceiveCount: 5 },
+  launch: { visibilitySeconds: 120, maxReceiveCount: 10 },
+} as const;
+export type QueueName = keyof typeof queueSettings;
+export const queueNames = Object.keys(queueSettings) as readonly QueueName[];

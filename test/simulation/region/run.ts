@@ -1,0 +1,43 @@
+import { random } from '#local/random.ts';
+import { seconds } from '#shared/domain/time.ts';
+import { Agents } from './agents.ts';
+import { bustle } from './fleet.ts';
+import { Pipeline } from './pipeline.ts';
+import { verdict } from './verdict.ts';
+import { Watch } from './watch.ts';
+import { breakOut, clearUp, drawWeather, type Weather } from './weather.ts';
+
+/** One simulated run, and what was wrong with it. */
+export interface Run {
+  broken: string[];
+  /** Lines for `muster replay`. */
+  timeline: readonly string[];
+  weather: Weather;
+  pipeline: Pipeline;
+  watch: Watch;
+}
+
+const spanMs = seconds(5400);
+/**
+ * Long enough for everything that waits: messages in the hands of dead processes (half an hour), the enrollment deadline
+ * of a sweep's find (three quarters), the turn of an empty pair (an hour), two sweeps more than S apart after that.
+ */
+const quietMs = seconds(3 * 3600);
+const skewsMs = [0, 0, 0, seconds(200), -seconds(200), seconds(36_000), -seconds(36_000)];
+
+/** Everything at once, from one seed: a fleet that does things, in foul weather, then calm, then the verdict. */
+export async function runSeed(seed: number, change: Partial<Weather> = {}): Promise<Run> {
+  const watch = new Watch();
+  const pipeline = new Pipeline({ seed, watch });
+  const weather = { ...drawWeather(random(seed ^ 0x5eed), spanMs), ...change };
+  new Agents(pipeline, () => skewsMs[Math.floor(pipeline.random() * skewsMs.length)] ?? 0);
+  bustle(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs });
+  breakOut(pipeline, weather);
+  await pipeline.clock.advanceBy(spanMs);
+  clearUp(pipeline);
+  await pipeline.clock.advanceBy(quietMs);
+  const broken = await verdict(pipeline, watch);
+  const excused = weather.deaths > 0 || weather.spells.length > 0;
+  if (pipeline.deadLetters() > 0 && !excused) broken.push('28 partial failure: a message was given up for no reason');
+  return { broken, timeline: pipeline.timeline.lines, weather, pipeline, watch };
+}
