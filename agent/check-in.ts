@@ -30,7 +30,7 @@ export async function checkInForever(
       options.say(`no longer enrolled: ${answer.code}`);
       const former = { ...state };
       if (await reenroll(state, settings, options)) continue;
-      if (answer.code === 'key_denied') await sayLastWord(former, options);
+      if (answer.code === 'key_denied') await reportStolenKey(former, options);
       return options.stopped() ? 'stopped' : 'refused';
     }
     if (answer) overtakenAt = answer.overtakenAt;
@@ -54,7 +54,7 @@ async function checkInOnce(
   return send(state, htu, overtakenAt, options);
 }
 
-async function sayLastWord(former: AgentState, options: AgentOptions): Promise<void> {
+async function reportStolenKey(former: AgentState, options: AgentOptions): Promise<void> {
   if (options.stopped()) return;
   await options.wait(lastWordAfterSeconds);
   const { enrolled, seq } = former;

@@ -5,7 +5,7 @@ import { apiCommand } from './api.ts';
 import { identityCommand } from './identity.ts';
 import { printJson } from './json.ts';
 import { keyCommand } from './key.ts';
-import { Refusal } from './operator-api.ts';
+import { ApiRefusal } from './operator-api.ts';
 import { reenrollCommand } from './re-enroll.ts';
 import { replayCommand } from './replay.ts';
 
@@ -25,8 +25,8 @@ try {
 /** Says what went wrong and answers the exit code: 2 for the command line, 4 for Muster's refusal, 1 for anything else. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed its message
-  if (error instanceof Refusal) printJson(error.answer);
+  if (error instanceof ApiRefusal) printJson(error.answer);
   process.stderr.write(`muster: ${error instanceof Error ? error.message : String(error)}\n`);
-  if (error instanceof Refusal) return 4;
+  if (error instanceof ApiRefusal) return 4;
   return error instanceof Problem && (error.code === 'usage' || error.code === 'bad_line') ? 2 : 1;
 }

@@ -6,7 +6,7 @@ import { Problem } from '#shared/domain/problems.ts';
 import { type ApiRequest, type Signing, signedFetch, signingRegion, unsignedFetch } from './signed-fetch.ts';
 
 /** Muster refused: its answer as it came, and in the message the code and what to do. */
-export class Refusal extends Error {
+export class ApiRefusal extends Error {
   override readonly name = 'Refusal';
   readonly answer: object;
 
@@ -47,7 +47,7 @@ export async function askApi(base: string, method: string, path: string, body?: 
   const signing = credentials && { credentials, region: await findRegion() };
   const { status, ok, json } = await send(request, signing);
   if (ok && json) return json;
-  if (json && isProblem(json)) throw new Refusal(json);
+  if (json && isProblem(json)) throw new ApiRefusal(json);
   const region = signing && signingRegion(request.url.hostname, signing.region);
   throw new Error(`${request.url.origin} answered ${status} ${STATUS_CODES[status] ?? ''}: ${hint(status, region)}`);
 }

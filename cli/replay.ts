@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
-import { type Sight, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
+import { type DescribedState, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
 import { isAccount, isInstanceId, isRegion } from '#shared/domain/cloud/notification.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { isEc2State } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
-import { type Case, newCase, type Recorded, replay, summarize } from '#shared/domain/replay.ts';
+import { type Case, newCase, type RecordedObservation, replay, summarize } from '#shared/domain/replay.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 
@@ -47,7 +47,7 @@ export async function replayLines(lines: AsyncIterable<string> | Iterable<string
 }
 
 /** One line of a timeline. Throws Problem `bad_line` with its number. */
-export function readLine(line: string, number: number): Recorded {
+export function readLine(line: string, number: number): RecordedObservation {
   try {
     return readRecorded(JSON.parse(line));
   } catch (error) {
@@ -58,7 +58,7 @@ export function readLine(line: string, number: number): Recorded {
 
 type Json = Record<string, unknown>;
 
-function readRecorded(json: Json): Recorded {
+function readRecorded(json: Json): RecordedObservation {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error('not a JSON object');
   if (typeof json.case !== 'string') throw new Error('"case" is missing');
   const head = { case: json.case, receivedAt: readTime(json, 'receivedAt') };
@@ -96,7 +96,9 @@ function readKey(json: Json): InstanceKey {
   return { ...readPair(json), instanceId: json.instanceId };
 }
 
-function readDescribe(json: Json): Omit<Extract<Recorded, { observe: 'describe' }>, 'case' | 'receivedAt' | 'observe'> {
+function readDescribe(
+  json: Json,
+): Omit<Extract<RecordedObservation, { observe: 'describe' }>, 'case' | 'receivedAt' | 'observe'> {
   const pair = readPair(json);
   const sentAt = readTime(json, 'sentAt');
   if (typeof json.complete !== 'boolean') throw new Error('"complete" is neither true nor false');
@@ -106,7 +108,7 @@ function readDescribe(json: Json): Omit<Extract<Recorded, { observe: 'describe' 
 }
 
 /** An instance as DescribeInstances returns it: InstanceId, State.Name, LaunchTime, StateTransitionReason, StateReason. */
-function readSight(json: Json, pair: { account: string; region: string }, sentAt: Instant): Sight {
+function readSight(json: Json, pair: { account: string; region: string }, sentAt: Instant): DescribedState {
   if (typeof json !== 'object' || json === null) throw new Error('an instance is no object');
   const state = (json.State as Json | undefined)?.Name;
   if (!isInstanceId(json.InstanceId)) throw new Error('an "InstanceId" is none');

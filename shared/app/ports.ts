@@ -1,18 +1,18 @@
 import type { TakenLink } from '#shared/domain/agent/chain.ts';
 import type { FirstTry } from '#shared/domain/cloud/first-try.ts';
-import type { Pair } from '#shared/domain/cloud/sweep.ts';
+import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
 import type { Attachments } from '#shared/domain/enrollment/attachment.ts';
 import type { Ended } from '#shared/domain/enrollment/ending.ts';
 import type { CrossChecks } from '#shared/domain/enrollment/enrollment-case.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
 import type { ProofKind } from '#shared/domain/enrollment/proof.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
-import type { Launch, LaunchedSight } from '#shared/domain/launch/launch.ts';
+import type { DescribedLaunch, Launch } from '#shared/domain/launch/launch.ts';
 import type { Server } from '#shared/domain/server/server.ts';
 import type { Instant } from '#shared/domain/time.ts';
 
 /** What describe says of an instance beyond its state; kept beside the record so that events stay cheap. */
-export interface Facts extends InstanceKey, Attachments {
+export interface InstanceFacts extends InstanceKey, Attachments {
   /** The start of which this was said. */
   launchTime: Instant;
   imageId: string;
@@ -89,7 +89,7 @@ export interface DueRecord {
 interface PairRecords {
   instances: Instance[];
   lastHeardAt: Map<string, Instant>;
-  facts: Map<string, Facts>;
+  facts: Map<string, InstanceFacts>;
 }
 
 /** The records. Every write is conditional; whoever loses learns what stands there and decides anew. Reads are strongly consistent. */
@@ -105,8 +105,8 @@ export interface Store {
   /** All or nothing. False if any record has moved, the key in use is marked as revoked, or another transaction is under way. */
   commit(changes: readonly RecordChange[], use?: KeyUse): Promise<boolean>;
 
-  getFacts(key: InstanceKey): Promise<Facts | undefined>;
-  putFacts(facts: Facts): Promise<void>;
+  getFacts(key: InstanceKey): Promise<InstanceFacts | undefined>;
+  putFacts(facts: InstanceFacts): Promise<void>;
   getLease(key: InstanceKey): Promise<Lease | undefined>;
   /** False if the stored lease is not `before` any more, by `seq` and `link`. */
   renewLease(before: Lease | undefined, after: Lease): Promise<boolean>;
@@ -114,9 +114,9 @@ export interface Store {
 
   /** Makes the pair's item on first sight; nothing is written once it is there. */
   ensurePair(account: string, region: string): Promise<void>;
-  listPairs(): Promise<Pair[]>;
-  getPair(account: string, region: string): Promise<Pair | undefined>;
-  savePair(pair: Pair): Promise<void>;
+  listPairs(): Promise<AccountRegion[]>;
+  getPair(account: string, region: string): Promise<AccountRegion | undefined>;
+  savePair(pair: AccountRegion): Promise<void>;
 
   getServer(id: string): Promise<Server | undefined>;
   listServers(page: PageRequest): Promise<Page<Server>>;
@@ -161,8 +161,8 @@ export interface HistoryStore {
 
 /** What DescribeInstances returns of one instance, narrowed to what Muster uses. */
 export interface Described {
-  sight: LaunchedSight;
-  facts: Facts;
+  sight: DescribedLaunch;
+  facts: InstanceFacts;
 }
 
 export interface DescribeAnswer {

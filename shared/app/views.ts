@@ -5,7 +5,7 @@ import type { Instance } from '#shared/domain/instance/instance.ts';
 import { agentWord, conditionsOf, effectiveState, type Server } from '#shared/domain/server/server.ts';
 import { formatTime, type Instant, seconds, formatTimeOrNull as time } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
-import type { Facts, HistoryEntry, Lease } from './ports.ts';
+import type { HistoryEntry, InstanceFacts, Lease } from './ports.ts';
 
 export interface Clock {
   now: Instant;
@@ -66,7 +66,7 @@ function agentView(instance: Instance, lease: Lease | undefined, { now, timing }
   };
 }
 
-export function factsView(facts: Facts | undefined) {
+export function factsView(facts: InstanceFacts | undefined) {
   if (!facts) return null;
   const { account: _account, region: _region, instanceId: _id, ...rest } = facts;
   return {

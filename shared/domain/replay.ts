@@ -1,8 +1,8 @@
 import { mergeCheckin, mergePrediction, replayEnrollment } from './agent/merge-agent.ts';
-import { mergeSight, type Sight } from './cloud/merge-describe.ts';
+import { type DescribedState, mergeDescribed } from './cloud/merge-describe.ts';
 import { disbelief, mergeEvent } from './cloud/merge-event.ts';
 import { readNotification } from './cloud/notification.ts';
-import { newPair, type Pair, planSweep } from './cloud/sweep.ts';
+import { type AccountRegion, newAccountRegion, planSweep } from './cloud/sweep.ts';
 import type { Outcome } from './cloud/transition.ts';
 import { type DomainEvent, eventsOf } from './events/events.ts';
 import { mergeTime } from './instance/deadline.ts';
@@ -11,7 +11,7 @@ import { formatTimeOrNull, type Instant } from './time.ts';
 import type { Timing } from './timing.ts';
 
 /** One recorded observation of a timeline, already read from its line (docs/replay.md). */
-export type Recorded = { case: string; receivedAt: Instant } & (
+export type RecordedObservation = { case: string; receivedAt: Instant } & (
   | { observe: 'event'; event: unknown }
   | {
       observe: 'describe';
@@ -19,7 +19,7 @@ export type Recorded = { case: string; receivedAt: Instant } & (
       complete: boolean;
       account: string;
       region: string;
-      sights: readonly Sight[];
+      sights: readonly DescribedState[];
     }
   | { observe: 'enroll' | 'checkin'; key: InstanceKey }
   | { observe: 'time' }
@@ -29,7 +29,7 @@ export type Recorded = { case: string; receivedAt: Instant } & (
 export interface Case {
   name: string;
   instances: Map<string, Instance>;
-  pairs: Map<string, Pair>;
+  pairs: Map<string, AccountRegion>;
   lastHeardAt: Map<string, Instant>;
   events: DomainEvent[];
 }
@@ -43,7 +43,7 @@ export const newCase = (name: string): Case => ({
 });
 
 /** Feeds one observation through the same core that the handlers use; the case is changed in place. */
-export function replay(state: Case, recorded: Recorded, timing: Timing): void {
+export function replay(state: Case, recorded: RecordedObservation, timing: Timing): void {
   switch (recorded.observe) {
     case 'event':
       replayEvent(state, recorded.event, recorded.receivedAt, timing);
@@ -87,14 +87,18 @@ function replayEvent(state: Case, event: unknown, receivedAt: Instant, timing: T
   if (outcome.changed) put(state, outcome);
 }
 
-function replaySights(state: Case, sights: readonly Sight[], timing: Timing): void {
-  for (const sight of sights) put(state, mergeSight(state.instances.get(keyOf(sight)), sight, timing));
+function replaySights(state: Case, sights: readonly DescribedState[], timing: Timing): void {
+  for (const sight of sights) put(state, mergeDescribed(state.instances.get(keyOf(sight)), sight, timing));
 }
 
-function replaySweep(state: Case, recorded: Extract<Recorded, { observe: 'describe' }>, timing: Timing): void {
+function replaySweep(
+  state: Case,
+  recorded: Extract<RecordedObservation, { observe: 'describe' }>,
+  timing: Timing,
+): void {
   const { account, region, sentAt, sights } = recorded;
   const pairKey = `${account}/${region}`;
-  const pair = state.pairs.get(pairKey) ?? newPair(account, region);
+  const pair = state.pairs.get(pairKey) ?? newAccountRegion(account, region);
   const records = [...state.instances.values()].filter((it) => it.account === account && it.region === region);
   const lastHeardAt = new Map(
     records.flatMap((it) => {

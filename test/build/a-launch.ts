@@ -1,4 +1,4 @@
-import type { Launch, LaunchedSight, LaunchRequest } from '#shared/domain/launch/launch.ts';
+import type { DescribedLaunch, Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { newServer, type Server } from '#shared/domain/server/server.ts';
 import { aKey, aSight, clock } from './an-instance.ts';
 
@@ -36,7 +36,7 @@ export function aLaunch(overrides: Partial<Launch> = {}): Launch {
 }
 
 /** An instance that fits `aLaunch`. */
-export function aLaunchedSight(overrides: Partial<LaunchedSight> = {}): LaunchedSight {
+export function aLaunchedSight(overrides: Partial<DescribedLaunch> = {}): DescribedLaunch {
   const { imageId, instanceType, subnetId } = aRequest;
   return { ...aSight(), clientToken: 'mst-lch_1', amiLaunchIndex: 0, imageId, instanceType, subnetId, ...overrides };
 }

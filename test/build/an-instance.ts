@@ -1,4 +1,4 @@
-import type { Sight } from '#shared/domain/cloud/merge-describe.ts';
+import type { DescribedState } from '#shared/domain/cloud/merge-describe.ts';
 import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
 import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
@@ -36,7 +36,7 @@ export function anEvent(overrides: Partial<StateChange> = {}): StateChange {
 }
 
 /** A describe sent at 10:01:00 that shows the instance running since the start of 10:00:05. */
-export function aSight(overrides: Partial<Sight> = {}): Sight {
+export function aSight(overrides: Partial<DescribedState> = {}): DescribedState {
   return {
     ...aKey,
     state: 'running',

@@ -1,4 +1,4 @@
-import type { Binding, Facts, Lease, Store } from '#shared/app/ports.ts';
+import type { Binding, InstanceFacts, Lease, Store } from '#shared/app/ports.ts';
 import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
@@ -98,7 +98,7 @@ export const leaseOf = (instanceId: string, fields: Partial<Lease> = {}): Lease 
   ...fields,
 });
 
-export const factsOf = (instanceId: string, fields: Partial<Facts> = {}): Facts => ({
+export const factsOf = (instanceId: string, fields: Partial<InstanceFacts> = {}): InstanceFacts => ({
   ...keyNamed(instanceId),
   launchTime: start,
   ...{ rootDeviceType: 'ebs', rootDeviceName: '/dev/xvda', rootVolumeId: 'vol-1' },

@@ -5,7 +5,7 @@ import { type LaunchConfiguration, type MetadataOptions, type Place, partitionOf
 import { launchTags } from './tagging.ts';
 
 /** A RunInstances request that EC2 would take, read. */
-export interface LaunchRequest {
+export interface RunInstancesInput {
   count: number;
   /** Null: wherever EC2 likes, and the client token counts in the whole region. */
   availabilityZone: string | null;
@@ -21,7 +21,7 @@ export interface LaunchRequest {
 const userDataLimitBytes = 16_384;
 
 /** Throws what RunInstances answers to a request that makes no sense. */
-export function readLaunchRequest(place: Place, input: RunInstancesRequest): LaunchRequest {
+export function readLaunchRequest(place: Place, input: RunInstancesRequest): RunInstancesInput {
   const { SubnetId: networkSubnet, Groups: networkGroups } = input.NetworkInterfaces?.[0] ?? {};
   const subnetId = input.SubnetId ?? networkSubnet ?? null;
   return {

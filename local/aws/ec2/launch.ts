@@ -1,5 +1,5 @@
 import { Ec2Error } from './ec2-error.ts';
-import { defaultSubnetId, type LaunchRequest, zonesOf } from './launch-request.ts';
+import { defaultSubnetId, type RunInstancesInput, zonesOf } from './launch-request.ts';
 import { type StateReasonCode, startCourse } from './lifecycle.ts';
 import type { Circumstances } from './power.ts';
 import { hex, publicIpAddress, type Random, resourceId, within } from './random-ids.ts';
@@ -14,7 +14,7 @@ export interface LaunchRecord {
 }
 
 /** The scope of a client token is zonal or regional: ec2/latest/devguide/ec2-api-idempotency.html */
-export function tokenScope(place: Place, request: LaunchRequest, clientToken: string): string {
+export function tokenScope(place: Place, request: RunInstancesInput, clientToken: string): string {
   return [place.account, place.region, request.availabilityZone ?? '*', clientToken].join('/');
 }
 
@@ -24,7 +24,7 @@ export function tokenScope(place: Place, request: LaunchRequest, clientToken: st
  */
 export function replay(
   record: LaunchRecord,
-  request: LaunchRequest,
+  request: RunInstancesInput,
   instances: ReadonlyMap<string, SimulatedInstance>,
 ): SimulatedInstance[] {
   if (record.fingerprint !== request.fingerprint) {
@@ -57,7 +57,7 @@ export function chooseZone(place: Place, asked: string | null, impaired: readonl
 /** One launch, about to happen. `had`: how many instances the place has had, so that no address is given out twice. */
 interface Launch extends Circumstances {
   place: Place;
-  request: LaunchRequest;
+  request: RunInstancesInput;
   clientToken: string;
   zone: string;
   had: number;

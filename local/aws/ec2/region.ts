@@ -19,7 +19,7 @@ import { Ec2Error } from './ec2-error.ts';
 import { type CallFault, type Faults, noFaults, type Operation, takeStartFault } from './faults.ts';
 import { Gate, type GatedInput } from './gate.ts';
 import { chooseZone, newInstances, replay, tokenScope } from './launch.ts';
-import { type LaunchRequest, readLaunchRequest } from './launch-request.ts';
+import { type RunInstancesInput, readLaunchRequest } from './launch-request.ts';
 import {
   type Circumstances,
   type Plan,
@@ -153,7 +153,7 @@ export class Ec2Region {
     return this.gate.pass(place, operation, input, this.world.now(), run);
   }
 
-  private launch(place: Place, request: LaunchRequest, clientToken: string, scope: string): SimulatedInstance[] {
+  private launch(place: Place, request: RunInstancesInput, clientToken: string, scope: string): SimulatedInstance[] {
     const { random, faults } = this;
     const circumstances = this.circumstances();
     this.gate.takeResources(place, 'RunInstances', request.count, circumstances.at);

@@ -1,4 +1,4 @@
-import type { Condition, FirstTry } from '#shared/domain/cloud/first-try.ts';
+import type { FirstTry, GuardTest } from '#shared/domain/cloud/first-try.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import type { Test, Update } from './expressions.ts';
 import { attributeOf, dueOf, expiryAfter, instanceAttributes, packEntry } from './instance-item.ts';
@@ -21,7 +21,7 @@ export function firstTryUpdate(
   return { update, tests: guard.map(testOf) };
 }
 
-function testOf(condition: Condition): Test {
+function testOf(condition: GuardTest): Test {
   const attribute = attributeOf(condition.field);
   if ('oneOf' in condition) return { attribute, oneOf: condition.oneOf };
   if ('noneOf' in condition) return { attribute, noneOf: condition.noneOf };

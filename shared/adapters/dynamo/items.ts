@@ -1,6 +1,6 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import type { Facts, Lease, RecordChange } from '#shared/app/ports.ts';
-import type { Pair } from '#shared/domain/cloud/sweep.ts';
+import type { InstanceFacts, Lease, RecordChange } from '#shared/app/ports.ts';
+import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
 import { type EnrollmentKey, everyInstance, keyDeadline } from '#shared/domain/enrollment/enrollment-key.ts';
 import { type Launch, launchDeadline } from '#shared/domain/launch/launch.ts';
 import type { Instant } from '#shared/domain/time.ts';
@@ -46,7 +46,7 @@ export function unwrap<R>(item: Item): R {
   return { ...record, ...Object.fromEntries(Object.entries(beside).filter(([, value]) => value !== undefined)) };
 }
 
-export const factsItem = (facts: Facts): Item =>
+export const factsItem = (facts: InstanceFacts): Item =>
   wrap('facts', factsItemKey(facts), facts, { expiresAt: expiryAfter(facts.describedAt, keptBesideSeconds) });
 
 /** The put of a lease, on condition that the one it was decided on stands: no two of them are alike in all that is tested. */
@@ -65,7 +65,7 @@ export const leasePut = (before: Lease | undefined, after: Lease): Put => ({
 const isOrAbsent = (attribute: string, value: string | number | undefined): Put['tests'][number] =>
   value === undefined ? { attribute, is: 'absent' } : { attribute, equals: value };
 
-export const pairItem = (pair: Pair): Item => wrap('pair', pairItemKey(pair.account, pair.region), pair);
+export const pairItem = (pair: AccountRegion): Item => wrap('pair', pairItemKey(pair.account, pair.region), pair);
 
 function launchItem(launch: Launch, timing: Timing): Item {
   const deadline = launchDeadline(launch, timing);

@@ -1,5 +1,5 @@
 import type { Page, PageRequest } from '#shared/app/ports.ts';
-import type { Pair } from '#shared/domain/cloud/sweep.ts';
+import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { Server } from '#shared/domain/server/server.ts';
@@ -13,9 +13,9 @@ import type { Item, Table } from './table.ts';
 /** Beside each instance lie its facts and its lease. */
 const itemsPerInstance = 3;
 
-export async function listPairs(table: Table): Promise<Pair[]> {
-  const pairs: Pair[] = [];
-  for await (const item of query(table, { pk: pairsPartition })) pairs.push(unwrap<Pair>(item));
+export async function listPairs(table: Table): Promise<AccountRegion[]> {
+  const pairs: AccountRegion[] = [];
+  for await (const item of query(table, { pk: pairsPartition })) pairs.push(unwrap<AccountRegion>(item));
   return pairs;
 }
 

@@ -1,6 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Binding, Facts, KeyUse, Lease, Saved, Store } from '#shared/app/ports.ts';
-import { newPair, type Pair } from '#shared/domain/cloud/sweep.ts';
+import type { Binding, InstanceFacts, KeyUse, Lease, Saved, Store } from '#shared/app/ports.ts';
+import { type AccountRegion, newAccountRegion } from '#shared/domain/cloud/sweep.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { Launch } from '#shared/domain/launch/launch.ts';
 import type { Server } from '#shared/domain/server/server.ts';
@@ -38,7 +38,7 @@ export function createDynamoStore(options: { client: DynamoDBClient; tableName: 
     ...pairStore(table),
     ...recordReads(table),
 
-    getFacts: (key) => read<Facts>(table, factsItemKey(key)),
+    getFacts: (key) => read<InstanceFacts>(table, factsItemKey(key)),
     async putFacts(facts) {
       await putItem(table, { item: factsItem(facts), tests: [] });
     },
@@ -105,14 +105,14 @@ function instanceStore(table: Table, timing: Timing): InstanceStore {
 async function readPair(table: Table, pair: string): ReturnType<Store['readPair']> {
   const instances: Instance[] = [];
   const lastHeardAt = new Map<string, number>();
-  const facts = new Map<string, Facts>();
+  const facts = new Map<string, InstanceFacts>();
   for await (const item of query(table, { pk: pairPartition(pair) })) {
     if (item.kind?.S === 'instance') instances.push(fromInstanceItem(item));
     if (item.kind?.S === 'lease') {
       const { instanceId, lastSeenAt } = unwrap<Lease>(item);
       lastHeardAt.set(instanceId, lastSeenAt);
     }
-    if (item.kind?.S === 'facts') facts.set(unwrap<Facts>(item).instanceId, unwrap<Facts>(item));
+    if (item.kind?.S === 'facts') facts.set(unwrap<InstanceFacts>(item).instanceId, unwrap<InstanceFacts>(item));
   }
   return { instances, lastHeardAt, facts };
 }
@@ -123,11 +123,14 @@ function pairStore(table: Table): Pick<Store, 'ensurePair' | 'listPairs' | 'getP
     async ensurePair(account, region) {
       const pair = pairName(account, region);
       if (known.has(pair)) return;
-      await putItem(table, { item: pairItem(newPair(account, region)), tests: [{ attribute: 'pk', is: 'absent' }] });
+      await putItem(table, {
+        item: pairItem(newAccountRegion(account, region)),
+        tests: [{ attribute: 'pk', is: 'absent' }],
+      });
       known.add(pair);
     },
     listPairs: () => listPairs(table),
-    getPair: (account, region) => read<Pair>(table, pairItemKey(account, region)),
+    getPair: (account, region) => read<AccountRegion>(table, pairItemKey(account, region)),
     async savePair(pair) {
       await putItem(table, { item: pairItem(pair), tests: [] });
     },

@@ -1,8 +1,8 @@
 import { pairName } from '#shared/adapters/dynamo/keys.ts';
 import { readPageToken, takePage } from '#shared/adapters/dynamo/page-token.ts';
-import type { Facts, Lease, PageRequest, RecordChange, Store } from '#shared/app/ports.ts';
+import type { InstanceFacts, Lease, PageRequest, RecordChange, Store } from '#shared/app/ports.ts';
 import { applyFirstTry, guardHolds } from '#shared/domain/cloud/first-try.ts';
-import { newPair, type Pair } from '#shared/domain/cloud/sweep.ts';
+import { type AccountRegion, newAccountRegion } from '#shared/domain/cloud/sweep.ts';
 import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { change, dueBy, noRecords, noteKeyUse, putOff, type Records } from './records.ts';
@@ -17,8 +17,8 @@ export interface MemoryStoreOptions {
 export function createMemoryStore({ timing, onChange = () => {} }: MemoryStoreOptions): Store {
   const records = noRecords();
   const leases = new Map<string, Lease>();
-  const facts = new Map<string, Facts>();
-  const pairs = new Map<string, Pair>();
+  const facts = new Map<string, InstanceFacts>();
+  const pairs = new Map<string, AccountRegion>();
   const revoked = new Set<string>();
   const commit: Store['commit'] = async (changes, use) => {
     if (use && revoked.has(use.keyId)) return false;
@@ -60,8 +60,8 @@ type InstanceReads = Pick<Store, 'getInstance' | 'readPair' | 'listInstances'>;
 
 interface Beside {
   leases: Map<string, Lease>;
-  facts: Map<string, Facts>;
-  pairs: Map<string, Pair>;
+  facts: Map<string, InstanceFacts>;
+  pairs: Map<string, AccountRegion>;
 }
 
 function instanceReads(records: Records, { leases, facts, pairs }: Beside): InstanceReads {
@@ -97,7 +97,7 @@ function instanceReads(records: Records, { leases, facts, pairs }: Beside): Inst
 
 function besideInstances(
   leases: Map<string, Lease>,
-  facts: Map<string, Facts>,
+  facts: Map<string, InstanceFacts>,
 ): Pick<Store, 'getFacts' | 'putFacts' | 'getLease' | 'renewLease'> {
   return {
     getFacts: async (key) => facts.get(keyOf(key)),
@@ -113,11 +113,13 @@ function besideInstances(
   };
 }
 
-function pairStore(pairs: Map<string, Pair>): Pick<Store, 'ensurePair' | 'listPairs' | 'getPair' | 'savePair'> {
+function pairStore(
+  pairs: Map<string, AccountRegion>,
+): Pick<Store, 'ensurePair' | 'listPairs' | 'getPair' | 'savePair'> {
   return {
     async ensurePair(account, region) {
       const pair = pairName(account, region);
-      if (!pairs.has(pair)) pairs.set(pair, newPair(account, region));
+      if (!pairs.has(pair)) pairs.set(pair, newAccountRegion(account, region));
     },
     listPairs: async () => inOrder(pairs),
     getPair: async (account, region) => pairs.get(pairName(account, region)),

@@ -117,7 +117,7 @@ async function write(report: CheckinReport, seq: number, word: Word, { store, ve
   const merged = await readAndSaveMerged(store, key, (current) =>
     current?.agent?.id === agentId && !current.conflict ? mergeReport(current, report, now) : undefined,
   );
-  if (merged?.outcome.ask) await verify.send([{ ...key, attempt: 0 }]);
+  if (merged?.outcome.needsDescribe) await verify.send([{ ...key, attempt: 0 }]);
   return true;
 }
 
@@ -157,15 +157,15 @@ async function refuseDenied(
   // Who does not hold the key does not learn what became of it. Where the binding was lost nothing can be verified.
   const token = publicKey === '' ? undefined : await verifyToken(request, binding, now, ports);
   if (token && ended?.successor && isOfAnotherMachine(seconds(token.iat), ended.at, ports.timing)) {
-    const heir = await heirOf(ended.successor, ports.store);
+    const heir = await currentBindingAfterRotation(ended.successor, ports.store);
     if (heir) await noteTwin(heir, 'rotated_key', now, ports);
   }
   throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
 }
 
 /** The key that is enrolled after any number of rotations; none where an operator ended one of them. */
-async function heirOf(successor: string, store: Store): Promise<Binding | undefined> {
+async function currentBindingAfterRotation(successor: string, store: Store): Promise<Binding | undefined> {
   const binding = await store.getBinding(successor);
   if (binding?.status !== 'denied') return binding;
-  return binding.ended?.successor ? heirOf(binding.ended.successor, store) : undefined;
+  return binding.ended?.successor ? currentBindingAfterRotation(binding.ended.successor, store) : undefined;
 }

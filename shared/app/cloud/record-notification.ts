@@ -18,7 +18,11 @@ export interface NotificationPorts {
 }
 
 /** What became of a notification, in one word for the log. */
-export type Recorded = { what: 'applied' | 'merged' | 'unchanged' | 'ignored'; why?: string; key?: InstanceKey };
+export type NotificationOutcome = {
+  what: 'applied' | 'merged' | 'unchanged' | 'ignored';
+  why?: string;
+  key?: InstanceKey;
+};
 
 /**
  * Records one EC2 notification: in order it is one blind write and no read. A notification that does not count is
@@ -28,7 +32,7 @@ export async function recordNotification(
   json: unknown,
   receivedAt: Instant,
   ports: NotificationPorts,
-): Promise<Recorded> {
+): Promise<NotificationOutcome> {
   if (sourceOf(json) !== ports.eventSource) return { what: 'ignored', why: 'foreign_source' };
   const notification = readNotification(json, receivedAt);
   if (notification.kind === 'ignored') return { what: 'ignored', why: notification.why };
@@ -46,7 +50,7 @@ export async function recordNotification(
 const sourceOf = (json: unknown): unknown =>
   typeof json === 'object' && json !== null ? (json as Record<string, unknown>).source : undefined;
 
-async function recordChange(change: StateChange, ports: NotificationPorts): Promise<Recorded> {
+async function recordChange(change: StateChange, ports: NotificationPorts): Promise<NotificationOutcome> {
   const why = disbelief(change, ports.timing);
   if (why) return { what: 'ignored', why, key: change };
   const step = firstTry(change, ports.timing);
@@ -57,6 +61,6 @@ async function recordChange(change: StateChange, ports: NotificationPorts): Prom
   const merged = await saveMerged(ports.store, tried.current, (current) => mergeEvent(current, change, ports.timing));
   if (!merged) return { what: 'unchanged', key: change };
   const { account, region, instanceId } = change;
-  if (merged.outcome.ask) await ports.verify.send([{ account, region, instanceId, attempt: 0 }]);
+  if (merged.outcome.needsDescribe) await ports.verify.send([{ account, region, instanceId, attempt: 0 }]);
   return { what: merged.outcome.changed ? 'merged' : 'unchanged', key: change };
 }

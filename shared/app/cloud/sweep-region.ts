@@ -1,5 +1,5 @@
-import { mergeSight } from '#shared/domain/cloud/merge-describe.ts';
-import { newPair, type Pair, planSweep, type SweepPlan } from '#shared/domain/cloud/sweep.ts';
+import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
+import { type AccountRegion, newAccountRegion, planSweep, type SweepPlan } from '#shared/domain/cloud/sweep.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
@@ -32,7 +32,7 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
   const { sentAt, found } = await ports.ec2.describeAll(account, region);
   const sights = found.map(({ sight }) => sight);
   const sweep = {
-    pair: pair ?? newPair(account, region),
+    pair: pair ?? newAccountRegion(account, region),
     records: instances,
     lastHeardAt,
     sentAt,
@@ -50,7 +50,7 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
 }
 
 /** A sweep takes its time: an operator's release that came meanwhile is for the next one. */
-async function savePair(swept: Pair, store: Store): Promise<void> {
+async function savePair(swept: AccountRegion, store: Store): Promise<void> {
   const { withheld } = swept;
   const released = withheld && (await store.getPair(swept.account, swept.region))?.withheld?.released;
   await store.savePair(released ? { ...swept, withheld: { ...withheld, released } } : swept);
@@ -71,14 +71,14 @@ async function applyPlan(plan: SweepPlan, found: readonly Described[], ports: Sw
   let written = 0;
   for (const { before, outcome } of plan.changes) {
     const { account, region, instanceId } = outcome.instance;
-    if (outcome.ask) ask.push({ account, region, instanceId, attempt: 0 });
+    if (outcome.needsDescribe) ask.push({ account, region, instanceId, attempt: 0 });
     if (!outcome.changed) continue;
     written += 1;
     const one = described.get(instanceId);
     // A record that moved since it was read: what was seen is merged again; what was missed waits for the next sweep.
     await saveMerged(ports.store, before, (current) => {
       if (current === before) return outcome;
-      return one ? mergeSight(current, one.sight, ports.timing) : undefined;
+      return one ? mergeDescribed(current, one.sight, ports.timing) : undefined;
     });
   }
   await ports.verify.send(ask);

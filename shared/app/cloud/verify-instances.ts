@@ -1,4 +1,4 @@
-import { mergeSight } from '#shared/domain/cloud/merge-describe.ts';
+import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
@@ -123,7 +123,7 @@ async function mergeAnswer(
     const described = byId.get(message.instanceId);
     try {
       // Absent is no answer: EC2 may not show a new instance yet. The sweep decides about the old ones.
-      if (!described || (await mergeDescribed(described, ports))) open.push(message);
+      if (!described || (await saveDescribed(described, ports))) open.push(message);
     } catch (error) {
       failed.push(...giveBack([message], error, ports));
     }
@@ -134,17 +134,17 @@ async function mergeAnswer(
 }
 
 /** True if the record's doubt outlived the answer. */
-async function mergeDescribed(
+async function saveDescribed(
   { sight, facts }: Described,
   ports: Pick<VerifyPorts, 'store' | 'alarm' | 'timing'>,
 ): Promise<boolean> {
   // Before the record: a crash in between leaves none that no listing and no sweep would find.
   await ports.store.ensurePair(sight.account, sight.region);
-  const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeSight(current, sight, ports.timing));
+  const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeDescribed(current, sight, ports.timing));
   if (!merged) return false;
   if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
   await keepFacts(facts, await ports.store.getFacts(facts), ports.store);
-  return merged.outcome.ask;
+  return merged.outcome.needsDescribe;
 }
 
 /** Asked again after 2, 8 and 32 s; then it is the sweep's. */

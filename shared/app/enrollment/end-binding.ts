@@ -103,7 +103,7 @@ function denial(
   before: Binding | undefined,
   ended: Ended,
 ): RecordChange {
-  const unheardOf = { publicKey: '', boundAt: ended.at, proof: null, description: {}, version: 0 };
-  const binding = before ?? { ...{ agentId, account, region, instanceId }, ...unheardOf };
+  const missingBinding = { publicKey: '', boundAt: ended.at, proof: null, description: {}, version: 0 };
+  const binding = before ?? { ...{ agentId, account, region, instanceId }, ...missingBinding };
   return { kind: 'binding', before, after: { ...binding, status: 'denied', ended } };
 }

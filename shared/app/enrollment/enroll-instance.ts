@@ -1,7 +1,7 @@
 import { mergeCheckin, mergeEnrollment, noteAttempt } from '#shared/domain/agent/merge-agent.ts';
 import type { ReplacementCase } from '#shared/domain/agent/replacement.ts';
 import { type Admission, type Decision, decideEnrollment, vagueCode } from '#shared/domain/enrollment/enrollment.ts';
-import type { Grant, LaunchPolicy, Refusal } from '#shared/domain/enrollment/enrollment-case.ts';
+import type { EnrollmentRefusal, Grant, LaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import type { ProofKind } from '#shared/domain/enrollment/proof.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { launchIdOfToken } from '#shared/domain/launch/launch.ts';
@@ -96,9 +96,9 @@ export async function enrollInstance(body: string, now: Instant, ports: EnrollPo
 async function askCaller(
   { sts, aud, agentId, jti }: EnrollmentRequest,
   claim: InstanceKey,
-  tell: Refusal['tell'],
+  tell: EnrollmentRefusal['tell'],
   ports: EnrollPorts,
-): Promise<Refusal | undefined> {
+): Promise<EnrollmentRefusal | undefined> {
   if (!sts) return undefined;
   try {
     const asked = buildCallerIdentityRequest({ region: claim.region, aud, jkt: agentId, jti, sts });
@@ -250,7 +250,12 @@ function answer(request: EnrollmentRequest, serverId: string | null, { timing }:
 }
 
 /** Tells the operator everything, the agent what it may know; notes the attempt; asks EC2 where that may help. */
-async function refuse(refusal: Refusal, claim: InstanceKey, now: Instant, ports: EnrollPorts): Promise<never> {
+async function refuse(
+  refusal: EnrollmentRefusal,
+  claim: InstanceKey,
+  now: Instant,
+  ports: EnrollPorts,
+): Promise<never> {
   const reference = ports.newId('ref');
   const { code, facts, tell } = refusal;
   ports.decided({ decision: 'refused', code, ...facts, ...claim, reference });
@@ -266,7 +271,7 @@ async function refuse(refusal: Refusal, claim: InstanceKey, now: Instant, ports:
 /** An agent that Muster knows speaks: evidence of life, as its check-ins are (DESIGN 4.7). */
 async function noteLife(claim: InstanceKey, now: Instant, ports: EnrollPorts): Promise<void> {
   const merged = await readAndSaveMerged(ports.store, claim, (current) => current && mergeCheckin(current, now));
-  if (merged?.outcome.ask) await ports.verify.send([{ ...claim, attempt: 0 }]);
+  if (merged?.outcome.needsDescribe) await ports.verify.send([{ ...claim, attempt: 0 }]);
 }
 
 /** The record says that an agent tried, and doubts an end that an agent outlives (DESIGN 4.7). True if that doubt is new. */
@@ -283,5 +288,5 @@ async function noteOn(
     const alive = noted.changed && isOfThisStart ? mergeCheckin(noted.instance, attempt.at) : undefined;
     return alive ? { ...alive, changed: true } : noted;
   });
-  return merged?.outcome.ask ?? false;
+  return merged?.outcome.needsDescribe ?? false;
 }

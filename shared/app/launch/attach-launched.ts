@@ -1,4 +1,4 @@
-import { mergeSight } from '#shared/domain/cloud/merge-describe.ts';
+import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
 import { assignByIndex, fitsLaunch, type Launch, launchIdOfToken, markSurplus } from '#shared/domain/launch/launch.ts';
 import { attach, type Server, sameInstance } from '#shared/domain/server/server.ts';
@@ -92,7 +92,7 @@ async function planOne(
   { store, timing }: AttachPorts,
 ): Promise<RecordChange[]> {
   const [before, server] = await Promise.all([store.getInstance(sight), target && store.getServer(target.serverId)]);
-  const merged = mergeSight(before ?? newInstance(sight, sight.sentAt), sight, timing).instance;
+  const merged = mergeDescribed(before ?? newInstance(sight, sight.sentAt), sight, timing).instance;
   const owned: Instance = { ...merged, launchId: launch.id };
   const wanted = server && target && server.generation === target.generation && owned.serverId === null;
   if (!wanted) return [{ kind: 'instance', before, after: owned.serverId ? owned : markSurplus(owned, sight.sentAt) }];
@@ -126,7 +126,7 @@ async function markLate(launch: Launch, fitting: readonly Described[], ports: At
     await readAndSaveMerged(ports.store, sight, (current) => {
       if (!current || current.launchId !== null || current.serverId !== null) return undefined;
       const instance = markSurplus({ ...current, launchId: launch.id }, sight.sentAt);
-      return { instance, changed: true, ask: false };
+      return { instance, changed: true, needsDescribe: false };
     });
   }
 }

@@ -76,7 +76,7 @@ export function mergeReport(current: Instance, report: AgentReport, receivedAt: 
 /** A second machine with this agent's key showed itself; the first time counts. */
 export function markConflict(current: Instance, agentId: string, reason: ConflictReason, at: Instant): Outcome {
   if (current.agent?.id !== agentId || current.conflict) return unchanged(current);
-  return { instance: { ...current, conflict: { reason, since: at } }, changed: true, ask: false };
+  return { instance: { ...current, conflict: { reason, since: at } }, changed: true, needsDescribe: false };
 }
 
 function withSignOfLife(current: Instance, receivedAt: Instant, changed: boolean): Outcome {
@@ -85,17 +85,18 @@ function withSignOfLife(current: Instance, receivedAt: Instant, changed: boolean
   const doubted = withDoubt(current, contradicts ? 'alive_when_ended' : null, receivedAt);
   const instance = doubted.absent ? { ...doubted, absent: null } : doubted;
   if (!changed && instance === current) return unchanged(current);
-  return { instance, changed: true, ask: doubted !== current };
+  return { instance, changed: true, needsDescribe: doubted !== current };
 }
 
 /** A refused agent of an allowed account leaves a note, at most once an hour. */
 export function noteAttempt(current: Instance, attempt: NonNullable<Instance['attempt']>, timing: Timing): Outcome {
   const recent = current.attempt && attempt.at < current.attempt.at + seconds(timing.attemptNoteSeconds);
-  return recent ? unchanged(current) : { instance: { ...current, attempt }, changed: true, ask: false };
+  return recent ? unchanged(current) : { instance: { ...current, attempt }, changed: true, needsDescribe: false };
 }
 
 /** Rule 8 of DESIGN 4: a warning never sets a state. */
 export function mergePrediction(current: Instance, what: string, at: Instant): Outcome {
-  if (current.prediction && current.prediction.at >= at) return { instance: current, changed: false, ask: false };
-  return { instance: { ...current, prediction: { what, at } }, changed: true, ask: false };
+  if (current.prediction && current.prediction.at >= at)
+    return { instance: current, changed: false, needsDescribe: false };
+  return { instance: { ...current, prediction: { what, at } }, changed: true, needsDescribe: false };
 }

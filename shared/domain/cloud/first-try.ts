@@ -10,7 +10,7 @@ import { disbelief, type StateChange } from './merge-event.ts';
 export interface FirstTry {
   key: Pick<Instance, 'account' | 'region' | 'instanceId'>;
   /** All must hold; a record that is not there satisfies none of them. */
-  guard: readonly Condition[];
+  guard: readonly GuardTest[];
   set: Partial<Instance>;
   entry: string;
   /** When the enrollment deadline falls, should the record be waiting for one; null takes it out of the index. */
@@ -18,7 +18,7 @@ export interface FirstTry {
 }
 
 /** What a record must be like, in terms that a store can check where it writes. A number that is null satisfies nothing. */
-export type Condition =
+export type GuardTest =
   | { field: 'state' | 'management' | 'managementReason'; oneOf: readonly string[] }
   | { field: 'state' | 'management' | 'managementReason'; noneOf: readonly string[] }
   | { field: 'at' | 'notBefore'; atMost: Instant }
@@ -55,10 +55,10 @@ export function firstTry(event: StateChange, timing: Timing): FirstTry | undefin
 }
 
 /** Whatever else the merge's answer depends on; none of it is met by an instance whose events come in order. */
-function particulars(state: Ec2State, at: Instant): readonly Condition[] {
+function particulars(state: Ec2State, at: Instant): readonly GuardTest[] {
   // A start changes why a record waits, if it is for anything but an enrollment.
-  const waitsForEnrollment: Condition = { field: 'managementReason', noneOf: ['start_failed', 'ended_unenrolled'] };
-  const noFailedStart: Condition = { field: 'failedStart', is: 'null' };
+  const waitsForEnrollment: GuardTest = { field: 'managementReason', noneOf: ['start_failed', 'ended_unenrolled'] };
+  const noFailedStart: GuardTest = { field: 'failedStart', is: 'null' };
   switch (state) {
     case 'pending':
       return [waitsForEnrollment, { field: 'stoppedAt', notBefore: 'epoch' }];
@@ -86,11 +86,11 @@ function consequences(state: Ec2State, at: Instant): Partial<Instance> {
 }
 
 /** Whether a record is what the update is for. */
-export function guardHolds(guard: readonly Condition[], record: Instance): boolean {
+export function guardHolds(guard: readonly GuardTest[], record: Instance): boolean {
   return guard.every((condition) => conditionHolds(condition, record));
 }
 
-function conditionHolds(condition: Condition, record: Instance): boolean {
+function conditionHolds(condition: GuardTest, record: Instance): boolean {
   if ('oneOf' in condition) return condition.oneOf.includes(record[condition.field]);
   if ('noneOf' in condition) return !condition.noneOf.includes(record[condition.field]);
   if ('is' in condition) return (record[condition.field] === null) === (condition.is === 'null');

@@ -13,7 +13,7 @@ import { nameFailure } from './failed-start.ts';
 import { enter, epochToleranceMs, nameEpoch, type Outcome, unchanged } from './transition.ts';
 
 /** What one DescribeInstances answer (or RunInstances') says of one instance, as far as the merge needs it. */
-export interface Sight extends InstanceKey {
+export interface DescribedState extends InstanceKey {
   state: Ec2State;
   launchTime: Instant;
   /** When the last transition was asked for, where StateTransitionReason tells. */
@@ -34,7 +34,7 @@ export function transitionTime(text: string | undefined): Instant | null {
 export const readState = (name: unknown): Ec2State | undefined => (isEc2State(name) ? name : undefined);
 
 /** Rule 5 of DESIGN 4: an answer is worth what the time of its request, its LaunchTime and its transition time make it. */
-export function mergeSight(current: Instance | undefined, sight: Sight, timing: Timing): Outcome {
+export function mergeDescribed(current: Instance | undefined, sight: DescribedState, timing: Timing): Outcome {
   if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, sight);
   const record = { ...current, at: current.at, state: current.state };
   if (current.state === 'terminated' && sight.state !== 'terminated') return revived(record, sight, timing);
@@ -46,14 +46,15 @@ export function mergeSight(current: Instance | undefined, sight: Sight, timing: 
 
 type Known = Instance & { at: Instant; state: Ec2State };
 
-function firstSight(current: Instance | undefined, sight: Sight): Outcome {
+function firstSight(current: Instance | undefined, sight: DescribedState): Outcome {
   return applies(current ?? newInstance(sight, sight.sentAt), sight, stampOf(sight, 0));
 }
 
-const stampOf = (sight: Sight, at: Instant): Instant => Math.max(at, sight.launchTime, sight.transitionAt ?? 0);
+const stampOf = (sight: DescribedState, at: Instant): Instant =>
+  Math.max(at, sight.launchTime, sight.transitionAt ?? 0);
 
 /** Of an epoch that is over: more than 10 s before the named start, or, unnamed, before the stop that ended the previous one. */
-function isOver(record: Known, sight: Sight): boolean {
+function isOver(record: Known, sight: DescribedState): boolean {
   if (record.epoch === null) return false;
   if (record.epochNamed) return sight.launchTime < record.epoch - epochToleranceMs;
   const ended = endOfPrevious(record, record.epoch);
@@ -70,7 +71,7 @@ function endOfPrevious(record: Known, epoch: Instant): Instant | null {
 }
 
 /** A LaunchTime that opens an epoch: more than 10 s after a named one; unnamed, after the stop on record or 10 s after `at`. */
-function isNewEpoch(record: Known, sight: Sight): boolean {
+function isNewEpoch(record: Known, sight: DescribedState): boolean {
   if (record.epochNamed && record.epoch !== null) {
     // A start from before the stop on record is over, however much later than the named one it was.
     const ended = rankOf(record.state) >= rankOf('stopping');
@@ -81,7 +82,7 @@ function isNewEpoch(record: Known, sight: Sight): boolean {
   return sight.launchTime > record.at + epochToleranceMs;
 }
 
-function isAhead(record: Known, sight: Sight, timing: Timing): boolean {
+function isAhead(record: Known, sight: DescribedState, timing: Timing): boolean {
   const before = record.at - seconds(timing.orderingWindowSeconds);
   // Nor does an answer know of anything that came after its request.
   const stale = (sight.transitionAt !== null && sight.transitionAt < before) || sight.sentAt < before;
@@ -89,7 +90,7 @@ function isAhead(record: Known, sight: Sight, timing: Timing): boolean {
   return isNewEpoch(record, sight) || rankOf(sight.state) > rankOf(record.state);
 }
 
-function agrees(current: Instance, sight: Sight): Outcome {
+function agrees(current: Instance, sight: DescribedState): Outcome {
   // An answer to a request that went out before the doubt arose knows nothing of it.
   const settles = current.verify !== null && sight.sentAt >= current.verify.since;
   const next: Instance = {
@@ -103,7 +104,7 @@ function agrees(current: Instance, sight: Sight): Outcome {
   if (sight.state === 'running') next.runningAt ??= current.at;
   if (sight.state === 'terminated') next.inferred = false;
   const named = nameFailure(next, sight);
-  return { instance: named, changed: !sameButSeenAt(current, named), ask: next.verify !== null };
+  return { instance: named, changed: !sameButSeenAt(current, named), needsDescribe: next.verify !== null };
 }
 
 /** `seenAt` alone is not worth a write. */
@@ -120,7 +121,7 @@ function sameButSeenAt(before: Instance, after: Instance): boolean {
   );
 }
 
-function applies(current: Instance, sight: Sight, at: Instant): Outcome {
+function applies(current: Instance, sight: DescribedState, at: Instant): Outcome {
   const origin = `${sight.source}@${sight.sentAt}`;
   const entered = enter(current, {
     state: sight.state,
@@ -130,24 +131,24 @@ function applies(current: Instance, sight: Sight, at: Instant): Outcome {
     launchTime: sight.launchTime,
   });
   const next = { ...entered, verify: null, seenAt: Math.max(current.seenAt ?? 0, sight.sentAt) };
-  return { instance: nameFailure(next, sight), changed: true, ask: false };
+  return { instance: nameFailure(next, sight), changed: true, needsDescribe: false };
 }
 
 /** Behind: it applies once EC2 has had S to catch up, stamped with the time that it surely speaks of. */
-function behind(record: Known, sight: Sight, timing: Timing): Outcome {
+function behind(record: Known, sight: DescribedState, timing: Timing): Outcome {
   const staleness = seconds(timing.stalenessSeconds);
   // EC2 tells when a transition was asked for: what a describe wrote may have come true as late as it was seen.
   const trueSince = record.source === 'describe' ? Math.max(record.at, record.seenAt ?? 0) : record.at;
   if (sight.sentAt > trueSince + staleness) return applies(record, sight, sight.sentAt - staleness);
-  const ask = record.verify !== null;
+  const needsDescribe = record.verify !== null;
   // Whatever the answer shows, the instance was there: two sweeps have to miss it from now on.
   const missed = record.absent !== null && sight.sentAt > record.absent.seenAt && record.state !== 'terminated';
-  if (!missed) return { ...unchanged(record), ask };
-  return { instance: { ...record, absent: { seenAt: sight.sentAt, since: null } }, changed: true, ask };
+  if (!missed) return { ...unchanged(record), needsDescribe };
+  return { instance: { ...record, absent: { seenAt: sight.sentAt, since: null } }, changed: true, needsDescribe };
 }
 
 /** Rule 1: only a describe sent more than S later that shows the instance alive undoes EC2's own `terminated`. */
-function revived(record: Known, sight: Sight, timing: Timing): Outcome {
+function revived(record: Known, sight: DescribedState, timing: Timing): Outcome {
   if (record.inferred && sight.sentAt > record.at) {
     return { ...applies(record, sight, stampOf(sight, record.at)), alarm: 'termination_inferred_wrongly' };
   }

@@ -45,7 +45,8 @@ export function mergeEvent(current: Instance | undefined, event: StateChange, ti
   if (disbelief(event, timing)) return unchanged(current ?? newInstance(event, event.receivedAt));
   if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, event);
   // A delivery that comes again may have died between the record and the question that it owed.
-  if (isRecorded(current, event)) return { ...unchanged(current), ask: current.verify !== null || !current.epochNamed };
+  if (isRecorded(current, event))
+    return { ...unchanged(current), needsDescribe: current.verify !== null || !current.epochNamed };
   if (current.state === 'terminated') return afterTermination(current, current.at, event, timing);
   const { state, at } = current;
   if (orderOf(event, { state, at }) < 0) return late(current, state, at, event, timing);
@@ -55,7 +56,7 @@ export function mergeEvent(current: Instance | undefined, event: StateChange, ti
 
 function firstSight(current: Instance | undefined, event: StateChange): Outcome {
   const blank = current ?? newInstance(event, event.receivedAt);
-  return { instance: enter(blank, fromEvent(event)), changed: true, ask: true };
+  return { instance: enter(blank, fromEvent(event)), changed: true, needsDescribe: true };
 }
 
 /** Rule 2: the ledger holds the event, or its (state, at). */
@@ -71,13 +72,17 @@ function isRecorded(current: Instance, event: StateChange): boolean {
 function afterTermination(current: Instance, at: Instant, event: StateChange, timing: Timing): Outcome {
   if (event.state === 'terminated') {
     if (!current.inferred) return unchanged(current);
-    return { instance: enter(current, { ...fromEvent(event), at: Math.max(at, event.at) }), changed: true, ask: false };
+    return {
+      instance: enter(current, { ...fromEvent(event), at: Math.max(at, event.at) }),
+      changed: true,
+      needsDescribe: false,
+    };
   }
   if (current.inferred && event.at > at) {
     return {
       instance: enter(current, fromEvent(event)),
       changed: true,
-      ask: true,
+      needsDescribe: true,
       alarm: 'termination_inferred_wrongly',
     };
   }
@@ -134,20 +139,20 @@ function advance(current: Instance, state: Ec2State, at: Instant, event: StateCh
   if (state === event.state && stampedByDescribe) return overtaken(current, event);
   const reason = doubtOf(state, event.state, event.at - at, seconds(timing.orderingWindowSeconds));
   const instance = withDoubt(enter(current, fromEvent(event)), reason, event.receivedAt);
-  return { instance, changed: true, ask: instance.verify !== null && current.verify === null };
+  return { instance, changed: true, needsDescribe: instance.verify !== null && current.verify === null };
 }
 
 /** A describe stamped the record with what EC2 could tell; the event that it overtook carries the exact stamp. */
 function overtaken(current: Instance, event: StateChange): Outcome {
   const instance = enter(current, fromEvent(event));
   if (event.state === 'running' && current.runningAt === current.at) instance.runningAt = event.at;
-  return { instance, changed: true, ask: false };
+  return { instance, changed: true, needsDescribe: false };
 }
 
 function doubt(current: Instance, reason: VerifyReason | null, since: Instant): Outcome {
   const instance = withDoubt(current, reason, since);
   const changed = instance !== current;
-  return { instance, changed, ask: changed };
+  return { instance, changed, needsDescribe: changed };
 }
 
 function fromEvent(event: StateChange): Parameters<typeof enter>[1] {

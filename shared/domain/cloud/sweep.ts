@@ -1,11 +1,11 @@
 import { hashBucket, type Instance, keyOf, newInstance } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
-import { mergeSight, type Sight } from './merge-describe.ts';
+import { type DescribedState, mergeDescribed } from './merge-describe.ts';
 import { enter, type Outcome, unchanged } from './transition.ts';
 
 /** What is known of one account and region: when it was last swept, and whether a mass removal is withheld. */
-export interface Pair {
+export interface AccountRegion {
   account: string;
   region: string;
   lastSweepAt: Instant | null;
@@ -13,7 +13,7 @@ export interface Pair {
   withheld: { since: Instant; released: boolean } | null;
 }
 
-export const newPair = (account: string, region: string): Pair => ({
+export const newAccountRegion = (account: string, region: string): AccountRegion => ({
   account,
   region,
   lastSweepAt: null,
@@ -22,17 +22,17 @@ export const newPair = (account: string, region: string): Pair => ({
 
 /** One sweep of a pair: everything that was read before its first page was asked for, and all pages, or not all. */
 export interface Sweep {
-  pair: Pair;
+  pair: AccountRegion;
   records: readonly Instance[];
   /** When each agent was last heard of, by instance id. */
   lastHeardAt: ReadonlyMap<string, Instant>;
   sentAt: Instant;
   complete: boolean;
-  sights: readonly Sight[];
+  sights: readonly DescribedState[];
 }
 
 export interface SweepPlan {
-  pair: Pair;
+  pair: AccountRegion;
   changes: readonly { before: Instance | undefined; outcome: Outcome }[];
   alarms: readonly ('mass_removal_withheld' | NonNullable<Outcome['alarm']>)[];
   withheldIds: readonly string[];
@@ -46,7 +46,7 @@ export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
   const known = new Map(sweep.records.map((record) => [record.instanceId, record]));
   const seen = sweep.sights.map((sight) => {
     const before = known.get(sight.instanceId);
-    return { before, outcome: before ? mergeSight(before, sight, timing) : found(sight, timing) };
+    return { before, outcome: before ? mergeDescribed(before, sight, timing) : found(sight, timing) };
   });
   if (!sweep.complete) return finish(sweep, sweep.pair, seen, []);
   const sighted = new Set(sweep.sights.map((sight) => sight.instanceId));
@@ -60,10 +60,10 @@ export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
 }
 
 /** An instance that a sweep finds gets up to half an hour more to enroll, by hash: a new account must not fall due at once. */
-function found(sight: Sight, timing: Timing): Outcome {
+function found(sight: DescribedState, timing: Timing): Outcome {
   const grace = timing.sweepGraceSeconds > 0 ? hashBucket(keyOf(sight), timing.sweepGraceSeconds) : 0;
   const blank = newInstance(sight, sight.sentAt);
-  return mergeSight({ ...blank, notBefore: sight.sentAt + seconds(grace) }, sight, timing);
+  return mergeDescribed({ ...blank, notBefore: sight.sentAt + seconds(grace) }, sight, timing);
 }
 
 /** The first miss leaves a mark with the last sight; "gone" needs two sweeps that both started more than S after it. */
@@ -82,20 +82,24 @@ function miss(record: Instance, sweep: Sweep, timing: Timing): Outcome {
   if (counts && stillMissing && sweep.sentAt > since) return gone(record, since, sweep.sentAt);
   const mark = { seenAt, since: stillMissing ? since : counts ? sweep.sentAt : null };
   if (record.absent?.seenAt === mark.seenAt && record.absent.since === mark.since) return unchanged(record);
-  return { instance: { ...record, absent: mark }, changed: true, ask: false };
+  return { instance: { ...record, absent: mark }, changed: true, needsDescribe: false };
 }
 
 /** EC2 forgets what has ended: a doubt about the end that outlasts S is settled by its absence. */
 function forgotten(record: Instance, sweep: Sweep, timing: Timing): Outcome {
   const doubtedAt = Math.max(record.verify?.since ?? 0, sweep.lastHeardAt.get(record.instanceId) ?? 0);
   if (!record.verify || sweep.sentAt <= doubtedAt + seconds(timing.stalenessSeconds)) return unchanged(record);
-  return { instance: { ...record, verify: null }, changed: true, ask: false };
+  return { instance: { ...record, verify: null }, changed: true, needsDescribe: false };
 }
 
 function gone(record: Instance, since: Instant, sentAt: Instant): Outcome {
   const at = Math.max(since, record.at ?? 0);
   const ended = enter(record, { state: 'terminated', at, origin: `absence@${sentAt}`, source: 'absence' });
-  return { instance: { ...ended, inferred: true, absent: record.absent, verify: null }, changed: true, ask: false };
+  return {
+    instance: { ...ended, inferred: true, absent: record.absent, verify: null },
+    changed: true,
+    needsDescribe: false,
+  };
 }
 
 type Change = SweepPlan['changes'][number];
@@ -126,7 +130,7 @@ function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing)
   );
 }
 
-function finish(sweep: Sweep, pair: Pair, changes: Change[], withheldIds: string[]): SweepPlan {
+function finish(sweep: Sweep, pair: AccountRegion, changes: Change[], withheldIds: string[]): SweepPlan {
   const alarms = changes.flatMap(({ outcome }) => (outcome.alarm ? [outcome.alarm] : []));
   return {
     pair: sweep.complete ? { ...pair, lastSweepAt: Math.max(pair.lastSweepAt ?? 0, sweep.sentAt) } : pair,

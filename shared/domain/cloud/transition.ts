@@ -18,11 +18,11 @@ export interface Outcome {
   /** Something worth a write changed. */
   changed: boolean;
   /** A describe is wanted: the instance is new, or in doubt. */
-  ask: boolean;
+  needsDescribe: boolean;
   alarm?: 'terminated_undone' | 'termination_inferred_wrongly';
 }
 
-export const unchanged = (instance: Instance): Outcome => ({ instance, changed: false, ask: false });
+export const unchanged = (instance: Instance): Outcome => ({ instance, changed: false, needsDescribe: false });
 
 /** The doubt that a step raises, if any: rule 4 of DESIGN 4, for stamps in the order (from, to). */
 export function doubtOf(from: Ec2State, to: Ec2State, apartMs: number, windowMs: number): VerifyReason | null {

@@ -63,7 +63,7 @@ export interface EnrollmentCase extends Pick<ReplacementCase, 'previous' | 'enro
 }
 
 /** Why a key is not bound, and who may know. */
-export interface Refusal {
+export interface EnrollmentRefusal {
   decide: 'refuse';
   code: ProblemCode;
   facts: Facts;
@@ -74,7 +74,12 @@ export interface Refusal {
 }
 
 /** A refusal that names the instance; unless said otherwise, who has no valid grant is told it vaguely. */
-export function refusal(given: EnrollmentCase, code: ProblemCode, facts: Facts, tell?: Refusal['tell']): Refusal {
+export function refusal(
+  given: EnrollmentCase,
+  code: ProblemCode,
+  facts: Facts,
+  tell?: EnrollmentRefusal['tell'],
+): EnrollmentRefusal {
   const told = tell ?? (hasValidGrant(given) ? 'precisely' : 'vaguely');
   return { decide: 'refuse', code, facts: { ...facts, instance: keyOf(given.document) }, tell: told, ask: false };
 }

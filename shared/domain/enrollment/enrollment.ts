@@ -8,17 +8,17 @@ import { attachmentOf } from './attachment.ts';
 import {
   type CrossChecks,
   type EnrollmentCase,
+  type EnrollmentRefusal,
   factsOfStart,
   type Grant,
   hasValidGrant,
-  type Refusal,
   refusal,
 } from './enrollment-case.ts';
-import { beyondMending, grantRefusal } from './grant-refusal.ts';
+import { grantRefusal, permanentGrantRefusal } from './grant-refusal.ts';
 
 export type Decision =
   /** The same key on the same instance again: the stored answer, no second record, no second event. */
-  { decide: 'repeat'; instance: Instance } | Admission | Refusal;
+  { decide: 'repeat'; instance: Instance } | Admission | EnrollmentRefusal;
 
 export interface Admission {
   decide: 'bind';
@@ -40,7 +40,8 @@ export function decideEnrollment(given: EnrollmentCase, timing: Timing): Decisio
   const known = decideKnownKey(given);
   if (known) return known;
   const { instance } = given;
-  if (!instance?.epochNamed || instance.epoch === null) return beyondMending(given, timing) ?? undescribed(given);
+  if (!instance?.epochNamed || instance.epoch === null)
+    return permanentGrantRefusal(given, timing) ?? undescribed(given);
   const startedAt = instance.epoch;
   const route = routeOf({ ...given, instance });
   const byGrant = route === 'grant';
@@ -60,7 +61,7 @@ export function decideEnrollment(given: EnrollmentCase, timing: Timing): Decisio
   );
 }
 
-const objected = (given: EnrollmentCase, objection: Objection | undefined): Refusal | undefined =>
+const objected = (given: EnrollmentCase, objection: Objection | undefined): EnrollmentRefusal | undefined =>
   objection && refusal(given, objection.code, objection.facts);
 
 /** A key that Muster knows: the bound one gets its answer again, another instance's or a denied one is refused by name. */
@@ -75,32 +76,38 @@ function decideKnownKey(given: EnrollmentCase): Decision | undefined {
 }
 
 /** EC2 is asked only for who shows a valid grant: a flood of documents alone costs no call. */
-function undescribed(given: EnrollmentCase): Refusal {
+function undescribed(given: EnrollmentCase): EnrollmentRefusal {
   return { ...refusal(given, 'instance_not_described', {}), ask: hasValidGrant(given) };
 }
 
-function staleness(given: EnrollmentCase, startedAt: Instant, timing: Timing): Refusal | undefined {
+function staleness(given: EnrollmentCase, startedAt: Instant, timing: Timing): EnrollmentRefusal | undefined {
   const { pendingTime } = given.document;
   const facts = { pendingTime: formatTime(pendingTime), startedAt: formatTime(startedAt) };
   if (pendingTime < startedAt - documentToleranceMs) return refusal(given, 'stale_document', facts);
   if (pendingTime <= startedAt + documentToleranceMs) return undefined;
   return (
-    beyondMending(given, timing) ?? { ...refusal(given, 'document_from_future', facts), ask: hasValidGrant(given) }
+    permanentGrantRefusal(given, timing) ?? {
+      ...refusal(given, 'document_from_future', facts),
+      ask: hasValidGrant(given),
+    }
   );
 }
 
-function ended(given: EnrollmentCase, instance: Instance): Refusal | undefined {
+function ended(given: EnrollmentCase, instance: Instance): EnrollmentRefusal | undefined {
   if (instance.state === 'pending' || instance.state === 'running') return undefined;
   return refusal(given, 'instance_not_running', { state: instance.state });
 }
 
-function blockRefusal(given: EnrollmentCase, { managementReason, managementSince }: Instance): Refusal | undefined {
+function blockRefusal(
+  given: EnrollmentCase,
+  { managementReason, managementSince }: Instance,
+): EnrollmentRefusal | undefined {
   if (managementReason !== 'blocked') return undefined;
   return refusal(given, 'instance_blocked', { blockedSince: formatTime(managementSince) });
 }
 
 /** The deployment's word on kinds of proof, and on those of launches; a key's own is part of its scope. */
-function policyRefusal(given: EnrollmentCase, instance: Instance): Refusal | undefined {
+function policyRefusal(given: EnrollmentCase, instance: Instance): EnrollmentRefusal | undefined {
   const { allowedProofs, launchPolicy, proof, grant } = given;
   const ofLaunches = grant?.kind === 'launch' || instance.launchId !== null ? launchPolicy.proofKinds : [];
   if (allowedProofs.includes(proof) && (ofLaunches.length === 0 || ofLaunches.includes(proof))) return undefined;
@@ -108,7 +115,7 @@ function policyRefusal(given: EnrollmentCase, instance: Instance): Refusal | und
 }
 
 /** Was disk or interface moved here from another machine? Unknown is no answer: EC2 is asked, and the agent comes back. */
-function attachmentRefusal(given: EnrollmentCase, instance: Instance): Refusal | undefined {
+function attachmentRefusal(given: EnrollmentCase, instance: Instance): EnrollmentRefusal | undefined {
   const { grant, launchPolicy } = given;
   const described = factsOfStart(given, instance);
   const attachment = attachmentOf(described);

@@ -3,11 +3,11 @@ import type { Launch } from '../launch/launch.ts';
 import { sameInstance } from '../server/server.ts';
 import { formatTime } from '../time.ts';
 import type { Timing } from '../timing.ts';
-import { type EnrollmentCase, factsOfStart, type Grant, type Refusal, refusal } from './enrollment-case.ts';
+import { type EnrollmentCase, type EnrollmentRefusal, factsOfStart, type Grant, refusal } from './enrollment-case.ts';
 import { type EnrollmentKey, isTooOld, outOfScope } from './enrollment-key.ts';
 
 /** Why the grant that came with a request does not enroll the instance, if so. */
-export function grantRefusal(given: EnrollmentCase, instance: Instance, timing: Timing): Refusal | undefined {
+export function grantRefusal(given: EnrollmentCase, instance: Instance, timing: Timing): EnrollmentRefusal | undefined {
   const { grant } = given;
   if (!grant) return refusal(given, 'grant_missing', {});
   if (grant.kind === 'unknown') return refusal(given, 'grant_unknown', { grantId: grant.id });
@@ -26,7 +26,7 @@ const grantId = (grant: Exclude<Grant, { kind: 'unknown' }>): string =>
   grant.kind === 'launch' ? grant.launch.id : grant.key.id;
 
 /** A launch's grant counts on the instance that RunInstances answered with, and nowhere else. */
-function launchRefusal(given: EnrollmentCase, launch: Launch): Refusal | undefined {
+function launchRefusal(given: EnrollmentCase, launch: Launch): EnrollmentRefusal | undefined {
   const facts = { launchId: launch.id };
   if (launch.state === 'requested') return { ...refusal(given, 'instance_not_described', facts), ask: true };
   if (launch.state === 'ambiguous') return refusal(given, 'ambiguous_launch', facts);
@@ -41,7 +41,7 @@ function keyRefusal(
   instance: Instance,
   key: EnrollmentKey,
   timing: Timing,
-): Refusal | undefined {
+): EnrollmentRefusal | undefined {
   const facts = { keyId: key.id };
   if (key.reenrolls) return reenrollKeyRefusal(given, instance, key);
   // Muster launched it and does not know yet: its own grant is to come, and a key must not be quicker.
@@ -60,7 +60,7 @@ function keyRefusal(
   return refusal(given, 'enrollment_window_closed', { ...facts, pendingTime: formatTime(document.pendingTime) });
 }
 
-function keyOver(given: EnrollmentCase, key: EnrollmentKey): Refusal | undefined {
+function keyOver(given: EnrollmentCase, key: EnrollmentKey): EnrollmentRefusal | undefined {
   const facts = { keyId: key.id };
   if (key.revokedAt !== null)
     return refusal(given, 'grant_revoked', { ...facts, revokedAt: formatTime(key.revokedAt) });
@@ -71,7 +71,11 @@ function keyOver(given: EnrollmentCase, key: EnrollmentKey): Refusal | undefined
 }
 
 /** A re-enrollment's own key: once, for the one instance, whoever launched it, while that waits for nothing else. */
-function reenrollKeyRefusal(given: EnrollmentCase, instance: Instance, key: EnrollmentKey): Refusal | undefined {
+function reenrollKeyRefusal(
+  given: EnrollmentCase,
+  instance: Instance,
+  key: EnrollmentKey,
+): EnrollmentRefusal | undefined {
   const facts = { keyId: key.id };
   const { document, proof } = given;
   const excluded = outOfScope(key.scope, { ...document, proof, vpcId: null, instanceProfileArn: null, tags: {} });
@@ -86,7 +90,7 @@ function reenrollKeyRefusal(given: EnrollmentCase, instance: Instance, key: Enro
  * What no answer of EC2's can mend about a valid grant: its holder learns it at once and does not come back, and EC2 is not asked
  * for a key that is over.
  */
-export function beyondMending(given: EnrollmentCase, timing: Timing): Refusal | undefined {
+export function permanentGrantRefusal(given: EnrollmentCase, timing: Timing): EnrollmentRefusal | undefined {
   const { grant, document, proof, now } = given;
   if (!grant || grant.kind === 'unknown' || !grant.valid) return undefined;
   if (grant.kind === 'launch') return launchRefusal(given, grant.launch);

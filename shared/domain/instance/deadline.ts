@@ -22,5 +22,5 @@ export function mergeTime(current: Instance, now: Instant, timing: Timing): Outc
     managementReason: 'deadline_passed',
     managementSince: now,
   };
-  return { instance, changed: true, ask: false };
+  return { instance, changed: true, needsDescribe: false };
 }

@@ -1,4 +1,4 @@
-import type { Sight } from '../cloud/merge-describe.ts';
+import type { DescribedState } from '../cloud/merge-describe.ts';
 import type { Instance, InstanceKey } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
@@ -75,7 +75,7 @@ export function nextLaunchStep(launch: Launch, now: Instant, timing: Timing): La
 }
 
 /** An instance as EC2 tells of it, with what ties it to a launch. */
-export interface LaunchedSight extends Sight {
+export interface DescribedLaunch extends DescribedState {
   clientToken: string | null;
   amiLaunchIndex: number;
   imageId: string;
@@ -87,7 +87,7 @@ export interface LaunchedSight extends Sight {
  * Does this instance come from that launch? Asked only where RunInstances' own answer was lost: by ClientToken, image,
  * type, subnet and a LaunchTime in the launch's window (DESIGN 5). Tags are no proof: whoever may tag can write them.
  */
-export function fitsLaunch(launch: Launch, sight: LaunchedSight, timing: Timing): boolean {
+export function fitsLaunch(launch: Launch, sight: DescribedLaunch, timing: Timing): boolean {
   const { request } = launch;
   return (
     sight.account === launch.account &&
@@ -102,13 +102,13 @@ export function fitsLaunch(launch: Launch, sight: LaunchedSight, timing: Timing)
 }
 
 /** A terminated instance is in no subnet any more; its token, image, type and time must do. */
-function inSubnet({ state, subnetId }: LaunchedSight, asked: string | null): boolean {
+function inSubnet({ state, subnetId }: DescribedLaunch, asked: string | null): boolean {
   if (asked === null || subnetId === asked) return true;
   return state === 'terminated' && subnetId === null;
 }
 
 /** Of the instances that fit a launch: the one per index, or none where two claim the same. */
-export function assignByIndex<S extends LaunchedSight>(
+export function assignByIndex<S extends DescribedLaunch>(
   launch: Launch,
   sights: readonly S[],
 ): { bound: S[]; surplus: S[] } {

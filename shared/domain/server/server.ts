@@ -71,7 +71,7 @@ export function agentWord({ agent, epoch }: Instance): string | null {
 }
 
 export interface Condition {
-  type: 'Launched' | 'Running' | 'Enrolled' | 'Certain';
+  type: 'Launched' | 'Running' | 'Enrolled' | 'StateConfirmed';
   status: 'true' | 'false' | 'unknown';
   reason: string;
   since: Instant | null;
@@ -95,8 +95,8 @@ function instanceConditions(instance: Instance): Condition[] {
     { type: 'Running', status: running, reason: instance.failedStart?.reason ?? instance.state, since: instance.at },
     enrolledCondition(instance),
     instance.verify
-      ? { type: 'Certain', status: 'unknown', reason: instance.verify.reason, since: instance.verify.since }
-      : { type: 'Certain', status: 'true', reason: 'nothing_contradicts', since: null },
+      ? { type: 'StateConfirmed', status: 'unknown', reason: instance.verify.reason, since: instance.verify.since }
+      : { type: 'StateConfirmed', status: 'true', reason: 'nothing_contradicts', since: null },
   ];
 }
 

@@ -1,7 +1,7 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { describe, expect, test } from 'vitest';
 import { factsItem, leasePut, pairItem, putOf, readKey } from '#shared/adapters/dynamo/items.ts';
-import { newPair } from '#shared/domain/cloud/sweep.ts';
+import { newAccountRegion } from '#shared/domain/cloud/sweep.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import {
@@ -20,7 +20,7 @@ const itemsByKind = {
   instance: putOf({ kind: 'instance', before: undefined, after: instanceNamed('i-1') }, defaultTiming).item,
   facts: factsItem(factsOf('i-1')),
   lease: leasePut(undefined, leaseOf('i-1', { seq: 7 })).item,
-  pair: pairItem(newPair('111122223333', 'us-east-1')),
+  pair: pairItem(newAccountRegion('111122223333', 'us-east-1')),
   server: putOf({ kind: 'server', before: undefined, after: serverNamed('srv_1') }, defaultTiming).item,
   key: putOf({ kind: 'key', before: undefined, after: enrollmentKeyNamed('key_1') }, defaultTiming).item,
   launch: putOf({ kind: 'launch', before: undefined, after: launchNamed('lch_1') }, defaultTiming).item,

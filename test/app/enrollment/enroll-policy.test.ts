@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { newAgentKey } from '#agent/proof-request.ts';
 import { registerKey, revokeKey } from '#shared/app/operate.ts';
-import type { Facts, Store } from '#shared/app/ports.ts';
+import type { InstanceFacts, Store } from '#shared/app/ports.ts';
 import type { AttachmentOutcome } from '#shared/domain/enrollment/attachment.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
@@ -33,14 +33,14 @@ const asked = [{ ...here, attempt: 0 }];
 const later = start + 3600 * second;
 
 /** A running instance, of which EC2 has told this of its present start, and a key. */
-async function stageWith(scope: Partial<EnrollmentScope>, facts: Partial<Facts> = {}, launchTime = start) {
+async function stageWith(scope: Partial<EnrollmentScope>, facts: Partial<InstanceFacts> = {}, launchTime = start) {
   const stage = await enrollmentStage([instanceChange(running()), keyChange(keyScope(scope))]);
   await stage.store.putFacts(factsOfStart(instanceId, launchTime, facts));
   return stage;
 }
 
 /** The same, of a launch of Muster's. */
-async function launchedWith(facts: Partial<Facts>) {
+async function launchedWith(facts: Partial<InstanceFacts>) {
   const stage = await enrollmentStage([instanceChange(running({ launchId, serverId: 'srv_1' })), ...launchChanges()]);
   await stage.store.putFacts(factsOfStart(instanceId, start, facts));
   return stage;
@@ -118,7 +118,7 @@ describe('what EC2 said of another start', () => {
 });
 
 /** Facts that come to each outcome. */
-const attached: Record<AttachmentOutcome, Partial<Facts>> = {
+const attached: Record<AttachmentOutcome, Partial<InstanceFacts>> = {
   consistent: {},
   root_moved: { rootAttachedAt: later, rootVolumeId: 'vol-other' },
   instance_store_root: { rootDeviceType: 'instance-store', rootAttachedAt: null, rootVolumeId: null },

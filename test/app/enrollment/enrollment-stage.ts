@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type AgentKey, newAgentKey } from '#agent/proof-request.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type EnrollPorts, enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
-import type { Facts, RecordChange, VerifyMessage } from '#shared/app/ports.ts';
+import type { InstanceFacts, RecordChange, VerifyMessage } from '#shared/app/ports.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { type EnrollmentKey, type EnrollmentScope, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
@@ -78,7 +78,7 @@ export async function enrollmentStage(records: readonly RecordChange[] = [instan
 }
 
 /** Facts of an instance that started at `launchTime`, with nothing moved. */
-export const factsOfStart = (instanceId: string, launchTime: Instant, fields: Partial<Facts> = {}) =>
+export const factsOfStart = (instanceId: string, launchTime: Instant, fields: Partial<InstanceFacts> = {}) =>
   factsOf(instanceId, {
     ...{ launchTime, rootAttachedAt: launchTime + second, interfaceAttachedAt: launchTime, tags: {} },
     ...fields,

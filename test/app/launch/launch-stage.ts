@@ -6,7 +6,7 @@ import { createServer, launchServer, type OperatePorts } from '#shared/app/opera
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
-import { Life, mortal } from '#test/simulation/region/mortal.ts';
+import { killable, Life } from '#test/simulation/region/killable.ts';
 import { ec2Stage, place } from '../cloud/ec2-stage.ts';
 
 const request = {
@@ -45,7 +45,7 @@ export function dying<Ports extends object>(
   when: 'before' | 'after',
 ): { life: Life; ports: Ports } {
   const life = new Life({ atCall, when });
-  const wrapped = Object.entries(ports).map(([name, port]) => [name, isPort(port) ? mortal(port, life) : port]);
+  const wrapped = Object.entries(ports).map(([name, port]) => [name, isPort(port) ? killable(port, life) : port]);
   return { life, ports: Object.fromEntries(wrapped) as Ports };
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { mergeSight, readState, type Sight, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
+import { type DescribedState, mergeDescribed, readState, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
 import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
 import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, anEvent, anInstance, aSight, clock } from '#test/build/an-instance.ts';
 
-const merge = (record: Instance | undefined, sight: Partial<Sight> = {}) =>
-  mergeSight(record, aSight(sight), defaultTiming);
+const merge = (record: Instance | undefined, sight: Partial<DescribedState> = {}) =>
+  mergeDescribed(record, aSight(sight), defaultTiming);
 const doubted = { reason: 'illegal_step', since: clock('10:00:30') } as const;
 const provisional = { epoch: clock('10:00:06'), epochNamed: false };
 const stopped = anInstance({
@@ -46,14 +46,14 @@ describe('reading what EC2 says', () => {
 
 describe('the first sight of an instance', () => {
   it('makes a record, stamped with its LaunchTime and with a named epoch', () => {
-    const { instance, changed, ask } = merge(undefined);
+    const { instance, changed, needsDescribe } = merge(undefined);
     expect(instance).toMatchObject({
       state: 'running',
       at: clock('10:00:05'),
       epoch: clock('10:00:05'),
       epochNamed: true,
     });
-    expect({ changed, ask }).toEqual({ changed: true, ask: false });
+    expect({ changed, needsDescribe }).toEqual({ changed: true, needsDescribe: false });
   });
 
   it('is stamped with its transition’s time if that is later', () => {
@@ -227,7 +227,7 @@ describe('an answer of an epoch that is over', () => {
       .map((text) => text.split(' '))
       .reduce<Instance | undefined>(
         (it, [state, time = '']) =>
-          mergeEvent(it, anEvent({ state: state as Sight['state'], at: clock(time) }), defaultTiming).instance,
+          mergeEvent(it, anEvent({ state: state as DescribedState['state'], at: clock(time) }), defaultTiming).instance,
         undefined,
       );
     const old = { state: 'stopped', launchTime: clock('10:00:05'), sentAt: clock('12:02:10') } as const;
@@ -306,8 +306,8 @@ describe('rule 1: what EC2 called terminated', () => {
 describe('an answer from before the stop on record', () => {
   it('opens no epoch, however much later than the named one its LaunchTime is', () => {
     const sentAt = clock('11:01:00');
-    const { instance, ask } = merge(stopped, { state: 'running', launchTime: clock('11:00:00'), sentAt });
-    expect([instance, ask]).toEqual([stopped, false]);
+    const { instance, needsDescribe } = merge(stopped, { state: 'running', launchTime: clock('11:00:00'), sentAt });
+    expect([instance, needsDescribe]).toEqual([stopped, false]);
   });
 
   it('applies once EC2 has had S to catch up', () => {

@@ -97,7 +97,7 @@ describe('rule 3: events order by stamp and rank', () => {
     const record = told(undefined, 'pending 10:00:05', ...life, 'shutting-down 12:00:00', 'terminated 12:01:00');
     expect(record).toMatchObject({ state: 'terminated', at: clock('12:01:00'), verify: null });
     expect(record.epoch).toBe(clock('11:00:00'));
-    expect(merge(anInstance(), { state: 'stopping', at: clock('10:30:00') }).ask).toBe(false);
+    expect(merge(anInstance(), { state: 'stopping', at: clock('10:30:00') }).needsDescribe).toBe(false);
   });
 
   it('an older stamp never takes the record back', () => {

@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { newPair, type Pair, planSweep, type Sweep, type SweepPlan } from '#shared/domain/cloud/sweep.ts';
+import {
+  type AccountRegion,
+  newAccountRegion,
+  planSweep,
+  type Sweep,
+  type SweepPlan,
+} from '#shared/domain/cloud/sweep.ts';
 import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, anInstance, aSight, clock } from '#test/build/an-instance.ts';
 
-const pair = newPair(aKey.account, aKey.region);
-const sweptAt = (time: string): Pair => ({ ...pair, lastSweepAt: clock(time) });
+const pair = newAccountRegion(aKey.account, aKey.region);
+const sweptAt = (time: string): AccountRegion => ({ ...pair, lastSweepAt: clock(time) });
 const idOf = (n: number) => `i-${n.toString(16).padStart(17, '0')}`;
 const fleet = (size: number) => Array.from({ length: size }, (_, n) => anInstance({ instanceId: idOf(n) }));
 

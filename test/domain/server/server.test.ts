@@ -91,7 +91,7 @@ describe('the conditions of a server', () => {
       'Launched true instance_attached',
       'Running true running',
       'Enrolled unknown awaiting_enrollment',
-      'Certain true nothing_contradicts',
+      'StateConfirmed true nothing_contradicts',
     ]);
   });
 
@@ -107,7 +107,7 @@ describe('the conditions of a server', () => {
       'Launched true instance_attached',
       'Running false Server.InsufficientInstanceCapacity',
       'Enrolled false deadline_passed',
-      'Certain unknown illegal_step',
+      'StateConfirmed unknown illegal_step',
     ]);
   });
 

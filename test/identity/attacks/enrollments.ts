@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
-import type { Facts, RecordChange } from '#shared/app/ports.ts';
+import type { InstanceFacts, RecordChange } from '#shared/app/ports.ts';
 import type { ProblemCode } from '#shared/domain/problems.ts';
 import { enrollmentStage, instanceId } from '#test/app/enrollment/enrollment-stage.ts';
 import { factsOf } from '#test/contracts/records.ts';
@@ -11,7 +11,7 @@ interface Attempt {
   /** What is on record; without, one running instance. */
   records?: readonly RecordChange[] | undefined;
   /** What EC2 said of it. */
-  facts?: Partial<Facts>;
+  facts?: Partial<InstanceFacts>;
   asking?: Partial<Asking>;
   ports?: Partial<EnrollPorts>;
 }

@@ -3,7 +3,7 @@ import { presentOf } from '#local/aws/ec2/simulated-instance.ts';
 import { noFaults } from '#local/faults.ts';
 import { keyOf } from '#shared/domain/instance/instance.ts';
 import { Agents } from '../region/agents.ts';
-import { bustle } from '../region/fleet.ts';
+import { startWorkload } from '../region/fleet.ts';
 import { Pipeline } from '../region/pipeline.ts';
 import { registered } from '../region/places.ts';
 import { noTrouble } from '../region/ports.ts';
@@ -24,7 +24,7 @@ describe('1 convergence without loss', () => {
       };
       pipeline.queues.queue('sweep').faults = { ...noFaults, drop: 1 };
       pipeline.trouble = { ...noTrouble, comesBetween: () => pipeline.random() < 0.8 };
-      bustle(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs: minutes(60) });
+      startWorkload(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs: minutes(60) });
       await pipeline.clock.advanceBy(minutes(80));
       const truth = pipeline.ec2.truth().filter(({ account }) => Object.hasOwn(registered, account));
       const states = truth.map((instance) => [keyOf(instance), presentOf(instance).state, null]);

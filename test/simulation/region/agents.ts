@@ -11,7 +11,7 @@ import { seconds } from '#shared/domain/time.ts';
 import { privateKeyFromSeed, publicKeyX, thumbprint } from '#shared/identity/ed25519.ts';
 import { grantMessage, signGrant } from '#shared/identity/grant.ts';
 import { signDocument } from './authority.ts';
-import { ProcessDied } from './mortal.ts';
+import { ProcessDied } from './killable.ts';
 import type { Pipeline } from './pipeline.ts';
 import { agentImage, audience } from './places.ts';
 

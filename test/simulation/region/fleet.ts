@@ -7,7 +7,7 @@ import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { ProcessDied } from './mortal.ts';
+import { ProcessDied } from './killable.ts';
 import type { Pipeline } from './pipeline.ts';
 import { accounts, agentImage, audience, plainImage, regions } from './places.ts';
 
@@ -35,7 +35,7 @@ const pick = <T>(random: Random, items: readonly [T, ...T[]]): T =>
   items[Math.floor(random() * items.length)] ?? items[0];
 
 /** Sets a fleet going: people launch servers by Muster and instances past it, and stop, start and end them at any time. */
-export function bustle(pipeline: Pipeline, { servers, directLaunches, changes, spanMs }: Bustle): void {
+export function startWorkload(pipeline: Pipeline, { servers, directLaunches, changes, spanMs }: Bustle): void {
   const { clock, random } = pipeline;
   const sometime = (share: number) => Math.floor(random() * spanMs * share);
   for (let nth = 0; nth < servers; nth++) {

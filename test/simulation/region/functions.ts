@@ -19,7 +19,7 @@ import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { testAnchors } from './authority.ts';
-import { ProcessDied } from './mortal.ts';
+import { ProcessDied } from './killable.ts';
 import { audience, registered } from './places.ts';
 import type { Host, Ports } from './ports.ts';
 

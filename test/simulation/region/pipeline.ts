@@ -14,7 +14,7 @@ import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
 import { ChangeFeed } from './change-feed.ts';
 import { ec2InProcess } from './ec2-in-process.ts';
 import { type Functions, makeFunctions } from './functions.ts';
-import { Life, mortal, ProcessDied } from './mortal.ts';
+import { killable, Life, ProcessDied } from './killable.ts';
 import { accounts, beganAt } from './places.ts';
 import {
   type Host,
@@ -108,7 +108,7 @@ export class Pipeline implements Host {
       this.#current = invocation;
     };
     const ports = Object.fromEntries(
-      Object.entries(this.ports).map(([port, outside]) => [port, mortal(outside, life, entered)]),
+      Object.entries(this.ports).map(([port, outside]) => [port, killable(outside, life, entered)]),
     ) as unknown as Ports;
     const result = await run(ports, invocation.at);
     if (life.isDead) throw new ProcessDied('the process died');

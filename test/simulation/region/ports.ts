@@ -8,7 +8,7 @@ import type { Launcher } from '#shared/app/launch/run-launch.ts';
 import type { HistoryStore, Outbox, Store, UserDataStore, VerifyMessage } from '#shared/app/ports.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
-import type { Death } from './mortal.ts';
+import type { Death } from './killable.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One run of one function. */

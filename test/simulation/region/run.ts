@@ -1,11 +1,11 @@
 import { random } from '#local/random.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { Agents } from './agents.ts';
-import { bustle } from './fleet.ts';
+import { startWorkload } from './fleet.ts';
 import { Pipeline } from './pipeline.ts';
 import { verdict } from './verdict.ts';
 import { Watch } from './watch.ts';
-import { breakOut, clearUp, drawWeather, type Weather } from './weather.ts';
+import { applyFaults, clearUp, drawWeather, type Weather } from './weather.ts';
 
 /** One simulated run, and what was wrong with it. */
 export interface Run {
@@ -31,8 +31,8 @@ export async function runSeed(seed: number, change: Partial<Weather> = {}): Prom
   const pipeline = new Pipeline({ seed, watch });
   const weather = { ...drawWeather(random(seed ^ 0x5eed), spanMs), ...change };
   new Agents(pipeline, () => skewsMs[Math.floor(pipeline.random() * skewsMs.length)] ?? 0);
-  bustle(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs });
-  breakOut(pipeline, weather);
+  startWorkload(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs });
+  applyFaults(pipeline, weather);
   await pipeline.clock.advanceBy(spanMs);
   clearUp(pipeline);
   await pipeline.clock.advanceBy(quietMs);

@@ -4,7 +4,7 @@ import { consistent, type Visibility } from '#local/aws/ec2/sighting.ts';
 import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import { type Faults, noFaults } from '#local/faults.ts';
 import type { Random } from '#local/random.ts';
-import type { Death } from './mortal.ts';
+import type { Death } from './killable.ts';
 import type { Pipeline } from './pipeline.ts';
 import { regions } from './places.ts';
 import { noTrouble, queueNames } from './ports.ts';
@@ -77,7 +77,7 @@ function drawSpell(random: Random, spanMs: number): Spell {
 }
 
 /** Lets the weather come over the pipeline from now on. */
-export function breakOut(pipeline: Pipeline, weather: Weather): void {
+export function applyFaults(pipeline: Pipeline, weather: Weather): void {
   const { clock, ec2, awsBus, random } = pipeline;
   awsBus.faults = weather.bus;
   for (const name of queueNames) if (name !== 'events') pipeline.queues.queue(name).faults = weather.queues;

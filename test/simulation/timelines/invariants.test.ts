@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mergeCheckin, replayEnrollment } from '#shared/domain/agent/merge-agent.ts';
-import { mergeSight, type Sight } from '#shared/domain/cloud/merge-describe.ts';
+import { type DescribedState, mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
-import { newPair, planSweep } from '#shared/domain/cloud/sweep.ts';
+import { newAccountRegion, planSweep } from '#shared/domain/cloud/sweep.ts';
 import type { Outcome } from '#shared/domain/cloud/transition.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
 import { enrollmentDeadline, mergeTime } from '#shared/domain/instance/deadline.ts';
@@ -18,7 +18,7 @@ const anyState = fc.constantFrom(...ec2States);
 const anyEvent: fc.Arbitrary<StateChange> = fc
   .record({ state: anyState, at: moment, id: fc.uuid() })
   .map((event) => anEvent({ ...event, receivedAt: t0 + 2_000_000 }));
-const anySight: fc.Arbitrary<Sight> = fc
+const anySight: fc.Arbitrary<DescribedState> = fc
   .record({
     state: anyState,
     launchTime: moment,
@@ -33,7 +33,7 @@ const event = anyEvent.map(
   (e): Observation => ({ what: `event ${e.state} ${e.at}`, merge: (it) => mergeEvent(it, e, defaultTiming) }),
 );
 const sight = anySight.map(
-  (s): Observation => ({ what: `sight ${s.state}`, merge: (it) => mergeSight(it, s, defaultTiming) }),
+  (s): Observation => ({ what: `sight ${s.state}`, merge: (it) => mergeDescribed(it, s, defaultTiming) }),
 );
 const blank = newInstance(aKey, t0);
 const agent = fc.tuple(fc.boolean(), moment).map(
@@ -102,7 +102,7 @@ describe('order', () => {
   it('an answer to a request that was sent before the record’s stamp changes no state', () => {
     property(knownRecord, anySight, (record, old) => {
       fc.pre(old.sentAt < (record.at ?? 0) - 2000);
-      expect(mergeSight(record, old, defaultTiming).instance.state).toBe(record.state);
+      expect(mergeDescribed(record, old, defaultTiming).instance.state).toBe(record.state);
     });
   });
 
@@ -116,7 +116,7 @@ describe('order', () => {
           answer.launchTime <= record.epoch + 10_000 &&
           answer.launchTime <= (record.stoppedAt ?? record.at),
       );
-      const next = mergeSight(record, answer, defaultTiming).instance;
+      const next = mergeDescribed(record, answer, defaultTiming).instance;
       expect(rankOf(next.state as StateChange['state'])).toBeGreaterThanOrEqual(
         rankOf(record.state as StateChange['state']),
       );
@@ -137,7 +137,7 @@ describe('absence', () => {
   const records = (size: number) =>
     Array.from({ length: size }, (_, n) => anInstance({ instanceId: `i-${n.toString(16).padStart(17, '0')}` }));
   const sweep = (
-    pair = newPair(aKey.account, aKey.region),
+    pair = newAccountRegion(aKey.account, aKey.region),
     known: readonly Instance[],
     missing: number,
     sentAt: number,

@@ -55,7 +55,7 @@ export class Life {
 }
 
 /** The port as one process sees it. `entered` runs in the same step as the call itself, without a pause in between. */
-export function mortal<Port extends object>(port: Port, life: Life, entered: () => void = () => {}): Port {
+export function killable<Port extends object>(port: Port, life: Life, entered: () => void = () => {}): Port {
   return new Proxy(port, {
     get(target, name, receiver) {
       const member: unknown = Reflect.get(target, name, receiver);
