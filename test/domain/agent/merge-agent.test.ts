@@ -65,7 +65,7 @@ describe('an enrollment', () => {
     expect(replayEnrollment(first.instance, aKey, clock('10:06:00'))).toEqual({
       instance: first.instance,
       changed: false,
-      ask: false,
+      needsDescribe: false,
     });
   });
 });
@@ -76,7 +76,7 @@ describe('rule 7: a word from an agent', () => {
     ['terminated', ended],
   ])('more than 10 s after `%s` raises doubt and asks', (_, record) => {
     const outcome = mergeCheckin(record, clock('10:05:10') + 1);
-    expect(outcome).toMatchObject({ changed: true, ask: true });
+    expect(outcome).toMatchObject({ changed: true, needsDescribe: true });
     expect(outcome.instance).toEqual({
       ...record,
       verify: { reason: 'alive_when_ended', since: clock('10:05:10') + 1 },
@@ -93,7 +93,7 @@ describe('rule 7: a word from an agent', () => {
 
   it('an enrollment raises the same doubt', () => {
     expect(enroll(stopped, clock('10:06:00'))).toMatchObject({
-      ask: true,
+      needsDescribe: true,
       instance: { state: 'stopped', verify: { reason: 'alive_when_ended' } },
     });
   });

@@ -70,7 +70,7 @@ describe('the first sight of an instance', () => {
 describe('an answer that is equal', () => {
   it('changes nothing that is worth a write, and moves no stamp', () => {
     const outcome = merge(anInstance());
-    expect(outcome).toMatchObject({ changed: false, ask: false });
+    expect(outcome).toMatchObject({ changed: false, needsDescribe: false });
     expect(outcome.instance).toEqual(anInstance({ seenAt: clock('10:01:00') }));
   });
 
@@ -102,12 +102,12 @@ describe('an answer that is equal', () => {
 
   it('clears no doubt that arose after its request was sent; EC2 is asked again', () => {
     const outcome = merge(anInstance({ verify: doubted }), { sentAt: clock('10:00:29') });
-    expect(outcome).toMatchObject({ changed: false, ask: true, instance: { verify: doubted } });
+    expect(outcome).toMatchObject({ changed: false, needsDescribe: true, instance: { verify: doubted } });
   });
 
   it('of an epoch that is over is none: a running instance whose LaunchTime is more than 10 s old for the named start', () => {
     const outcome = merge(anInstance({ verify: doubted }), { launchTime: clock('09:59:54') });
-    expect(outcome).toMatchObject({ changed: false, ask: true, instance: { verify: doubted } });
+    expect(outcome).toMatchObject({ changed: false, needsDescribe: true, instance: { verify: doubted } });
     expect(merge(anInstance({ verify: doubted }), { launchTime: clock('09:59:55') }).instance.verify).toBeNull();
   });
 
@@ -248,9 +248,9 @@ describe('an answer that is behind', () => {
   const after = { state: 'running', sentAt: clock('11:05:30') } as const;
 
   it('changes nothing before S has passed, and is asked again only where there is doubt', () => {
-    expect(merge(stopped, after)).toEqual({ instance: stopped, changed: false, ask: false });
+    expect(merge(stopped, after)).toEqual({ instance: stopped, changed: false, needsDescribe: false });
     const inDoubt = { ...stopped, verify: doubted };
-    expect(merge(inDoubt, after)).toEqual({ instance: inDoubt, changed: false, ask: true });
+    expect(merge(inDoubt, after)).toEqual({ instance: inDoubt, changed: false, needsDescribe: true });
   });
 
   it('applies if it was sent more than S after the stamp, stamped S before it was sent', () => {

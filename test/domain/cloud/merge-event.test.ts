@@ -19,7 +19,7 @@ describe('an event of an unknown instance', () => {
     'makes a record in state %s and asks for a describe',
     (state) => {
       const outcome = merge(undefined, { state });
-      expect(outcome).toMatchObject({ changed: true, ask: true });
+      expect(outcome).toMatchObject({ changed: true, needsDescribe: true });
       expect(outcome.instance).toMatchObject({ ...aKey, state, at: clock('10:00:21'), source: 'event', verify: null });
     },
   );
@@ -54,7 +54,7 @@ describe('rule 1: EC2’s own `terminated` absorbs', () => {
   it('does not hold for an end that was only inferred: a later event undoes it, with an alarm', () => {
     const inferred: Instance = { ...ended, inferred: true, source: 'absence' };
     const outcome = merge(inferred, { state: 'stopping', at: clock('11:10:00') });
-    expect(outcome).toMatchObject({ alarm: 'termination_inferred_wrongly', ask: true });
+    expect(outcome).toMatchObject({ alarm: 'termination_inferred_wrongly', needsDescribe: true });
     expect(outcome.instance).toMatchObject({ state: 'stopping', inferred: false });
     expect(merge(inferred, { state: 'stopping', at: clock('10:50:00') })).toMatchObject({ changed: false });
   });
@@ -77,7 +77,7 @@ describe('rule 2: what the ledger holds changes nothing', () => {
 
   it('the same event id again', () => {
     const outcome = merge(record, { state: 'stopping', at: clock('10:30:00') });
-    expect(outcome).toEqual({ instance: record, changed: false, ask: false });
+    expect(outcome).toEqual({ instance: record, changed: false, needsDescribe: false });
     expect(outcome.instance).toBe(record);
   });
 
@@ -193,10 +193,10 @@ describe('rule 4: doubt', () => {
 
   it('asks once, since the event was received, and never stops an update', () => {
     const first = merge(anInstance(), { state: 'stopped', at: clock('10:30:00'), receivedAt: clock('10:30:09') });
-    expect(first).toMatchObject({ ask: true, instance: { verify: { since: clock('10:30:09') } } });
+    expect(first).toMatchObject({ needsDescribe: true, instance: { verify: { since: clock('10:30:09') } } });
     const second = merge(first.instance, { state: 'running', at: clock('10:40:00') });
     expect(second).toMatchObject({
-      ask: false,
+      needsDescribe: false,
       changed: true,
       instance: { state: 'running', verify: first.instance.verify },
     });

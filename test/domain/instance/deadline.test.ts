@@ -57,7 +57,7 @@ describe('the passing of time', () => {
     expect(mergeTime(marked, clock('10:17:00'), defaultTiming)).toEqual({
       instance: marked,
       changed: false,
-      ask: false,
+      needsDescribe: false,
     });
   });
 
