@@ -1,31 +1,31 @@
-import { backoff } from './ask-muster.ts';
-import { checkInForever } from './check-in.ts';
-import { enroll } from './enroll.ts';
-import { holdFolder } from './folder-hold.ts';
-import { readMetadata } from './imds.ts';
-import type { AgentOptions, Settings } from './options.ts';
-import { openState } from './state-file.ts';
+import { backoff } from './backoff.ts';
+import { enroll } from './enroll/enroll.ts';
+import { readMetadata } from './imds/metadata.ts';
+import { checkInUntilEnd } from './loop/check-in-loop.ts';
+import type { AgentPorts, Settings } from './ports.ts';
+import { openState } from './state/state.ts';
 
-export type { AgentDescription, AgentOptions, Settings } from './options.ts';
-
-/** Enrolls, then checks in until it is told to stop. Returns what came of it. */
-export async function runAgent(options: AgentOptions): Promise<'stopped' | 'refused' | 'unmanaged'> {
-  const metadata = await patiently(options, () => readMetadata(options.metadataEndpoint, options.fetch));
+/**
+ * Enrolls, then checks in until it has to stop. Returns `stopped`, `refused` if Muster refused or ended the enrollment, or
+ * `unmanaged` if neither settings nor user data name a Muster. Throws if the state folder cannot be used.
+ */
+export async function runAgent(ports: AgentPorts): Promise<'stopped' | 'refused' | 'unmanaged'> {
+  const metadata = await tryUntilRead(ports, () => readMetadata(ports.metadataEndpoint, ports.fetch));
   if (!metadata) return 'stopped';
-  const settings = options.settings ?? readSettings(metadata.userData);
+  const settings = ports.settings ?? readSettings(metadata.userData);
   if (!settings) return 'unmanaged';
-  const letGo = await holdPatiently(options);
-  if (!letGo) return 'stopped';
+  const release = await waitForFolder(ports);
+  if (!release) return 'stopped';
   try {
-    const state = await openState(options.folder, metadata.instanceId, options.newLink);
-    if (!state.enrolled && !(await enroll(state, settings, options))) return options.stopped() ? 'stopped' : 'refused';
-    return await checkInForever(state, settings, options);
+    const state = await openState(metadata.instanceId, ports);
+    if (!state.enrolled && !(await enroll(state, settings, ports))) return ports.stopped() ? 'stopped' : 'refused';
+    return await checkInUntilEnd(state, settings, ports);
   } finally {
-    await letGo();
+    await release();
   }
 }
 
-/** `{"muster":{"url","grant":{"id","seed"},"proof"}}` in the user data; undefined where the instance was launched without. */
+/** Reads `{"muster":{"url","grant":{"id","seed"},"proof"}}` from the user data. Undefined if the user data holds no such text. */
 function readSettings(userData: string): Settings | undefined {
   try {
     const { muster } = JSON.parse(userData) as { muster?: Settings };
@@ -35,23 +35,25 @@ function readSettings(userData: string): Settings | undefined {
   }
 }
 
-async function holdPatiently(options: AgentOptions): Promise<(() => Promise<void>) | undefined> {
-  for (let tries = 0; !options.stopped(); tries++) {
-    const letGo = await holdFolder(options.folder);
-    if (letGo) return letGo;
-    options.say(`another agent runs with ${options.folder}: this one waits for its end`);
-    await options.wait(backoff(tries, options.random));
+/** Undefined if the agent has to stop first. */
+async function waitForFolder(ports: AgentPorts): Promise<(() => Promise<void>) | undefined> {
+  for (let tries = 0; !ports.stopped(); tries++) {
+    const release = await ports.state.hold();
+    if (release) return release;
+    ports.say(`another agent uses ${ports.state.path}: waiting until it ends`);
+    await ports.wait(backoff(tries, ports.random));
   }
   return undefined;
 }
 
-async function patiently<T>(options: AgentOptions, read: () => Promise<T>): Promise<T | undefined> {
-  for (let tries = 0; !options.stopped(); tries++) {
+/** Undefined if the agent has to stop first. */
+async function tryUntilRead<T>(ports: AgentPorts, read: () => Promise<T>): Promise<T | undefined> {
+  for (let tries = 0; !ports.stopped(); tries++) {
     try {
       return await read();
     } catch (error) {
-      options.say(error instanceof Error ? error.message : String(error));
-      await options.wait(backoff(tries, options.random));
+      ports.say(error instanceof Error ? error.message : String(error));
+      await ports.wait(backoff(tries, ports.random));
     }
   }
   return undefined;

@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { arch, hostname, platform, release } from 'node:os';
-import { type AgentDescription, runAgent, type Settings } from './agent.ts';
+import { runAgent } from './agent.ts';
+import type { AgentDescription, Settings } from './ports.ts';
+import { openStateFolder } from './state/state-folder.ts';
 
-/** The agent's process: reads its surroundings once, enrolls, checks in, and ends when it is told to. */
+/** The agent's process: reads its environment variables, enrolls, checks in, and ends on SIGTERM or SIGINT. SIGHUP rotates its key. */
 const { MUSTER_AGENT_FOLDER: folder, MUSTER_AGENT_SETTINGS: settingsFile } = process.env;
 const metadataEndpoint = process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT ?? 'http://169.254.169.254';
 const bootId = process.env.MUSTER_AGENT_BOOT_ID ?? readBootId();
@@ -11,7 +13,7 @@ const bootId = process.env.MUSTER_AGENT_BOOT_ID ?? readBootId();
 let stopping = false;
 let wake = () => {};
 let rotate = false;
-// SIGUSR1 would open Node's debugger.
+// Not SIGUSR1: that opens Node's debugger.
 process.on('SIGHUP', () => {
   rotate = true;
   wake();
@@ -24,15 +26,16 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 
 const outcome = await runAgent({
-  folder: folder ?? '/var/lib/muster',
+  state: openStateFolder(folder ?? '/var/lib/muster'),
   metadataEndpoint,
   settings: settingsFile ? readSettingsFile(settingsFile) : undefined,
   describe: describeMachine,
   newId: randomUUID,
-  newLink: () => randomBytes(16).toString('base64url'),
+  randomBytes,
   random: Math.random,
   now: Date.now,
   fetch,
+  timeout: (seconds) => AbortSignal.timeout(seconds * 1000),
   wait: (seconds) =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, stopping ? 0 : seconds * 1000);
@@ -49,7 +52,7 @@ const outcome = await runAgent({
   },
   say: (line) => console.log(line),
 }).catch((error: unknown) => {
-  // A folder or a file that only a person can mend
+  // The state folder or its file cannot be used. An operator must repair it.
   process.exitCode = 1;
   return error instanceof Error ? error.message : String(error);
 });
@@ -59,7 +62,7 @@ function describeMachine(): AgentDescription {
   return { version: '0.1.0', os: platform(), osVersion: release(), arch: arch(), hostname: hostname(), bootId };
 }
 
-/** Without the parser's words, which quote what it read: the file holds a seed. */
+/** Ends the process if the file is not JSON. The parser's own message would quote the file, which holds a seed. */
 function readSettingsFile(path: string): Settings {
   const text = readFileSync(path, 'utf8');
   try {
@@ -70,7 +73,7 @@ function readSettingsFile(path: string): Settings {
   }
 }
 
-/** The kernel's own id of this boot; where there is none, one for this run. */
+/** The kernel's id of this boot. On a system without one, an id for this run. */
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

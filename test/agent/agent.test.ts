@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { holdFolder } from '#agent/folder-hold.ts';
-import { bodyHash, importAgentKey } from '#agent/proof-request.ts';
+import { importAgentKey } from '#agent/key/agent-key.ts';
+import { bodyHash } from '#agent/key/sign.ts';
+import { holdFolder } from '#agent/state/folder-hold.ts';
 import { readKid, verifyAgentToken, verifyRotationToken } from '#shared/identity/agent-token.ts';
 import { grantMessage, newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
 import { checkinAnswer, enrolledAnswer, musterUrl, newFolder, problem, run } from './stage.ts';
@@ -126,7 +127,7 @@ describe('a second agent on one folder', () => {
     const letGo = await holdFolder(folder);
     const { outcome, said, sent } = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
     expect(outcome).toBe('stopped');
-    expect(new Set(said)).toEqual(new Set([`another agent runs with ${folder}: this one waits for its end`]));
+    expect(new Set(said)).toEqual(new Set([`another agent uses ${folder}: waiting until it ends`]));
     expect([...sent('enroll'), ...sent('checkin')]).toEqual([]);
     await letGo?.();
     const next = await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
@@ -309,7 +310,7 @@ describe('the links of an agent’s check-ins', () => {
     const folder = newFolder();
     const path = join(folder, 'agent.json');
     writeFileSync(path, text);
-    const why = `${path} is not what the agent wrote: move it away, and re-enroll the instance`;
+    const why = `${path} is damaged: move it away and re-enroll the instance`;
     await expect(run({ folder, enroll: [enrolledAnswer] })).rejects.toThrow(why);
     expect(readFileSync(path, 'utf8')).toBe(text);
   });

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { holdFolder } from '#agent/folder-hold.ts';
+import { holdFolder } from '#agent/state/folder-hold.ts';
 import { newFolder } from './stage.ts';
 
 async function otherHolder(folder: string): Promise<ChildProcess> {
   const script = `
-    import { holdFolder } from '#agent/folder-hold.ts';
+    import { holdFolder } from '#agent/state/folder-hold.ts';
     await holdFolder(${JSON.stringify(folder)});
     console.log('held');
     process.stdin.resume();`;

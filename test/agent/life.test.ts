@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type AgentOptions, runAgent, type Settings } from '#agent/agent.ts';
-import { bodyHash } from '#agent/proof-request.ts';
+import { runAgent } from '#agent/agent.ts';
+import { bodyHash } from '#agent/key/sign.ts';
+import type { AgentPorts, Settings } from '#agent/ports.ts';
+import { openStateFolder } from '#agent/state/state-folder.ts';
 import { checkIn } from '#shared/app/agent/check-in.ts';
 import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
@@ -12,7 +15,7 @@ import { lifeStage, newSeed } from '../app/agent/life-stage.ts';
 import { byKey, here, keyChange, running } from '../app/enrollment/enrollment-stage.ts';
 import { second, start } from '../contracts/records.ts';
 import { audience, proofOf } from '../fakes/identity.ts';
-import { newFolder } from './stage.ts';
+import { newFolder, untimed } from './stage.ts';
 
 const { document, rsa2048 } = proofOf({ ...here, pendingTime: start }) as { document: string; rsa2048: string };
 const grant = { id: byKey.grant.id, seed: Buffer.from(byKey.grant.seed).toString('base64url') };
@@ -58,11 +61,18 @@ async function world() {
   ) => {
     const said: string[] = [];
     let [waited, asked] = [0, rotate];
-    const options: AgentOptions = {
-      ...{ folder, settings, metadataEndpoint: 'http://imds.example', fetch, random: Math.random },
+    const options: AgentPorts = {
+      ...{
+        settings,
+        metadataEndpoint: 'http://imds.example',
+        fetch,
+        timeout: untimed,
+        random: Math.random,
+        randomBytes,
+      },
+      state: openStateFolder(folder),
       describe: () => ({ version: '1', os: 'linux', osVersion: '13', arch: 'arm64', hostname: 'web-1', bootId: 'b0' }),
       newId: () => crypto.randomUUID(),
-      newLink: () => Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url'),
       now: () => now,
       wait: async (seconds) => {
         waited += 1;

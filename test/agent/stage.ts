@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
-import { type AgentOptions, runAgent, type Settings } from '#agent/agent.ts';
+import { runAgent } from '#agent/agent.ts';
+import type { AgentPorts, Settings } from '#agent/ports.ts';
+import { openStateFolder } from '#agent/state/state-folder.ts';
 
 export const musterUrl = 'https://muster.example/prod';
 export const enrolledAnswer = {
@@ -11,6 +13,9 @@ export const enrolledAnswer = {
   checkinUrl: `${musterUrl}/v1/checkin`,
 };
 export const checkinAnswer = { nextCheckinSeconds: 60, link: 'taken', tasks: [] };
+
+/** No request of these tests hangs. */
+export const untimed = () => new AbortController().signal;
 
 /** What one path answers, request by request; the last answer goes on. A number is a status without a body of Muster's. */
 type Answers = readonly (object | number | string | null | 'cut')[];
@@ -39,9 +44,9 @@ export async function run(scene: Scene) {
   const said: string[] = [];
   const { fetch, turns } = network(scene, requests);
   let toRotate = true;
-  const options: AgentOptions = {
+  const options: AgentPorts = {
     settings: scene.settings,
-    folder: scene.folder ?? newFolder(),
+    state: openStateFolder(scene.folder ?? newFolder()),
     metadataEndpoint: 'http://imds.example',
     describe: () => ({
       version: '0.1.0',
@@ -52,10 +57,11 @@ export async function run(scene: Scene) {
       bootId: 'b0',
     }),
     newId: () => `jti-${requests.length}`,
-    newLink: () => randomBytes(16).toString('base64url'),
+    randomBytes,
     random: () => 0.5,
     now: () => Date.parse('2026-11-02T10:00:30Z'),
     fetch: scene.onSend ? watched(fetch, scene.onSend) : fetch,
+    timeout: untimed,
     wait: async (seconds) => void waited.push(seconds),
     stopped: () => waited.length >= (scene.waits ?? 3),
     rotationAsked: () => {
@@ -68,7 +74,7 @@ export async function run(scene: Scene) {
   const outcome = await runAgent(options);
   const sent = (path: string) => requests.filter((request) => request.path === path);
   const links = () => sent('checkin').map(({ body }) => linksIn(body));
-  return { outcome, waited, said, sent, links, turns, folder: options.folder };
+  return { outcome, waited, said, sent, links, turns, folder: options.state.path };
 }
 
 const linksIn = (body: string): { link: string; previousLink: string | null } => {

@@ -1,7 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { runAgent, type Settings } from '#agent/agent.ts';
-import { readInstanceCredentials } from '#agent/sts-proof.ts';
+import { runAgent } from '#agent/agent.ts';
+import { readInstanceCredentials } from '#agent/imds/credentials.ts';
+import type { Settings } from '#agent/ports.ts';
+import { openStateFolder } from '#agent/state/state-folder.ts';
 import { startImds } from '#local/aws/imds/imds.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
@@ -12,7 +14,7 @@ import { verifyDocument } from '#shared/identity/verify-document.ts';
 import { anchors, authority } from '../fakes/identity.ts';
 import { refusalOf } from '../fakes/refusal.ts';
 import { here, makeRegion, oneInstance, seeded } from '../local/aws/ec2/lab.ts';
-import { enrolledAnswer, musterUrl, newFolder, problem } from './stage.ts';
+import { enrolledAnswer, musterUrl, newFolder, problem, untimed } from './stage.ts';
 
 /** A running instance with its metadata service, the STS behind it, and an agent on it. */
 async function startInstance({ withCredentials = true, clockAheadMs = 0 } = {}) {
@@ -36,12 +38,13 @@ async function startInstance({ withCredentials = true, clockAheadMs = 0 } = {}) 
     const said: string[] = [];
     let waited = 0;
     const outcome = await runAgent({
-      folder: newFolder(),
+      state: openStateFolder(newFolder()),
       metadataEndpoint: imds.url,
       settings,
       describe: () => ({ version: '1', os: 'linux', osVersion: '13', arch: 'arm64', hostname: 'web-1', bootId: 'b0' }),
       newId: randomUUID,
-      newLink: () => 'A'.repeat(22),
+      randomBytes,
+      timeout: untimed,
       random: () => 0.5,
       now: () => now().getTime() + clockAheadMs,
       fetch: (input, init) => {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import { type AgentKey, bodyHash, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
+import type { AgentKey } from '#agent/key/agent-key.ts';
+import { bodyHash, signAgentToken, signEnrollment } from '#agent/key/sign.ts';
 import { identityDocument } from '#local/aws/ec2/identity-document.ts';
 import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
 import { createAuthority } from '#local/aws/identity/authority.ts';

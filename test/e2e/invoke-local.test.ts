@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
 import { functionFiles, isFunctionName } from '#local/aws/lambda/function-host.ts';
 import { type LocalRegion, startLocalRegion } from '#local/region/local-region.ts';
 import * as settings from '#local/region/settings.ts';
@@ -13,6 +12,7 @@ import { createKey, inState, pathOf, runDirectly } from '#local/scenario/acts.ts
 import { simulatedStage } from '#local/scenario/simulated-stage.ts';
 import type { ShownInstance, ShownServer, Stage } from '#local/scenario/stage.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { sample } from '../events/samples.ts';
 import { checkinNow, enrollmentNow } from './agent-requests.ts';
 import { type LocalInvoker, localInvoker } from './local-invoker.ts';

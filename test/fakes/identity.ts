@@ -1,5 +1,7 @@
-import { type AgentKey, type RotationClaims, signEnrollment, signRotation } from '#agent/proof-request.ts';
-import { type InstanceCredentials, signCallerIdentity } from '#agent/sts-proof.ts';
+import { signCallerIdentity } from '#agent/enroll/sts-proof.ts';
+import type { InstanceCredentials } from '#agent/imds/credentials.ts';
+import type { AgentKey } from '#agent/key/agent-key.ts';
+import { type RotationClaims, signEnrollment, signRotation } from '#agent/key/sign.ts';
 import { identityDocument } from '#local/aws/ec2/identity-document.ts';
 import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
 import { createAuthority, newAuthorityKeys } from '#local/aws/identity/authority.ts';

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bodyHash, newAgentKey, signAgentToken } from '#agent/proof-request.ts';
+import { bodyHash, signAgentToken } from '#agent/key/sign.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { answerSchemas } from '#shared/http/answer-schemas.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { enrollmentKeyNamed, linkOf } from '../contracts/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
 import { violations } from '../http/violations.ts';

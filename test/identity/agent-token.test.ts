@@ -1,7 +1,8 @@
 import { sign } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { bodyHash, newAgentKey, signAgentToken, signEnrollment, signRotation } from '#agent/proof-request.ts';
+import { bodyHash, signAgentToken, signEnrollment, signRotation } from '#agent/key/sign.ts';
 import { readKid, verifyAgentToken, verifyRotationToken } from '#shared/identity/agent-token.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { now, refusal, refusalOf } from './vectors.ts';
 
 const key = newAgentKey();

@@ -1,11 +1,13 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AgentKey, newAgentKey, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
+import type { AgentKey } from '#agent/key/agent-key.ts';
+import { signAgentToken, signEnrollment } from '#agent/key/sign.ts';
 import { thumbprint } from '#shared/identity/ed25519.ts';
 import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
 import { grantMessage, newGrantKey, signGrant } from '#shared/identity/grant.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { aws, now, refusal, refusalOf, vectors } from './vectors.ts';
 
 const aud = 'https://muster.example/prod';

@@ -1,14 +1,8 @@
 import { calculateJwkThumbprint, compactVerify, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
-import {
-  bodyHash,
-  exportAgentKey,
-  importAgentKey,
-  newAgentKey,
-  signAgentToken,
-  signEnrollment,
-  signRotation,
-} from '#agent/proof-request.ts';
+import { exportAgentKey, importAgentKey } from '#agent/key/agent-key.ts';
+import { bodyHash, signAgentToken, signEnrollment, signRotation } from '#agent/key/sign.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 
 const key = newAgentKey();
 const jwk = { kty: 'OKP', crv: 'Ed25519', x: key.publicKeyX };

@@ -1,4 +1,5 @@
-import { type InstanceCredentials, signCallerIdentity } from '#agent/sts-proof.ts';
+import { signCallerIdentity } from '#agent/enroll/sts-proof.ts';
+import type { InstanceCredentials } from '#agent/imds/credentials.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { type Caller, readCallerIdentity } from '#shared/identity/sts-answer.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
 import { isWeakKey } from '#shared/identity/weak-key.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 
 const prime = 2n ** 255n - 19n;
 const mod = (a: bigint) => ((a % prime) + prime) % prime;

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type AgentTokenClaims, bodyHash, newAgentKey, signAgentToken } from '#agent/proof-request.ts';
+import { type AgentTokenClaims, bodyHash, signAgentToken } from '#agent/key/sign.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type CheckinPorts, type CheckinReport, checkIn } from '#shared/app/agent/check-in.ts';
 import type { Binding, Lease, RecordChange, Store, VerifyMessage } from '#shared/app/ports.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { bindingNamed, instanceNamed, keyNamed, leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { newAgentKey } from '#agent/proof-request.ts';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import * as ending from '#shared/app/enrollment/end-binding.ts';
 import type { OperatePorts } from '#shared/app/operate.ts';
@@ -9,6 +8,7 @@ import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { bindingNamed, second } from '#test/contracts/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { agentOf, enrollmentStage, here, instanceChange, now, running } from '../enrollment/enrollment-stage.ts';

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { bodyHash, newAgentKey, signAgentToken } from '#agent/proof-request.ts';
+import { bodyHash, signAgentToken } from '#agent/key/sign.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type CheckinAnswer, type CheckinPorts, type CheckinRequest, checkIn } from '#shared/app/agent/check-in.ts';
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { bindingNamed, instanceNamed, keyNamed, second, start } from '#test/contracts/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 

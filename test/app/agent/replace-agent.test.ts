@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { type AgentKey, newAgentKey, signEnrollment } from '#agent/proof-request.ts';
+import type { AgentKey } from '#agent/key/agent-key.ts';
+import { signEnrollment } from '#agent/key/sign.ts';
 import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import type { Binding } from '#shared/app/ports.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { bindingNamed, factsOf, second, start } from '#test/contracts/records.ts';
 import { audience, proofOf } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
 import { blockInstance, releaseInstance, unblockInstance } from '#shared/app/enrollment/end-binding.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { bindingNamed, second } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { later, lifeStage, newSeed } from '../agent/life-stage.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { factsOf, second, start } from '#test/contracts/records.ts';
 import { audience, signedGrant } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';

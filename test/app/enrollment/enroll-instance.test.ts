@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {

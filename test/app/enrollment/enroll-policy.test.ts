@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
 import { registerKey, revokeKey } from '#shared/app/operate.ts';
 import type { InstanceFacts, Store } from '#shared/app/ports.ts';
 import type { AttachmentOutcome } from '#shared/domain/enrollment/attachment.ts';
@@ -8,6 +7,7 @@ import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts'
 import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {

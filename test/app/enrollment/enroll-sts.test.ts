@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
-import type { InstanceCredentials } from '#agent/sts-proof.ts';
+import type { InstanceCredentials } from '#agent/imds/credentials.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second } from '#test/contracts/records.ts';
 import type { Asking } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type AgentKey, newAgentKey } from '#agent/proof-request.ts';
+import type { AgentKey } from '#agent/key/agent-key.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type EnrollPorts, enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import type { InstanceFacts, RecordChange, VerifyMessage } from '#shared/app/ports.ts';
@@ -10,6 +10,7 @@ import type { Launch } from '#shared/domain/launch/launch.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import {
   bindingNamed,
   enrollmentKeyNamed,

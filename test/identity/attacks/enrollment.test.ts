@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { newAgentKey, signEnrollment } from '#agent/proof-request.ts';
+import { signEnrollment } from '#agent/key/sign.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
@@ -22,6 +22,7 @@ import {
   precisely,
   running,
 } from '#test/app/enrollment/enrollment-stage.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { factsOf, second, start } from '#test/contracts/records.ts';
 import { audience, signedGrant } from '#test/fakes/identity.ts';
 import { anchors, signedObject } from '../object-parts.ts';

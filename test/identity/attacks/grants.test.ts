@@ -1,6 +1,5 @@
 import { RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { expect } from 'vitest';
-import { newAgentKey } from '#agent/proof-request.ts';
 import { MemberAccountError } from '#shared/adapters/aws/member-credentials.ts';
 import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
 import { anchorsFor, loadAnchors } from '#shared/identity/anchors.ts';
@@ -23,6 +22,7 @@ import {
   precisely,
   running,
 } from '#test/app/enrollment/enrollment-stage.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { authority as deployedAuthority } from '#test/fakes/identity.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';

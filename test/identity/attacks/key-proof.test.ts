@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'vitest';
-import { newAgentKey, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
+import { signAgentToken, signEnrollment } from '#agent/key/sign.ts';
 import { readKid } from '#shared/identity/agent-token.ts';
 import {
   bindingChange,
@@ -11,6 +11,7 @@ import {
   precisely,
   running,
 } from '#test/app/enrollment/enrollment-stage.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { now } from '../vectors.ts';
 import { allOf, attack, harmless } from './attack.ts';
 import { enrollmentAttack } from './enrollments.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'vitest';
-import { bodyHash, newAgentKey, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
+import { bodyHash, signAgentToken, signEnrollment } from '#agent/key/sign.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { checkIn } from '#shared/app/agent/check-in.ts';
 import type { RecordChange } from '#shared/app/ports.ts';
@@ -19,6 +19,7 @@ import {
   now,
   running,
 } from '#test/app/enrollment/enrollment-stage.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
 import { audience } from '#test/fakes/identity.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';

@@ -1,6 +1,7 @@
 import { sign } from 'node:crypto';
-import { type AgentKey, newAgentKey } from '#agent/proof-request.ts';
+import type { AgentKey } from '#agent/key/agent-key.ts';
 import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
+import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { now, vectors } from '../vectors.ts';
 
 /** Enrollment requests as an attacker makes them: any header and payload, by any key, with a signature that is right. */

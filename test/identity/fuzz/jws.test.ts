@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bodyHash, signAgentToken } from '#agent/proof-request.ts';
+import { bodyHash, signAgentToken } from '#agent/key/sign.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
 import { base64url, good, header, iat, key, payload, payloadText, read, signed } from '../attacks/requests.ts';

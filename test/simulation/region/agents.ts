@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type AgentKey, bodyHash, signAgentToken, signEnrollment } from '#agent/proof-request.ts';
+import type { AgentKey } from '#agent/key/agent-key.ts';
+import { bodyHash, signAgentToken, signEnrollment } from '#agent/key/sign.ts';
 import { identityDocument } from '#local/aws/ec2/identity-document.ts';
 import { hex } from '#local/aws/ec2/random-ids.ts';
 import { presentOf, type SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 const fileName = 'agent.sock';
-/** Two that find the socket of a killed agent at the same moment are both through with taking it over by then. */
+/** If two agents find the socket of a killed agent at the same moment, both have finished the takeover after this time. */
 const settlesMs = 300;
 
 /**
- * Holds the folder, made if need be, for this agent alone: two on one folder would send each other's links, and look like a
- * machine and its copy. It is held until the returned function is called or the process ends, however it ends. Undefined
- * while another agent holds it. Throws where the folder cannot be used.
+ * Reserves the folder, which it makes if need be, for this agent: two agents with one folder would send each other's links, and
+ * Muster would take them for a machine and its copy. The reservation ends when the returned function is called or the process
+ * ends in any way. Undefined while another agent has the folder. Throws if the folder cannot be used.
  */
 export async function holdFolder(folder: string): Promise<(() => Promise<void>) | undefined> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -24,7 +24,7 @@ export async function holdFolder(folder: string): Promise<(() => Promise<void>) 
   };
 }
 
-/** Undefined where the file is there, whoever listens on it. */
+/** Listens on a new socket file. Undefined if the file exists, with or without a listener. */
 async function listening(path: string): Promise<Server | undefined> {
   const server = createServer((visitor) => visitor.destroy()).listen(path);
   try {
@@ -32,13 +32,13 @@ async function listening(path: string): Promise<Server | undefined> {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EADDRINUSE') return undefined;
-    // A path too long for a socket (about a hundred characters: unix(7)) holds nobody up
+    // The path is too long for a socket (about a hundred characters: unix(7)). The agent then runs without a reservation.
     if (code !== 'EINVAL') throw error;
   }
   return server;
 }
 
-/** A killed agent leaves its file, on which nobody listens any more. */
+/** Takes over the socket file that a killed agent has left. Undefined if another agent listens on it, or takes it over too. */
 async function takenOver(path: string): Promise<Server | undefined> {
   const answer = await visit(path);
   if (answer !== 'ECONNREFUSED' && answer !== 'ENOENT') return undefined;
@@ -49,12 +49,12 @@ async function takenOver(path: string): Promise<Server | undefined> {
   const visited = once(server, 'connection').then(() => true);
   const isOwn = (await visit(path)) === 'connected' && (await Promise.race([visited, wait(settlesMs, false)]));
   if (isOwn) return server;
-  // Not closed: that would remove the file, which is another's by now
+  // Do not close it: that would remove the file, which belongs to another agent now.
   server.unref();
   return undefined;
 }
 
-/** What came of a connection: `connected`, or the error's code. One that is held up counts as answered by somebody. */
+/** Connects once. Returns `connected` or the error's code. */
 async function visit(path: string): Promise<string> {
   const visitor = createConnection(path);
   try {

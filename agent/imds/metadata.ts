@@ -1,18 +1,18 @@
-/** What the agent reads of its instance, by IMDSv2 (AWSEC2/latest/UserGuide/instancedata-data-retrieval.html). */
+/** What the agent reads about its instance, by IMDSv2 (AWSEC2/latest/UserGuide/instancedata-data-retrieval.html). */
 export interface Metadata {
   instanceId: string;
   document: string;
   rsa2048: string;
-  /** Empty where the instance was launched without any. */
+  /** Empty if the instance was launched without user data. */
   userData: string;
 }
 
 const tokenSeconds = 300;
 
-/** Reads one path below `/latest/`; `absent` stands for what is not there, which otherwise throws. */
+/** Reads one path below `/latest/`. For a path that does not exist it returns `absent`, and throws if that is not given. */
 type Read = (path: string, absent?: string) => Promise<string>;
 
-/** Reads the metadata with one token. Throws, then and later, if the metadata service does not answer as it should. */
+/** Gets a token and returns a reader that uses it. Both throw if the metadata service does not answer or answers with an error. */
 export async function openMetadata(endpoint: string, get: typeof fetch): Promise<Read> {
   const answer = await get(`${endpoint}/latest/api/token`, {
     method: 'PUT',
@@ -28,7 +28,7 @@ export async function openMetadata(endpoint: string, get: typeof fetch): Promise
   };
 }
 
-/** Reads what every agent needs. Throws if the metadata service does not answer as it should. */
+/** Reads what every agent needs. Throws if the metadata service does not answer or answers with an error. */
 export async function readMetadata(endpoint: string, get: typeof fetch): Promise<Metadata> {
   const read = await openMetadata(endpoint, get);
   const identity = 'dynamic/instance-identity';

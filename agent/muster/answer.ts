@@ -1,18 +1,18 @@
 import { maxSeq } from '#shared/domain/agent/chain.ts';
 
-/** What Muster answers, as far as the agent reads it. A member of another form is as if it were not there. */
+/** The members of Muster's answers that the agent reads. A member with a wrong type counts as missing. */
 export interface MusterAnswer {
   ok: boolean;
-  /** Muster's own refusal; API Gateway's and a proxy's carry none. */
+  /** The problem code of a refusal. Errors of API Gateway or of a proxy have none. */
   code: string | undefined;
   reference: string | undefined;
   retryAfterSeconds: number | undefined;
   seq: number | undefined;
-  /** When Muster said first that another run of this agent got further. */
+  /** When Muster first said that another run of this agent has sent a higher number. The next check-in repeats it. */
   overtakenAt: string | undefined;
   enrolled: Enrolled | undefined;
   nextCheckinSeconds: number | undefined;
-  /** Muster has the link on record that the check-in brought. */
+  /** True if Muster has recorded the check-in's link. */
   linkTaken: boolean;
 }
 
@@ -22,11 +22,11 @@ interface Enrolled {
   checkinIntervalSeconds: number;
 }
 
-/** Whatever an answer asks for, the agent neither runs hot nor falls asleep. */
+/** Limits for the waiting times in an answer, so that no answer can make the agent send without a pause or wait for days. */
 const shortestAskedSeconds = 1;
 const longestAskedSeconds = 3600;
 
-/** Reads an answer's JSON; undefined if it is no object at all. */
+/** Reads an answer's JSON. Undefined if it is not an object. */
 export function readAnswer(ok: boolean, json: unknown): MusterAnswer | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
   const body = json as Record<string, unknown>;
@@ -43,7 +43,7 @@ export function readAnswer(ok: boolean, json: unknown): MusterAnswer | undefined
   };
 }
 
-/** A number that no token may carry would end every check-in to come. */
+/** Undefined for a number that is not allowed in a token: with it, Muster would refuse every later check-in. */
 const readSeq = (value: unknown): number | undefined =>
   Number.isSafeInteger(value) && Number(value) < maxSeq ? Number(value) : undefined;
 

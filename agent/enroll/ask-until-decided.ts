@@ -1,0 +1,27 @@
+import { backoff } from '../backoff.ts';
+import type { MusterAnswer } from '../muster/answer.ts';
+import { post } from '../muster/post.ts';
+import { mayBeRetried } from '../muster/retry.ts';
+import type { AgentPorts } from '../ports.ts';
+import { buildEnrollment, type Enrollment } from './build-enrollment.ts';
+
+interface Asking extends Enrollment {
+  /** Called with the code of every refusal, also of one that the agent will retry. */
+  refused?: (code: string) => Promise<void>;
+}
+
+/** Asks Muster until it enrolls the key or refuses it for good. Undefined if the agent has to stop first. */
+export async function askUntilDecided(asking: Asking, ports: AgentPorts): Promise<MusterAnswer | undefined> {
+  for (let tries = 0; !ports.stopped(); tries++) {
+    const request = await buildEnrollment(asking, ports).catch((error: Error) => void ports.say(error.message));
+    const answer = request && (await post(ports, `${asking.settings.url}/v1/enroll`, request));
+    if (answer?.enrolled) return answer;
+    const code = answer?.code;
+    if (code) await asking.refused?.(code);
+    const reference = answer?.reference ? ` (${answer.reference})` : '';
+    ports.say(`not ${asking.previous ? 'rotated' : 'enrolled'}: ${code ?? 'unreachable'}${reference}`);
+    if (code && !mayBeRetried(code)) return answer;
+    await ports.wait(answer?.retryAfterSeconds ?? backoff(tries, ports.random));
+  }
+  return undefined;
+}

@@ -1,0 +1,52 @@
+import { backoff } from '../backoff.ts';
+import { reenroll } from '../enroll/enroll.ts';
+import { rotateKey } from '../enroll/rotate-key.ts';
+import type { MusterAnswer } from '../muster/answer.ts';
+import type { AgentPorts, Settings } from '../ports.ts';
+import { type AgentState, newLink } from '../state/state.ts';
+import { nameNextKey } from './name-next-key.ts';
+import { reportStolenKey } from './report-stolen-key.ts';
+import { sendNextCheckIn } from './send-check-in.ts';
+
+/** With these refusals Muster says that the enrollment has ended. The agent retries after every other. */
+const ended = new Set(['agent_unknown', 'key_denied']);
+
+/** Checks in until the agent has to stop, or until Muster has ended its enrollment and does not enroll it again. */
+export async function checkInUntilEnd(
+  state: AgentState,
+  settings: Settings,
+  ports: AgentPorts,
+): Promise<'stopped' | 'refused'> {
+  let failures = 0;
+  let overtakenAt: string | undefined;
+  while (!ports.stopped() && state.enrolled) {
+    if (ports.rotationAsked() || state.next?.for === 'rotation') {
+      await rotateKey(state, settings, ports);
+      continue;
+    }
+    const answer = await sendNextCheckIn(state, state.enrolled.checkinUrl, overtakenAt, ports);
+    if (answer?.code && ended.has(answer.code)) {
+      ports.say(`no longer enrolled: ${answer.code}`);
+      const former = { ...state };
+      if (await reenroll(state, settings, ports)) continue;
+      if (answer.code === 'key_denied') await reportStolenKey(former, ports);
+      return ports.stopped() ? 'stopped' : 'refused';
+    }
+    if (answer) overtakenAt = answer.overtakenAt;
+    await applyAnswer(answer, state, ports);
+    failures = answer?.ok ? 0 : failures + 1;
+    const usual = failures > 0 ? backoff(failures, ports.random) : state.enrolled.checkinIntervalSeconds;
+    await ports.wait(answer?.nextCheckinSeconds ?? answer?.retryAfterSeconds ?? usual);
+  }
+  return 'stopped';
+}
+
+async function applyAnswer(answer: MusterAnswer | undefined, state: AgentState, ports: AgentPorts): Promise<void> {
+  if (answer?.linkTaken) Object.assign(state, { previousLink: state.link, link: newLink(ports) });
+  // Another run of this agent has sent a higher number, or another machine has its key. The links of the next check-ins show which.
+  if (answer?.code === 'stale_sequence') {
+    state.seq = Math.max(state.seq, answer.seq ?? 0);
+    ports.say(`sequence number too low: continuing after ${state.seq}`);
+  }
+  if (answer?.code === 'identity_conflict') await nameNextKey(state, ports);
+}
