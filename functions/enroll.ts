@@ -2,7 +2,7 @@ import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { newId } from '#shared/adapters/ids.ts';
-import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
+import { type EnrollPorts, enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
@@ -14,49 +14,52 @@ import { loadAnchors } from '#shared/identity/anchors.ts';
 import type { CallerIdentityRequest } from '#shared/identity/sts-request.ts';
 import { log } from '#shared/observe/log.ts';
 import { count } from '#shared/observe/metrics.ts';
-import { makeApiHandler, once } from './make-handler.ts';
-
-const ports = once(() => {
-  const { timing, stage, ...config } = readConfig(
-    ...(['TABLE_NAME', 'AUDIENCES', 'ACCOUNTS', 'POLICY', 'EXTRA_ANCHORS'] as const),
-    ...(['TEST_ANCHORS', 'AWS_ENDPOINT_URL_EC2', 'VERIFY_QUEUE_URL'] as const),
-  );
-  const anchors = loadAnchors({
-    extra: config.EXTRA_ANCHORS,
-    test: config.TEST_ANCHORS,
-    ec2Endpoint: config.AWS_ENDPOINT_URL_EC2,
-  });
-  const regions = [...new Set(Object.values(config.ACCOUNTS).flatMap((account) => account.regions))];
-  for (const warning of watchAnchors(anchors, regions, new Date())) {
-    log.warn('identity key to look after', { ...warning });
-    count('IdentityKeyEnding', stage);
-  }
-  const decided = (line: Readonly<Record<string, unknown>>) => {
-    const code = line.code as ProblemCode | undefined;
-    // Whoever finds the line by the agent's reference reads there what to do
-    log.info('enrollment decided', { ...line, ...(code && { todo: problems[code].todo }) });
-    count(line.decision === 'enrolled' ? 'EnrollmentAccepted' : 'EnrollmentRefused', stage);
-  };
-  const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
-  const [store, isRegistered] = [openStore(config.TABLE_NAME, timing), isRegisteredIn(config.ACCOUNTS)];
-  return {
-    store,
-    verify,
-    anchors,
-    audiences: config.AUDIENCES,
-    isRegistered,
-    allowedProofs: config.POLICY.proofKinds,
-    launchPolicy: config.POLICY.launch,
-    reenrollOnRestart: config.POLICY.reenrollOnRestart,
-    askSts: (request: CallerIdentityRequest) => askCallerIdentity(request, fetch),
-    decided,
-    newId,
-    timing,
-  };
-});
+import { lambda, makeApiHandler, once } from './make-handler.ts';
 
 /** POST /v1/enroll: an agent proves which instance it runs on. */
-export const handler = makeApiHandler(async (event) => {
-  const body = readBody(event, 'application/jose').toString('latin1');
-  return jsonAnswer(200, await enrollInstance(body, Date.now(), ports()));
-});
+export const make = (ports: () => EnrollPorts, runtime = lambda) =>
+  makeApiHandler(async (event) => {
+    const body = readBody(event, 'application/jose').toString('latin1');
+    return jsonAnswer(200, await enrollInstance(body, runtime.now(), ports()));
+  }, runtime);
+
+export const handler = make(
+  once(() => {
+    const { timing, stage, ...config } = readConfig(
+      ...(['TABLE_NAME', 'AUDIENCES', 'ACCOUNTS', 'POLICY', 'EXTRA_ANCHORS'] as const),
+      ...(['TEST_ANCHORS', 'AWS_ENDPOINT_URL_EC2', 'VERIFY_QUEUE_URL'] as const),
+    );
+    const anchors = loadAnchors({
+      extra: config.EXTRA_ANCHORS,
+      test: config.TEST_ANCHORS,
+      ec2Endpoint: config.AWS_ENDPOINT_URL_EC2,
+    });
+    const regions = [...new Set(Object.values(config.ACCOUNTS).flatMap((account) => account.regions))];
+    for (const warning of watchAnchors(anchors, regions, new Date())) {
+      log.warn('identity key to look after', { ...warning });
+      count('IdentityKeyEnding', stage);
+    }
+    const decided = (line: Readonly<Record<string, unknown>>) => {
+      const code = line.code as ProblemCode | undefined;
+      // Whoever finds the line by the agent's reference reads there what to do
+      log.info('enrollment decided', { ...line, ...(code && { todo: problems[code].todo }) });
+      count(line.decision === 'enrolled' ? 'EnrollmentAccepted' : 'EnrollmentRefused', stage);
+    };
+    const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
+    const [store, isRegistered] = [openStore(config.TABLE_NAME, timing), isRegisteredIn(config.ACCOUNTS)];
+    return {
+      store,
+      verify,
+      anchors,
+      audiences: config.AUDIENCES,
+      isRegistered,
+      allowedProofs: config.POLICY.proofKinds,
+      launchPolicy: config.POLICY.launch,
+      reenrollOnRestart: config.POLICY.reenrollOnRestart,
+      askSts: (request: CallerIdentityRequest) => askCallerIdentity(request, fetch),
+      decided,
+      newId,
+      timing,
+    };
+  }),
+);

@@ -11,21 +11,41 @@ import type {
 import { newId } from '#shared/adapters/ids.ts';
 import { readConfig } from '#shared/config.ts';
 import { Problem } from '#shared/domain/problems.ts';
+import type { Instant } from '#shared/domain/time.ts';
 import { asProblem, type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
 import { errorFields, type Fields, log } from '#shared/observe/log.ts';
-import { count } from '#shared/observe/metrics.ts';
+import { count, type MetricName } from '#shared/observe/metrics.ts';
 
 /** Handlers are composed here and nowhere else; what they export is the wrapped function. */
 
+/** What a handler takes from the process that it runs in. */
+export interface Runtime {
+  now: () => Instant;
+  /** A new id with this prefix. */
+  newId: (prefix: string) => string;
+  log: Readonly<Record<'info' | 'warn' | 'error', (message: string, fields: Fields) => void>>;
+  count: (name: MetricName, stage: string, value?: number) => void;
+  /** The deployment's stage, for failures of a function that has no ports yet. */
+  stage: () => string;
+}
+
+/** A process of Lambda: the clock of the machine, and the log of the function. */
+export const lambda: Runtime = { now: Date.now, newId, log, count, stage: () => readConfig().stage };
+
 /** A failure leaves a line with all that is known; the caller learns a stable code and a reference, never a stack. */
-const problemsToAnswers = (): MiddlewareObj<APIGatewayProxyEventV2, HttpAnswer> => ({
+const problemsToAnswers = ({
+  newId,
+  log,
+  count,
+  stage,
+}: Runtime): MiddlewareObj<APIGatewayProxyEventV2, HttpAnswer> => ({
   onError: (request) => {
     const reference = newId('ref');
     const error = isNoRoute(request.error) ? new Problem('not_found', 'there is no such route', {}) : request.error;
     const problem = asProblem(error, reference);
     if (problem.code === 'internal') {
       log.error('request failed', { reference, ...errorFields(error) });
-      count('RequestFailed', readConfig().stage);
+      count('RequestFailed', stage());
     } else log.info('request refused', { code: problem.code, ...problem.facts });
     request.response = problemAnswer(problem);
   },
@@ -38,23 +58,23 @@ const isNoRoute = (error: unknown): boolean =>
 type Api = (event: APIGatewayProxyEventV2, context: Context) => Promise<HttpAnswer>;
 
 /** A handler behind the HTTP API (payload format 2.0). */
-export const makeApiHandler = (run: Api) =>
-  middy<APIGatewayProxyEventV2, HttpAnswer>().use(problemsToAnswers()).handler(run);
+export const makeApiHandler = (run: Api, runtime: Runtime) =>
+  middy<APIGatewayProxyEventV2, HttpAnswer>().use(problemsToAnswers(runtime)).handler(run);
 
 /** One line for each invocation that Lambda itself will retry or drop. */
-const failuresToLog = (unit: string): MiddlewareObj => ({
+const failuresToLog = (unit: string, { log }: Runtime): MiddlewareObj => ({
   onError: (request) => {
     log.error(`${unit} failed`, errorFields(request.error));
   },
 });
 
 /** A handler on a schedule. The next run does what this one did not. */
-export const makeScheduleHandler = (unit: string, run: () => Promise<Fields>) =>
+export const makeScheduleHandler = (unit: string, run: () => Promise<Fields>, runtime: Runtime) =>
   middy()
-    .use(failuresToLog(unit))
+    .use(failuresToLog(unit, runtime))
     .handler(async () => {
       const fields = await run();
-      log.info(`${unit} done`, fields);
+      runtime.log.info(`${unit} done`, fields);
       return fields;
     });
 
@@ -65,15 +85,20 @@ type Each = (body: unknown, record: SQSRecord) => Promise<Fields>;
  * A handler of a queue, message by message. What throws is given again (ReportBatchItemFailures) and holds up no other;
  * a body that is not JSON can never succeed: it is acknowledged and logged.
  */
-export const makeQueueHandler = (unit: string, each: Each) =>
+export const makeQueueHandler = (unit: string, each: Each, runtime: Runtime) =>
   middy<SQSEvent, SQSBatchResponse>()
-    .use(failuresToLog(unit))
+    .use(failuresToLog(unit, runtime))
     .handler(async ({ Records }) => {
-      const failed = await Promise.all(Records.map((record) => handleRecord(unit, each, record)));
+      const failed = await Promise.all(Records.map((record) => handleRecord(unit, each, record, runtime)));
       return { batchItemFailures: failed.flatMap((itemIdentifier) => (itemIdentifier ? [{ itemIdentifier }] : [])) };
     });
 
-async function handleRecord(unit: string, each: Each, record: SQSRecord): Promise<string | undefined> {
+async function handleRecord(
+  unit: string,
+  each: Each,
+  record: SQSRecord,
+  { log }: Runtime,
+): Promise<string | undefined> {
   const { messageId } = record;
   try {
     log.info(`${unit} handled`, { messageId, ...(await each(parseBody(record), record)) });
@@ -97,26 +122,30 @@ export function parseBody({ body }: SQSRecord): unknown {
 }
 
 /** A handler of a queue that works on the batch as a whole. `run` returns the ids of the messages to give again. */
-export const makeBatchHandler = (unit: string, run: (records: readonly SQSRecord[]) => Promise<string[]>) =>
+export const makeBatchHandler = (
+  unit: string,
+  run: (records: readonly SQSRecord[]) => Promise<string[]>,
+  runtime: Runtime,
+) =>
   middy<SQSEvent, SQSBatchResponse>()
-    .use(failuresToLog(unit))
+    .use(failuresToLog(unit, runtime))
     .handler(async ({ Records }) => {
       const failed = await run(Records);
-      log.info(`${unit} handled`, { messages: Records.length, failed: failed.length });
+      runtime.log.info(`${unit} handled`, { messages: Records.length, failed: failed.length });
       return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
     });
 
 /** A handler of a stream, record by record in order: the first that fails is where Lambda starts again. */
-export const makeStreamHandler = (unit: string, each: (record: DynamoDBRecord) => Promise<Fields>) =>
+export const makeStreamHandler = (unit: string, each: (record: DynamoDBRecord) => Promise<Fields>, runtime: Runtime) =>
   middy<DynamoDBStreamEvent, SQSBatchResponse>()
-    .use(failuresToLog(unit))
+    .use(failuresToLog(unit, runtime))
     .handler(async ({ Records }) => {
       for (const record of Records) {
         const itemIdentifier = record.dynamodb?.SequenceNumber ?? '';
         try {
-          log.info(`${unit} handled`, { ...(await each(record)) });
+          runtime.log.info(`${unit} handled`, { ...(await each(record)) });
         } catch (error) {
-          log.error(`${unit} failed`, { itemIdentifier, ...errorFields(error) });
+          runtime.log.error(`${unit} failed`, { itemIdentifier, ...errorFields(error) });
           return { batchItemFailures: [{ itemIdentifier }] };
         }
       }

@@ -2,37 +2,53 @@ import { openEc2 } from '#shared/adapters/aws/ec2.ts';
 import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
+import { type SweepRegionPorts, sweepRegion } from '#shared/app/cloud/sweep-region.ts';
 import { readSweepMessage } from '#shared/app/messages.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { alarmOn } from '#shared/observe/alarms.ts';
-import { count } from '#shared/observe/metrics.ts';
-import { makeQueueHandler, once } from './make-handler.ts';
+import { lambda, makeQueueHandler, once } from './make-handler.ts';
 
-const ports = once(() => {
-  const { timing, stage, region, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
-  const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
-  const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
-  const members = openMemberCredentials(home, 'sweepRegion', Date.now);
-  const store = openStore(config.TABLE_NAME, timing);
-  return {
-    store,
-    ec2: openEc2(home.account, Date.now, members),
-    verify,
-    alarm: alarmOn(stage),
-    isRegistered: isRegisteredIn(home.accounts),
-    stage,
-    timing,
-  };
-});
+interface SweepFunctionPorts extends SweepRegionPorts {
+  isRegistered: (account: string, region: string) => boolean;
+  stage: string;
+}
 
 /** One account and region against EC2: complete, or not at all. */
-export const handler = makeQueueHandler('sweep of a region', async (body) => {
-  const { account, region } = readSweepMessage(body);
-  if (!ports().isRegistered(account, region)) return { account, region, ignored: 'not_registered' };
-  const report = await sweepRegion(account, region, ports());
-  if (report.repaired > 0) count('SweepRepaired', ports().stage, report.repaired);
-  return { account, region, ...report };
-});
+export const make = (ports: () => SweepFunctionPorts, runtime = lambda) =>
+  makeQueueHandler(
+    'sweep of a region',
+    async (body) => {
+      const { account, region } = readSweepMessage(body);
+      if (!ports().isRegistered(account, region)) return { account, region, ignored: 'not_registered' };
+      const report = await sweepRegion(account, region, ports());
+      if (report.repaired > 0) runtime.count('SweepRepaired', ports().stage, report.repaired);
+      return { account, region, ...report };
+    },
+    runtime,
+  );
+
+export const handler = make(
+  once(() => {
+    const { timing, stage, region, ...config } = readConfig(
+      'HOME_ACCOUNT',
+      'TABLE_NAME',
+      'ACCOUNTS',
+      'VERIFY_QUEUE_URL',
+    );
+    const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
+    const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
+    const members = openMemberCredentials(home, 'sweepRegion', Date.now);
+    const store = openStore(config.TABLE_NAME, timing);
+    return {
+      store,
+      ec2: openEc2(home.account, Date.now, members),
+      verify,
+      alarm: alarmOn(stage),
+      isRegistered: isRegisteredIn(home.accounts),
+      stage,
+      timing,
+    };
+  }),
+);

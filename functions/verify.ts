@@ -3,47 +3,32 @@ import { openEc2 } from '#shared/adapters/aws/ec2.ts';
 import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
+import { type VerifyPorts, verifyInstances } from '#shared/app/cloud/verify-instances.ts';
 import { readVerifyMessage } from '#shared/app/messages.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { alarmOn } from '#shared/observe/alarms.ts';
 import { errorFields, log } from '#shared/observe/log.ts';
-import { makeBatchHandler, once, parseBody } from './make-handler.ts';
+import { lambda, makeBatchHandler, once, parseBody, type Runtime } from './make-handler.ts';
 
 const failed = (message: VerifyMessage, error: unknown) =>
   log.error('verify left a question open', { ...message, ...errorFields(error) });
 
-const ports = once(() => {
-  const { timing, stage, region, ...config } = readConfig('HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
-  const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
-  const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
-  const members = openMemberCredentials(home, 'verify', Date.now);
-  return {
-    store: openStore(config.TABLE_NAME, timing),
-    ec2: openEc2(home.account, Date.now, members),
-    verify,
-    isRegistered: isRegisteredIn(home.accounts),
-    alarm: alarmOn(stage),
-    failed,
-    timing,
-  };
-});
-
 /** Instances in doubt: EC2 is asked about all of a batch at once. */
-export const handler = makeBatchHandler('verify', async (records) => {
-  const asked = records.flatMap((record) => readOrDrop(record));
-  const open = new Set(
-    await verifyInstances(
-      asked.map(({ message }) => message),
-      ports(),
-    ),
+export const make = (ports: () => VerifyPorts, runtime = lambda) =>
+  makeBatchHandler(
+    'verify',
+    async (records) => {
+      const asked = records.flatMap((record) => readOrDrop(record, runtime));
+      const messages = asked.map(({ message }) => message);
+      const open = new Set(await verifyInstances(messages, ports()));
+      return asked.flatMap(({ message, messageId }) => (open.has(message) ? [messageId] : []));
+    },
+    runtime,
   );
-  return asked.flatMap(({ message, messageId }) => (open.has(message) ? [messageId] : []));
-});
 
-function readOrDrop(record: SQSRecord): { message: VerifyMessage; messageId: string }[] {
+function readOrDrop(record: SQSRecord, { log }: Runtime): { message: VerifyMessage; messageId: string }[] {
   try {
     return [{ message: readVerifyMessage(parseBody(record)), messageId: record.messageId }];
   } catch {
@@ -51,3 +36,26 @@ function readOrDrop(record: SQSRecord): { message: VerifyMessage; messageId: str
     return [];
   }
 }
+
+export const handler = make(
+  once(() => {
+    const { timing, stage, region, ...config } = readConfig(
+      'HOME_ACCOUNT',
+      'TABLE_NAME',
+      'ACCOUNTS',
+      'VERIFY_QUEUE_URL',
+    );
+    const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
+    const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
+    const members = openMemberCredentials(home, 'verify', Date.now);
+    return {
+      store: openStore(config.TABLE_NAME, timing),
+      ec2: openEc2(home.account, Date.now, members),
+      verify,
+      isRegistered: isRegisteredIn(home.accounts),
+      alarm: alarmOn(stage),
+      failed,
+      timing,
+    };
+  }),
+);
