@@ -1,4 +1,5 @@
-import { createServer, launchServer } from '#shared/app/operate.ts';
+import { createServer } from '#shared/app/server/create.ts';
+import { launchServer } from '#shared/app/server/launch.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { request } from '#test/simulation/region/fleet.ts';
 import { Pipeline } from '#test/simulation/region/pipeline.ts';

@@ -5,7 +5,7 @@ import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openHistory, openStore, openUserData } from '#shared/adapters/dynamo/open.ts';
 import { newId } from '#shared/adapters/ids.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
-import type { OperatePorts } from '#shared/app/operate.ts';
+import type { OperatePorts } from '#shared/app/operator-ports.ts';
 import { readConfig } from '#shared/config.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { openApiRoute } from '#shared/http/openapi.ts';

@@ -1,7 +1,15 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type * as z from 'zod/mini';
+import { releaseRemoval } from '#shared/app/account/release-removal.ts';
 import * as ending from '#shared/app/enrollment/end-binding.ts';
-import * as operate from '#shared/app/operate.ts';
+import * as keys from '#shared/app/enrollment/keys.ts';
+import { listHistory, listInstanceHistory } from '#shared/app/events/list-history.ts';
+import * as instances from '#shared/app/instance/read.ts';
+import type { OperatePorts } from '#shared/app/operator-ports.ts';
+import { createServer } from '#shared/app/server/create.ts';
+import { launchServer } from '#shared/app/server/launch.ts';
+import * as servers from '#shared/app/server/read.ts';
+import { terminateServer } from '#shared/app/server/terminate.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { IdPath, InstancePath, KeyBody, PairPath, ReenrollBody, ServerBody } from './operator-schemas.ts';
 import { type HttpAnswer, jsonAnswer } from './problem.ts';
@@ -14,7 +22,7 @@ export interface Route {
   body?: z.ZodMiniType;
   /** What the answer holds, by the name of its schema in the OpenAPI document. */
   answers: string;
-  run: (event: APIGatewayProxyEventV2, now: Instant, ports: operate.OperatePorts) => Promise<HttpAnswer>;
+  run: (event: APIGatewayProxyEventV2, now: Instant, ports: OperatePorts) => Promise<HttpAnswer>;
 }
 
 const ok = async (answer: Promise<unknown>): Promise<HttpAnswer> => jsonAnswer(200, await answer);
@@ -32,24 +40,21 @@ export const operatorRoutes: readonly Route[] = [
     path: '/v1/instances',
     summary: 'List instances of all registered accounts and regions',
     answers: 'InstancePage',
-    run: (event, now, ports) => ok(operate.listInstances(readPage(event), now, ports)),
+    run: (event, now, ports) => ok(instances.listInstances(readPage(event), now, ports)),
   },
   {
     method: 'GET',
     path: '/v1/instances/{account}/{region}/{id}',
     summary: 'Show one instance',
     answers: 'Instance',
-    run: (event, now, ports) => ok(operate.showInstance(instanceKey(event), now, ports)),
+    run: (event, now, ports) => ok(instances.showInstance(instanceKey(event), now, ports)),
   },
   {
     method: 'GET',
     path: '/v1/instances/{account}/{region}/{id}/history',
     summary: 'List what happened to an instance, oldest first',
     answers: 'HistoryPage',
-    run: (event, _now, ports) => {
-      const { account, region, instanceId } = instanceKey(event);
-      return ok(operate.listHistory(`${account}/${region}/${instanceId}`, readPage(event), ports));
-    },
+    run: (event, _now, ports) => ok(listInstanceHistory(instanceKey(event), readPage(event), ports)),
   },
   {
     method: 'POST',
@@ -90,7 +95,7 @@ export const operatorRoutes: readonly Route[] = [
     path: '/v1/servers',
     summary: 'List servers',
     answers: 'ServerPage',
-    run: (event, _now, ports) => ok(operate.listServers(readPage(event), ports)),
+    run: (event, _now, ports) => ok(servers.listServers(readPage(event), ports)),
   },
   {
     method: 'POST',
@@ -98,43 +103,42 @@ export const operatorRoutes: readonly Route[] = [
     summary: 'Create a server from a resolved launch request',
     body: ServerBody,
     answers: 'Server',
-    run: async (event, now, ports) =>
-      jsonAnswer(201, await operate.createServer(readJson(event, ServerBody), now, ports)),
+    run: async (event, now, ports) => jsonAnswer(201, await createServer(readJson(event, ServerBody), now, ports)),
   },
   {
     method: 'GET',
     path: '/v1/servers/{id}',
     summary: 'Show one server',
     answers: 'Server',
-    run: (event, _now, ports) => ok(operate.showServer(path(IdPath, event).id, ports)),
+    run: (event, _now, ports) => ok(servers.showServer(path(IdPath, event).id, ports)),
   },
   {
     method: 'GET',
     path: '/v1/servers/{id}/history',
     summary: 'List what happened to a server, oldest first',
     answers: 'HistoryPage',
-    run: (event, _now, ports) => ok(operate.listHistory(path(IdPath, event).id, readPage(event), ports)),
+    run: (event, _now, ports) => ok(listHistory(path(IdPath, event).id, readPage(event), ports)),
   },
   {
     method: 'POST',
     path: '/v1/servers/{id}/launch',
     summary: 'Launch a server',
     answers: 'Server',
-    run: async (event, now, ports) => jsonAnswer(202, await operate.launchServer(path(IdPath, event).id, now, ports)),
+    run: async (event, now, ports) => jsonAnswer(202, await launchServer(path(IdPath, event).id, now, ports)),
   },
   {
     method: 'POST',
     path: '/v1/servers/{id}/terminate',
     summary: 'Terminate a server’s current instance',
     answers: 'Server',
-    run: async (event, _now, ports) => jsonAnswer(202, await operate.terminateServer(path(IdPath, event).id, ports)),
+    run: async (event, _now, ports) => jsonAnswer(202, await terminateServer(path(IdPath, event).id, ports)),
   },
   {
     method: 'GET',
     path: '/v1/enrollment-keys',
     summary: 'List enrollment keys',
     answers: 'EnrollmentKeyPage',
-    run: (event, _now, ports) => ok(operate.listKeys(readPage(event), ports)),
+    run: (event, _now, ports) => ok(keys.listKeys(readPage(event), ports)),
   },
   {
     method: 'POST',
@@ -143,21 +147,21 @@ export const operatorRoutes: readonly Route[] = [
     body: KeyBody,
     answers: 'EnrollmentKey',
     run: async (event, now, ports) =>
-      jsonAnswer(201, await operate.registerKey(readJson(event, KeyBody), callerOf(event), now, ports)),
+      jsonAnswer(201, await keys.registerKey(readJson(event, KeyBody), callerOf(event), now, ports)),
   },
   {
     method: 'GET',
     path: '/v1/enrollment-keys/{id}',
     summary: 'Show one enrollment key',
     answers: 'EnrollmentKey',
-    run: (event, _now, ports) => ok(operate.showKey(path(IdPath, event).id, ports)),
+    run: (event, _now, ports) => ok(keys.showKey(path(IdPath, event).id, ports)),
   },
   {
     method: 'DELETE',
     path: '/v1/enrollment-keys/{id}',
     summary: 'Revoke an enrollment key; what it enrolled stays enrolled',
     answers: 'EnrollmentKey',
-    run: (event, now, ports) => ok(operate.revokeKey(path(IdPath, event).id, now, ports)),
+    run: (event, now, ports) => ok(keys.revokeKey(path(IdPath, event).id, now, ports)),
   },
   {
     method: 'POST',
@@ -166,7 +170,7 @@ export const operatorRoutes: readonly Route[] = [
     answers: 'ReleasedRemoval',
     run: (event, _now, ports) => {
       const { account, region } = path(PairPath, event);
-      return ok(operate.releaseRemoval(account, region, ports));
+      return ok(releaseRemoval(account, region, ports));
     },
   },
 ];

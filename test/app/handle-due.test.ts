@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
+import { revokeKey } from '#shared/app/enrollment/keys.ts';
 import { handleDue, type LaunchMessage } from '#shared/app/handle-due.ts';
-import { revokeKey } from '#shared/app/operate.ts';
 import type { DueRecord, RecordChange, Store } from '#shared/app/ports.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
 import { keyEventsOf } from '#shared/domain/events/events.ts';

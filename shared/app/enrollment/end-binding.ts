@@ -5,21 +5,25 @@ import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/
 import { Problem } from '#shared/domain/problems.ts';
 import { sameInstance } from '#shared/domain/server/server.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
-import { isWeakKey } from '#shared/identity/weak-key.ts';
-import { commitOrConflict, keyIdOf, type OperatePorts, showInstance } from '../operate.ts';
+import { enrollmentKeyId } from '#shared/identity/enrollment-key-id.ts';
+import { commitOrConflict } from '../commit.ts';
+import { showInstance } from '../instance/read.ts';
+import type { ChangePorts } from '../operator-ports.ts';
 import type { Binding, RecordChange } from '../ports.ts';
 
-export const releaseInstance = (key: InstanceKey, now: Instant, ports: OperatePorts) =>
+type EndingPorts = Pick<ChangePorts, 'store' | 'timing'>;
+
+export const releaseInstance = (key: InstanceKey, now: Instant, ports: EndingPorts) =>
   carryOut(key, (instance) => release(instance, now), now, ports);
 
-export const blockInstance = (key: InstanceKey, now: Instant, ports: OperatePorts) =>
+export const blockInstance = (key: InstanceKey, now: Instant, ports: EndingPorts) =>
   carryOut(key, (instance) => block(instance, now), now, ports);
 
-export const unblockInstance = (key: InstanceKey, now: Instant, ports: OperatePorts) =>
+export const unblockInstance = (key: InstanceKey, now: Instant, ports: EndingPorts) =>
   carryOut(key, (instance) => unblock(instance, now), now, ports);
 
 /** In favour of the key with this thumbprint. */
-export async function reenrollByKey(key: InstanceKey, agentId: string, now: Instant, ports: OperatePorts) {
+export async function reenrollByKey(key: InstanceKey, agentId: string, now: Instant, ports: EndingPorts) {
   await requireUnbound(agentId, key, ports);
   return carryOut(key, (instance, proof) => reenroll(instance, { by: agentId, proof }, now, ports.timing), now, ports);
 }
@@ -29,7 +33,7 @@ export async function reenrollByGrant(
   key: InstanceKey,
   { publicKey, createdBy }: Pick<EnrollmentKey, 'publicKey' | 'createdBy'>,
   now: Instant,
-  ports: OperatePorts,
+  ports: EndingPorts,
 ) {
   const grant = newGrant(key, { publicKey, createdBy }, now, ports);
   const known = await ports.store.getKey(grant.id);
@@ -42,7 +46,7 @@ export async function reenrollByGrant(
 }
 
 /** A thumbprint belongs to one instance at most, and one that was denied stays so. */
-async function requireUnbound(agentId: string, key: InstanceKey, { store }: OperatePorts): Promise<void> {
+async function requireUnbound(agentId: string, key: InstanceKey, { store }: EndingPorts): Promise<void> {
   const binding = await store.getBinding(agentId);
   if (!binding) return;
   if (binding.status === 'denied')
@@ -57,13 +61,15 @@ function newGrant(
   { account, region, instanceId }: InstanceKey,
   { publicKey, createdBy }: Pick<EnrollmentKey, 'publicKey' | 'createdBy'>,
   now: Instant,
-  { timing }: OperatePorts,
+  { timing }: EndingPorts,
 ): EnrollmentKey {
-  if (isWeakKey(Buffer.from(publicKey, 'base64url')))
-    throw new Problem('weak_key', 'this public key proves nothing', {});
   const named = { accounts: [account], regions: [region], instanceIds: [instanceId] };
   return {
-    ...{ id: keyIdOf(publicKey), publicKey, scope: { ...everyInstance, ...named, attachments: attachmentOutcomes } },
+    ...{
+      id: enrollmentKeyId(publicKey),
+      publicKey,
+      scope: { ...everyInstance, ...named, attachments: attachmentOutcomes },
+    },
     ...{ reenrolls: true, usesLeft: 1, expiresAt: now + seconds(timing.reenrollSeconds), createdAt: now, createdBy },
     ...{ revokedAt: null, warnedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
   };
@@ -77,7 +83,7 @@ async function carryOut(
   key: InstanceKey,
   decide: Decide,
   now: Instant,
-  ports: OperatePorts,
+  ports: EndingPorts,
   besides: readonly RecordChange[] = [],
 ) {
   const { store } = ports;

@@ -1,3 +1,4 @@
+import { Problem } from '../problems.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import type { AttachmentOutcome } from './attachment.ts';
@@ -113,3 +114,28 @@ export function warnOfEnd(key: EnrollmentKey, now: Instant, timing: Timing): Enr
   const due = keyDeadline(key, timing);
   return due === null || due > now ? undefined : { ...key, warnedAt: now };
 }
+
+/** What an operator gives for a new key. `uses` is null for a key without a limit. */
+export interface WantedKey {
+  publicKey: string;
+  scope: EnrollmentScope;
+  expiresAt: Instant | null;
+  uses: number | null;
+}
+
+/** The record of a key that was never used. Throws Problem `malformed_request` if its end has passed. */
+export function newEnrollmentKey(id: string, wanted: WantedKey, createdBy: string, now: Instant): EnrollmentKey {
+  const { publicKey, scope, expiresAt, uses } = wanted;
+  if (expiresAt !== null && expiresAt <= now)
+    throw new Problem('malformed_request', 'the key would have expired already', { member: 'expiresAt' });
+  return {
+    ...{ id, publicKey, scope, expiresAt, usesLeft: uses, createdBy, createdAt: now },
+    ...{ revokedAt: null, warnedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
+  };
+}
+
+/** The key, revoked. A second revocation keeps the time of the first. */
+export const revoke = (key: EnrollmentKey, now: Instant): EnrollmentKey => ({
+  ...key,
+  revokedAt: key.revokedAt ?? now,
+});

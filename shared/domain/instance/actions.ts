@@ -1,4 +1,4 @@
-import type { ProblemCode } from '../problems.ts';
+import { Problem, type ProblemCode } from '../problems.ts';
 import type { Server } from '../server/server.ts';
 import type { Instance } from './instance.ts';
 
@@ -33,4 +33,9 @@ export function serverActions(server: Server, instance: Instance | null): Action
     launch: server.request === null ? no('not_launchable') : launching || running ? no('server_busy') : yes,
     terminate: running ? yes : no('not_running'),
   };
+}
+
+/** Throws the problem of an action that the server's state does not allow. */
+export function requireAction(action: Allowed | undefined, facts: Record<string, string>): void {
+  if (action && !action.allowed) throw new Problem(action.code, 'the server’s state does not allow it now', facts);
 }

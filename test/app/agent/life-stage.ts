@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import * as ending from '#shared/app/enrollment/end-binding.ts';
-import type { OperatePorts } from '#shared/app/operate.ts';
+import type { OperatePorts } from '#shared/app/operator-ports.ts';
 import type { Binding, RecordChange } from '#shared/app/ports.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';

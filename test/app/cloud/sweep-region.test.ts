@@ -1,7 +1,7 @@
 import { CreateTagsCommand, RunInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { describe, expect, it } from 'vitest';
+import { releaseRemoval } from '#shared/app/account/release-removal.ts';
 import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
-import { releaseRemoval } from '#shared/app/operate.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { newInstance } from '#shared/domain/instance/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';

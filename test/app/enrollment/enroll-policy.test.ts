@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { registerKey, revokeKey } from '#shared/app/operate.ts';
+import { registerKey, revokeKey } from '#shared/app/enrollment/keys.ts';
 import type { InstanceFacts, Store } from '#shared/app/ports.ts';
 import type { AttachmentOutcome } from '#shared/domain/enrollment/attachment.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
 import { handleDue } from '#shared/app/handle-due.ts';
-import { launchServer } from '#shared/app/operate.ts';
+import { launchServer } from '#shared/app/server/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { second } from '#test/contracts/records.ts';
 import { place } from '../cloud/ec2-stage.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
-import { registerKey } from '#shared/app/operate.ts';
+import { registerKey } from '#shared/app/enrollment/keys.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';

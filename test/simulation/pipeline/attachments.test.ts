@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { registerKey, revokeKey } from '#shared/app/operate.ts';
+import { registerKey, revokeKey } from '#shared/app/enrollment/keys.ts';
 import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';

@@ -141,7 +141,7 @@ export function checkinRequest(agent: SimulatedAgent, pipeline: Pipeline): Check
   return { token: signAgentToken(agent.identity, claims), bodySha256, report };
 }
 
-/** What the agent finds in its user data (shared/app/operate.ts). */
+/** What the agent finds in its user data (shared/app/server/launch.ts). */
 interface UserData {
   muster?: { grant?: { id: string; seed: string } };
 }

@@ -12,7 +12,7 @@ import { type InstanceChange, publishChanges } from '#shared/app/events/publish-
 import { handleDue } from '#shared/app/handle-due.ts';
 import { runLaunch } from '#shared/app/launch/run-launch.ts';
 import { readLaunchMessage, readSweepMessage, readVerifyMessage } from '#shared/app/messages.ts';
-import type { OperatePorts } from '#shared/app/operate.ts';
+import type { OperatePorts } from '#shared/app/operator-ports.ts';
 import { isRegisteredIn, registeredPairs } from '#shared/domain/account/accounts.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { Problem } from '#shared/domain/problems.ts';

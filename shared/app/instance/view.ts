@@ -1,18 +1,17 @@
 import { attachmentOf } from '#shared/domain/enrollment/attachment.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
-import { instanceActions, serverActions } from '#shared/domain/instance/actions.ts';
+import { instanceActions } from '#shared/domain/instance/actions.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
-import { agentWord, conditionsOf, effectiveState, type Server } from '#shared/domain/server/server.ts';
+import { agentWord } from '#shared/domain/server/server.ts';
 import { formatTime, type Instant, seconds, formatTimeOrNull as time } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
-import type { HistoryEntry, InstanceFacts, Lease } from './ports.ts';
+import type { InstanceFacts, Lease } from '../ports.ts';
 
 export interface Clock {
   now: Instant;
   timing: Timing;
 }
 
-/** An instance as the API shows it (DESIGN 10). */
+/** An instance as the API shows it. */
 export function instanceView(instance: Instance, lease: Lease | undefined, clock: Clock) {
   const { account, region, instanceId, state, verify, failedStart, attempt, prediction, conflict } = instance;
   return {
@@ -77,41 +76,4 @@ export function factsView(facts: InstanceFacts | undefined) {
     launchTime: time(facts.launchTime ?? null),
     describedAt: formatTime(facts.describedAt),
   };
-}
-
-/** A server as the API shows it. `instance` is its current one's record. */
-export function serverView(server: Server, instance: Instance | null) {
-  return {
-    id: server.id,
-    name: server.name,
-    account: server.account,
-    region: server.region,
-    state: effectiveState(instance),
-    instance: server.instance,
-    generation: server.generation,
-    launch: server.launchId === null ? null : { id: server.launchId, state: server.launchState },
-    pastInstances: server.past,
-    createdAt: formatTime(server.createdAt),
-    conditions: conditionsOf(server, instance).map((condition) => ({ ...condition, since: time(condition.since) })),
-    actions: serverActions(server, instance),
-  };
-}
-
-export function keyView(key: EnrollmentKey) {
-  return {
-    id: key.id,
-    publicKey: key.publicKey,
-    scope: key.scope,
-    expiresAt: time(key.expiresAt),
-    usesLeft: key.usesLeft,
-    revokedAt: time(key.revokedAt),
-    createdAt: formatTime(key.createdAt),
-    createdBy: key.createdBy,
-    lastUsedAt: time(key.lastUsedAt),
-    lastUsedBy: key.lastUsedBy,
-  };
-}
-
-export function historyView(entry: HistoryEntry) {
-  return { id: entry.eventId, detailType: entry.detailType, detail: entry.detail };
 }

@@ -1,0 +1,19 @@
+import { Problem } from '#shared/domain/problems.ts';
+import { formatTime } from '#shared/domain/time.ts';
+import type { Store } from '../ports.ts';
+
+/**
+ * Lets the next complete sweep end the instances that a mass removal withheld ("absence is not death",
+ * docs/design/merging.md). Throws Problem `not_found` if no removal is withheld.
+ */
+export async function releaseRemoval(
+  account: string,
+  region: string,
+  { store }: { store: Pick<Store, 'getPair' | 'savePair'> },
+) {
+  const pair = await store.getPair(account, region);
+  if (!pair?.withheld)
+    throw new Problem('not_found', 'no removal is withheld in this account and region', { account, region });
+  await store.savePair({ ...pair, withheld: { ...pair.withheld, released: true } });
+  return { account, region, withheldSince: formatTime(pair.withheld.since), released: true };
+}

@@ -1,0 +1,18 @@
+import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
+import type { HistoryEntry, HistoryStore, PageRequest } from '../ports.ts';
+
+interface HistoryPorts {
+  history: HistoryStore;
+}
+
+/** A page of the events of one instance, oldest first. */
+export const listInstanceHistory = (key: InstanceKey, page: PageRequest, ports: HistoryPorts) =>
+  listHistory(keyOf(key), page, ports);
+
+/** A page of the events of one record, oldest first. `record` is an instance's `<account>/<region>/<id>` or a server's id. */
+export async function listHistory(record: string, page: PageRequest, { history }: HistoryPorts) {
+  const { items, next } = await history.list(record, page);
+  return { items: items.map(historyView), nextPageToken: next };
+}
+
+const historyView = ({ eventId, detailType, detail }: HistoryEntry) => ({ id: eventId, detailType, detail });

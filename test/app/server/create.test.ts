@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { createServer } from '#shared/app/server/create.ts';
+import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
+import { start } from '#test/contracts/records.ts';
+import { refusalOf } from '#test/fakes/refusal.ts';
+import { operatorStage, request, wanted } from '../operator-stage.ts';
+
+describe('creating a server', () => {
+  it('keeps its request, and launches nothing', async () => {
+    const { ports, launch, store } = operatorStage();
+    expect(await createServer(wanted, start, ports)).toMatchObject({
+      ...{ id: 'srv_1', name: 'web', state: 'inactive', instance: null, generation: 0, launch: null },
+      conditions: [{ type: 'Launched', status: 'false', reason: 'never_launched' }],
+      actions: { launch: { allowed: true }, terminate: { allowed: false, code: 'not_running' } },
+    });
+    expect(await store.getServer('srv_1')).toMatchObject({ request });
+    expect(launch.sent).toEqual([]);
+  });
+
+  it.each([
+    ['another account', { account: '999988887777' }, { account: '999988887777', region: 'us-east-1' }],
+    ['another region', { region: 'eu-west-1' }, { account: '111122223333', region: 'eu-west-1' }],
+    [
+      'an account by the name of a member that every object has',
+      { account: 'constructor' },
+      { account: 'constructor', region: 'us-east-1' },
+    ],
+  ])('is refused in %s', async (_case, fields, facts) => {
+    const { ports, written } = operatorStage();
+    const refused = await refusalOf(createServer({ ...wanted, ...fields }, start, ports));
+    expect(refused).toEqual({ code: 'account_not_registered', facts });
+    expect(written).toEqual([]);
+  });
+
+  const foreignProfile = 'arn:aws:iam::111122223333:instance-profile/admin';
+  it.each<[keyof LaunchRequest, Partial<LaunchRequest>, string]>([
+    ['instanceProfileArn', { instanceProfileArn: foreignProfile }, foreignProfile],
+    ['subnetId', { subnetId: 'subnet-2' }, 'subnet-2'],
+    ['securityGroupIds', { securityGroupIds: ['sg-1', 'sg-2'] }, 'sg-2'],
+  ])('is refused where the account does not let launches name its %s', async (field, fields, value) => {
+    const { ports, written } = operatorStage();
+    const refused = createServer({ ...wanted, request: { ...request, ...fields } }, start, ports);
+    expect(await refusalOf(refused)).toEqual({ code: 'launch_not_allowed', facts: { field, value } });
+    expect(written).toEqual([]);
+  });
+});

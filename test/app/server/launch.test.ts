@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { createServer } from '#shared/app/server/create.ts';
+import { launchServer } from '#shared/app/server/launch.ts';
+import { start } from '#test/contracts/records.ts';
+import { refusalOf } from '#test/fakes/refusal.ts';
+import { allowed, attached, operatorStage, request, wanted } from '../operator-stage.ts';
+
+describe('launching a server', () => {
+  it('freezes the request in one durable write, and only then sends a message that carries an id alone', async () => {
+    const { ports, written, launch, store } = operatorStage();
+    await createServer(wanted, start, ports);
+    const view = await launchServer('srv_1', start, ports);
+    expect(view).toMatchObject({ generation: 1, launch: { id: 'lch_2', state: 'requested' }, state: 'inactive' });
+    expect(view.actions.launch).toEqual({ allowed: false, code: 'server_busy' });
+    expect(written.slice(1).map(({ kind }) => kind)).toEqual(['launch', 'server']);
+    expect(await store.getLaunch('lch_2')).toMatchObject({ request, servers: [{ serverId: 'srv_1', generation: 1 }] });
+    expect(launch.sent).toEqual([{ message: { launchId: 'lch_2' }, delaySeconds: 0 }]);
+  });
+
+  it('again is possible once its instance has ended', async () => {
+    const { ports } = await attached('terminated');
+    expect(await launchServer('srv_1', start, ports)).toMatchObject({ generation: 2 });
+  });
+
+  it('is refused while a launch is under way', async () => {
+    const { ports, launch } = operatorStage();
+    await createServer(wanted, start, ports);
+    await launchServer('srv_1', start, ports);
+    const refused = await refusalOf(launchServer('srv_1', start, ports));
+    expect(refused).toEqual({ code: 'server_busy', facts: { serverId: 'srv_1' } });
+    expect(launch.sent).toHaveLength(1);
+  });
+
+  it.each(['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'unknown'] as const)(
+    'is refused while it has an instance that is %s',
+    async (state) => {
+      const { ports, written } = await attached(state);
+      const refused = await refusalOf(launchServer('srv_1', start, ports));
+      expect(refused).toEqual({ code: 'server_busy', facts: { serverId: 'srv_1' } });
+      expect(written).toEqual([]);
+    },
+  );
+
+  it('is refused for a server that was adopted', async () => {
+    const { ports } = await attached('terminated', { request: null });
+    const refused = await refusalOf(launchServer('srv_1', start, ports));
+    expect(refused).toEqual({ code: 'not_launchable', facts: { serverId: 'srv_1' } });
+  });
+
+  it('is refused for a server that is none', async () => {
+    const { ports } = operatorStage();
+    const refused = await refusalOf(launchServer('srv_none', start, ports));
+    expect(refused).toEqual({ code: 'not_found', facts: { serverId: 'srv_none' } });
+  });
+
+  it('is refused where the account has stopped to allow what the request names', async () => {
+    const { ports } = await attached('terminated');
+    const accounts = { '111122223333': { regions: ['us-east-1'], launch: { ...allowed, subnetIds: [] } } };
+    const refused = await refusalOf(launchServer('srv_1', start, { ...ports, accounts }));
+    expect(refused).toEqual({ code: 'launch_not_allowed', facts: { field: 'subnetId', value: 'subnet-1' } });
+  });
+
+  it('twice at one moment is one launch, and the other is told of the conflict', async () => {
+    const { ports, launch } = await attached('terminated');
+    const both = await Promise.allSettled([1, 2].map(() => launchServer('srv_1', start, ports)));
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(both.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'conflict', facts: { serverId: 'srv_1' } },
+    });
+    expect(launch.sent).toHaveLength(1);
+  });
+});
