@@ -1,4 +1,4 @@
-/** The layers of DESIGN.md, section 2, as rules that `npm run check` holds the imports to. */
+/** The imports that docs/design/architecture.md ("rooms") allows, as rules that `npm run check` holds. */
 const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
 
 module.exports = {

@@ -47,7 +47,7 @@ export function readKid(jwt: string): string {
 }
 
 /**
- * Verifies an agent's request token (DESIGN section 5, "Afterwards") with the key that was bound to its `kid`. Throws a
+ * Verifies an agent's request token (docs/design/enrollment.md, "after the binding") with the key that was bound to its `kid`. Throws a
  * Problem: malformed_jws, unsupported_algorithm, bad_signature, wrong_audience, clock_skew or body_hash_mismatch.
  */
 export async function verifyAgentToken(jwt: string, publicKeyX: string, rules: TokenRules): Promise<AgentToken> {

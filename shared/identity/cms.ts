@@ -20,7 +20,7 @@ const version1 = Buffer.from([1]);
 const maxPieces = 16;
 
 /**
- * Reads the one form of PKCS#7 SignedData that AWS makes (research/identity.md sections 2 and 8.3): content inside, no
+ * Reads the one form of PKCS#7 SignedData that AWS makes (docs/design/enrollment.md, "the signed document"): content inside, no
  * certificates, one signer by issuer and serial, SHA-256, RSA, signed attributes. Throws `malformed_signature` for any
  * other structure, `unsupported_signature` for other algorithms, `invalid_signature` if the content's digest differs.
  */

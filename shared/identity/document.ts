@@ -12,7 +12,7 @@ export interface InstanceDocument {
   imageId: string;
   instanceType: string;
   architecture: string;
-  /** RFC 3339 UTC, whole seconds: launch or last start (research/identity.md section 2). */
+  /** RFC 3339 UTC, whole seconds: the launch or the last start of the instance (docs/design/enrollment.md, "the signed document"). */
   pendingTime: string;
   privateIp: string | null;
 }

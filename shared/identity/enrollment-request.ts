@@ -88,7 +88,7 @@ const payloadShape = z.strictObject({
 });
 
 /**
- * Reads the body of `POST /v1/enroll` (DESIGN section 5): shape, key, signature, audience, clock; the proof and the grant are
+ * Reads the body of `POST /v1/enroll` (docs/design/enrollment.md, "proof of the key"): shape, key, signature, audience, clock; the proof and the grant are
  * parsed, not judged. Throws a Problem: body_too_large, malformed_jws, unsupported_algorithm, private_key_exposed, weak_key,
  * bad_signature, malformed_request, wrong_audience or clock_skew.
  */

@@ -1,7 +1,7 @@
 import { sign, verify } from 'node:crypto';
 import { privateKeyFromSeed, publicKeyFromX, publicKeyX } from './ed25519.ts';
 
-/** What a grant signs: for which deployment, by which key and in which request the enrollment happens (DESIGN section 5). */
+/** What a grant signs: the deployment, the agent whose key enrolls, and the request (docs/design/enrollment.md, "grants"). */
 export function grantMessage(aud: string, thumbprint: string, jti: string): string {
   return ['muster-grant-v1', aud, thumbprint, jti].join('\n');
 }

@@ -22,7 +22,7 @@ export interface VerifiedDocument {
 
 /** A genuine object has about 1500 characters; one around the longest document has under 8000. */
 const maxSignatureCharacters = 8192;
-/** How far AWS's stamps may be ahead of our clock, and `signingTime` before `pendingTime` (research/identity.md section 8.3, 32). */
+/** How far AWS's stamps may be ahead of our clock, and `signingTime` before `pendingTime` (docs/design/enrollment.md, "the signed document"). */
 const toleranceMs = 60_000;
 
 /**

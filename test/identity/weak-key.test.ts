@@ -55,7 +55,7 @@ describe('isWeakKey', () => {
     expect(spellings.map((y) => isWeakKey(encode(y, 0)) && isWeakKey(encode(y, 1)))).toEqual(Array(19).fill(true));
   });
 
-  it('knows the spellings of research/identity.md section 11', () => {
+  it('refuses each encoding of the points of order 1, 2 and 4', () => {
     const spellings = [
       `01${'00'.repeat(31)}`,
       '00'.repeat(32),

@@ -30,7 +30,7 @@ export interface Authority {
   sign(document: string, signedAt: Date): SignedDocument;
 }
 
-/** New keys of the sizes that AWS uses (research/identity.md section 3); takes some tens of milliseconds. */
+/** New keys of the sizes that AWS uses (AWSEC2/latest/UserGuide/regions-certs.html). Takes some tens of milliseconds. */
 export function newAuthorityKeys(): AuthorityKeys {
   const pem = (key: KeyObject) => key.export({ format: 'pem', type: 'pkcs8' }).toString();
   return {

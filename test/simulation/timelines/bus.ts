@@ -14,7 +14,7 @@ export interface BusFaults {
   flood: boolean;
 }
 
-/** The rates of research/reconciliation.md 4.2, without loss. */
+/** More duplicates and late deliveries than EventBridge usually makes. Nothing is lost. */
 export const usualFaults: BusFaults = { lost: 0, duplicated: 0.05, late: 0.02, jitter: false, flood: false };
 
 /** One delivery of an EC2 notification. */

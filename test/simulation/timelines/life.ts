@@ -21,7 +21,7 @@ export interface Life {
   listedUntil: Instant;
 }
 
-/** How often what happens: research/reconciliation.md 4.2. */
+/** The share of lives in which each of these happens. Invented: rare cases occur more often than in EC2, so that tests reach them. */
 const shares = { failedLaunch: 0.02, failedStart: 0.05, quickCycle: 0.01, endedWhileStopping: 0.03, ends: 0.6 };
 
 /** A truthful EC2 life: a launch, none to three stop/start cycles, some within one second, failed starts, an end or none. */
