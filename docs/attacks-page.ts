@@ -1,10 +1,11 @@
-import { type Attack, freedoms, layers, type Section, sections } from './attacks.ts';
+import { type Attack, layers, type Section } from './attacks/attack.ts';
+import { freedoms, sections } from './attacks.ts';
 import { code, madeFrom, page, table } from './markdown.ts';
 
-/** docs/attacks.md: what each known attack on an enrollment comes to. */
+/** docs/attacks.md: each known attack on an enrollment, and Muster's answer. */
 export function attacksPage(): string {
   return page(
-    madeFrom('docs/attacks.ts'),
+    madeFrom('docs/attacks/'),
     '# Attacks',
     introduction,
     ...sections.flatMap(sectionParts),
@@ -18,21 +19,21 @@ export function attacksPage(): string {
   );
 }
 
-const introduction = `Every attack on an enrollment that was found by reading how other systems do it and where they failed, and what it comes to
-here. Each has a test of its number in [test/identity/attacks](../test/identity/attacks) that performs it and compares code and facts. How
-an enrollment is checked, and in which order, is in [identity.md](identity.md).
+const introduction = `This page lists the attacks on an enrollment that are known from other systems, and Muster's answer to each. For each attack, a test with
+its number in [test/identity/attacks](../test/identity/attacks) performs it and compares code and facts. What Muster checks, and in which
+order, is in [identity.md](identity.md).
 
-An answer is a code of [api.md](api.md#problems), or the reason why it is harmless. Nothing is bound by a request that is refused. Where
-there are several codes, the attack has several forms. ${code('refused')} and ${code('retry')} are what somebody without a valid grant is told; the log
-has the reason under the reference.`;
+An answer is a code of [api.md](api.md#problems), or the reason why the attack does no harm. A request that is refused binds no key. If a row
+has several codes, the attack has several variants. An agent without a valid grant gets only ${code('refused')} or ${code('retry')}; the log
+has the true reason under the reference.`;
 
-const whatMayDiffer = `A signature can be written in more than one way. These are all the ways in which an ${code('rsa2048')} proof may differ from AWS's own
-and be accepted; the result is the same. An ${code('iid-rsa')} proof has the line breaks alone. Muster keeps nothing by the bytes of a
-proof, so a second spelling gains nothing.`;
+const whatMayDiffer = `A signature can be encoded in more than one way. The table lists every way in which an ${code('rsa2048')} proof may differ from AWS's own
+and still be accepted, with the same result. For an ${code('iid-rsa')} proof only the line breaks may differ. Muster uses the bytes of a proof
+as no key of a record, so an attacker gains nothing with a second encoding.`;
 
-const fuzzing = `${code('npm run fuzz -- --mutations 10000000')} changes genuine and test-made proofs at random and fails if one is accepted that differs in
-any other way, or ends in anything but a code. It prints its seed; ${code('--seed')} repeats a run. [test/identity/fuzz](../test/identity/fuzz) does a
-little of that at every run of the tests, and changes every bit and every element of the genuine ones.`;
+const fuzzing = `${code('npm run fuzz -- --mutations 10000000')} changes genuine proofs and proofs made by tests at random. It fails if Muster accepts a proof that differs in
+any other way, or answers with anything but a code. It prints its seed; ${code('--seed')} repeats a run. [test/identity/fuzz](../test/identity/fuzz) does a
+small part of this in every test run, and also changes every bit and every element of the genuine proofs.`;
 
 const sectionParts = ({ title, attacks }: Section): string[] => [
   `## ${title}`,

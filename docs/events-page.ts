@@ -26,7 +26,7 @@ export function eventsPage(samples: Readonly<Record<string, unknown>>): string {
   );
 }
 
-const introduction = `Muster tells what happens on an EventBridge bus of its own, \`muster-<stage>\` (the stack's output \`BusName\`). The source
+const introduction = `Muster sends its events on an EventBridge bus of its own, \`muster-<stage>\` (the stack's output \`BusName\`). The source
 is \`muster\`. Put a rule on the bus to listen:
 
 \`\`\`json
@@ -35,13 +35,13 @@ is \`muster\`. Put a rule on the bus to listen:
 
 Three things to know before you write a consumer:
 
-- **At least once.** The same event may come twice. \`detail.meta.id\` is the same each time; EventBridge's own \`id\` is not.
-- **In order per record, not beyond.** Muster sends the changes of one record in their order. EventBridge promises none. Where order
-  matters, compare \`detail.data.at\`.
-- **Bear what you do not know.** New detail types and new members come without a new \`version\`. A member that goes, or that
-  changes its meaning, comes with one.
+- **At least once.** EventBridge may deliver an event twice. \`detail.meta.id\` is the same each time; EventBridge's own \`id\` is not.
+- **Order.** Muster sends the changes of one record in their order. EventBridge does not promise to keep that order. If the order
+  matters to you, compare \`detail.data.at\`.
+- **Ignore event types and members that you do not know.** Muster adds detail types and members without a new \`version\`. If Muster
+  removes a member or changes its meaning, the \`version\` changes.
 
-What Muster told about an instance or a server can be read again for 400 days: \`GET /v1/instances/{account}/{region}/{id}/history\`
+You can read the events of an instance or a server again for 400 days: \`GET /v1/instances/{account}/{region}/{id}/history\`
 and \`GET /v1/servers/{id}/history\` ([docs/api.md](api.md)).`;
 
 const metaTable = table(
@@ -50,11 +50,11 @@ const metaTable = table(
     [
       code('id'),
       'text',
-      'The event’s id, made from what changed: the same change has the same id, however often it is told.',
+      'The event’s id. It is computed from the change, so each delivery of the same change has the same id.',
     ],
     [code('version'), code('1'), 'The version of this format.'],
     [code('time'), 'time, RFC 3339', 'When the record changed, as the table’s stream says.'],
-    [code('stage'), 'text', 'The stage of the Muster that tells it.'],
+    [code('stage'), 'text', 'The stage of the Muster that sent the event.'],
   ],
 );
 
@@ -69,7 +69,7 @@ function section(type: DetailType, sample: unknown): string[] {
     `## ${type}`,
     meaning,
     table([`In ${code('data')}`, 'Type', 'Means'], rows),
-    `As a consumer gets it ([${sampleFile(type)}](../${sampleFile(type)})):`,
+    `As a consumer receives it ([${sampleFile(type)}](../${sampleFile(type)})):`,
     json(sample),
     `<details><summary>JSON Schema of ${code('detail')}</summary>`,
     json(detailSchema(type)),

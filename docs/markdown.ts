@@ -1,4 +1,4 @@
-/** A table in GitHub's Markdown, its columns aligned. Cells are Markdown; what would end a cell is escaped, in code too. */
+/** A table in GitHub's Markdown, its columns aligned. Cells are Markdown; a bar inside a cell is escaped, also in code. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = head.map((_, column) => Math.max(3, ...cells.map((row) => row[column]?.length ?? 0)));
@@ -20,7 +20,7 @@ export function json(value: unknown): string {
 
 const mostInLine = 80;
 
-/** The first line of every generated page: whoever edits it by hand learns where to edit instead. */
+/** The first line of every generated page: it says which files to edit instead. */
 export const madeFrom = (sources: string): string =>
   `<!-- Made by \`npm run docs\` from ${sources}. Edit those, not this. -->`;
 

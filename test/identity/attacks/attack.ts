@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
-import { type Attack, attacks, sections } from '../../../docs/attacks.ts';
+import type { Attack } from '../../../docs/attacks/attack.ts';
+import { attacks, sections } from '../../../docs/attacks.ts';
 
 /** What one form of an attack is refused with. */
 interface Refusal {

@@ -305,4 +305,4 @@ performedBy(
   'on another instance drops the old identity: an image was made of the disk',
 );
 
-allOf('Accounts, Regions, partitions', 'Freshness and replay', 'Enrollment and its races');
+allOf('Accounts, Regions, partitions', 'Freshness and replay', 'Concurrent enrollments');

@@ -263,4 +263,4 @@ performedBy(106, 'proof_too_weak', replacing, 're-enrolls nothing, by whatever t
 const strength = 'enrolled with %s, then shown %s: the place is taken only by one as strong';
 performedBy(106, 'proof_too_weak', 'domain/agent/replacement.test.ts', strength);
 
-allOf('Floods, oracles, noise', 'Afterwards');
+allOf('Floods and information leaks', 'After the enrollment');
