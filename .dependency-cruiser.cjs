@@ -5,9 +5,9 @@ module.exports = {
   forbidden: [
     rule(
       'domain-is-pure',
-      'shared/domain imports nothing outside itself',
+      'shared/domain imports nothing but itself and the protocol',
       { path: '^shared/domain/' },
-      { pathNot: '^shared/domain/' },
+      { pathNot: '^(shared/domain|protocol)/' },
     ),
     rule(
       'identity-is-offline',
@@ -44,6 +44,18 @@ module.exports = {
       'the event path never calls EC2',
       { path: '^functions/(on-instance-changed|enroll|checkin|tick|sweep)\\.ts$' },
       { path: 'adapters/ec2|client-ec2' },
+    ),
+    rule(
+      'protocol-stands-alone',
+      'agent and Muster both import the protocol: it depends on nothing, not even on Node',
+      { path: '^protocol/' },
+      { pathNot: '^protocol/' },
+    ),
+    rule(
+      'agent-knows-protocol-alone',
+      'the agent imports its own files, the protocol and Node, so that it can be shipped without the rest',
+      { path: '^agent/' },
+      { pathNot: '^(agent|protocol)/', dependencyTypesNot: ['core'] },
     ),
     rule('no-cycles', 'a cycle hides which comes first', {}, { circular: true }),
   ],

@@ -1,8 +1,9 @@
+import type { Settings } from '#protocol/settings.ts';
 import { backoff } from './backoff.ts';
 import { enroll } from './enroll/enroll.ts';
 import { readMetadata } from './imds/metadata.ts';
 import { checkInUntilEnd } from './loop/check-in-loop.ts';
-import type { AgentPorts, Settings } from './ports.ts';
+import type { AgentPorts } from './ports.ts';
 import { openState } from './state/state.ts';
 
 /**

@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { arch, hostname, platform, release } from 'node:os';
+import type { AgentDescription } from '#protocol/enrollment.ts';
+import type { Settings } from '#protocol/settings.ts';
 import { runAgent } from './agent.ts';
-import type { AgentDescription, Settings } from './ports.ts';
 import { openStateFolder } from './state/state-folder.ts';
 
 /** The agent's process: reads its environment variables, enrolls, checks in, and ends on SIGTERM or SIGINT. SIGHUP rotates its key. */

@@ -1,3 +1,5 @@
+import type { AgentDescription } from '#protocol/enrollment.ts';
+import type { Settings } from '#protocol/settings.ts';
 import type { StateFolder } from './state/state-folder.ts';
 
 /** Everything that the agent uses from outside: network, time, randomness, disk and operating system. */
@@ -29,21 +31,4 @@ export interface AgentPorts {
   rotationAsked: () => boolean;
   /** Writes one log line. */
   say: (line: string) => void;
-}
-
-export interface Settings {
-  /** The base URL of the Muster deployment. */
-  url: string;
-  grant?: { id: string; seed: string };
-  /** What the enrollment shows: the identity document, or with `sts` a signature by the instance's own role as well. */
-  proof?: 'iid-rsa2048' | 'sts';
-}
-
-export interface AgentDescription {
-  version: string;
-  os: string;
-  osVersion: string;
-  arch: string;
-  hostname: string;
-  bootId: string;
 }

@@ -1,4 +1,4 @@
-import { Problem, type ProblemCode, problems } from '#shared/domain/problems.ts';
+import { mayBeRetried, Problem, type ProblemCode, problems } from '#shared/domain/problems.ts';
 import { problemAnswer, statusOf } from '#shared/http/problem.ts';
 import { code, json, madeFrom, page, table } from './markdown.ts';
 import { answerTable, linkTo, requestTable, type Schema, typeOf } from './schema-table.ts';
@@ -60,11 +60,14 @@ next page; it means nothing else. \`null\` is the end. A page may be empty and n
 
 **Actions.** Instances and servers list under \`actions\` what may be done to them now, and for all else the \`code\` of the refusal.`;
 
-const problemsIntroduction = `Every refusal is \`application/problem+json\` (RFC 9457). Go by \`code\`: it is stable. \`title\` belongs to the code; \`detail\` is
-of this one refusal, and further members name what collided with what. \`todo\` says what to do next. \`retryAfterSeconds\` comes with a
-\`Retry-After\` header. \`reference\` leads to the log line that holds the true reason.
+const problemsIntroduction = `Every refusal is \`application/problem+json\` (RFC 9457). Programs should read \`code\`, which is stable. Each code has one \`title\`
+and one \`todo\`, the next step. \`detail\` and all further members describe this one refusal. \`retryAfterSeconds\` comes with a
+\`Retry-After\` header. \`reference\` is in the log line that holds the true reason.
 
-An agent without a valid grant, and a stranger all the more, learns little: \`clock_skew\`, \`stale_document\`, \`retry\` or \`refused\`
+After a code with **Retry: yes** the same request, signed anew, may succeed later without any other change. An agent retries these
+and no other.
+
+An agent without a valid grant learns little about the decision. It gets \`clock_skew\`, \`stale_document\`, \`retry\` or \`refused\`
 ([docs/identity.md](identity.md)).`;
 
 const example = new Problem('server_busy', 'the server’s state does not allow it now', {
@@ -75,12 +78,13 @@ const example = new Problem('server_busy', 'the server’s state does not allow 
 const ofTheCommandLine: readonly ProblemCode[] = ['usage', 'bad_line'];
 
 const problemTable = table(
-  ['Code', 'Status', 'Means', 'What to do'],
+  ['Code', 'Status', 'Retry', 'Means', 'What to do'],
   (Object.keys(problems) as ProblemCode[])
     .sort()
     .map((name) => [
       code(name),
       ofTheCommandLine.includes(name) ? '–' : String(statusOf(name)),
+      mayBeRetried(name) ? 'yes' : '',
       problems[name].title,
       problems[name].todo,
     ]),

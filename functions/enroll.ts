@@ -1,3 +1,4 @@
+import { enrollmentMediaType } from '#protocol/enrollment.ts';
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
@@ -19,7 +20,7 @@ import { lambda, makeApiHandler, once } from './make-handler.ts';
 /** POST /v1/enroll: an agent proves which instance it runs on. */
 export const make = (ports: () => EnrollPorts, runtime = lambda) =>
   makeApiHandler(async (event) => {
-    const body = readBody(event, 'application/jose').toString('latin1');
+    const body = readBody(event, enrollmentMediaType).toString('latin1');
     return jsonAnswer(200, await enrollInstance(body, runtime.now(), ports()));
   }, runtime);
 

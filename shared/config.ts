@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
+import { proofKinds } from '#protocol/enrollment.ts';
 import { type Accounts, foreignRegions } from '#shared/domain/account/accounts.ts';
 import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
-import { proofKinds } from '#shared/domain/enrollment/proof.ts';
 import { defaultTiming, type Timing } from './domain/timing.ts';
 
 const texts = z.array(z.string());

@@ -10,6 +10,7 @@ const checks: Record<string, string[]> = {
     '.dependency-cruiser.cjs',
     'functions',
     'shared',
+    'protocol',
     'agent',
     'cli',
     'local',

@@ -1,7 +1,8 @@
+import { enrollPath } from '#protocol/paths.ts';
+import { mayBeRetried } from '#protocol/refusals.ts';
 import { backoff } from '../backoff.ts';
 import type { MusterAnswer } from '../muster/answer.ts';
 import { post } from '../muster/post.ts';
-import { mayBeRetried } from '../muster/retry.ts';
 import type { AgentPorts } from '../ports.ts';
 import { buildEnrollment, type Enrollment } from './build-enrollment.ts';
 
@@ -14,7 +15,7 @@ interface Asking extends Enrollment {
 export async function askUntilDecided(asking: Asking, ports: AgentPorts): Promise<MusterAnswer | undefined> {
   for (let tries = 0; !ports.stopped(); tries++) {
     const request = await buildEnrollment(asking, ports).catch((error: Error) => void ports.say(error.message));
-    const answer = request && (await post(ports, `${asking.settings.url}/v1/enroll`, request));
+    const answer = request && (await post(ports, `${asking.settings.url}${enrollPath}`, request));
     if (answer?.enrolled) return answer;
     const code = answer?.code;
     if (code) await asking.refused?.(code);

@@ -1,10 +1,13 @@
-import { grantMessage, signGrant } from '#shared/identity/grant.ts';
-import type { StsPurpose } from '#shared/identity/sts-request.ts';
+import { type EnrollmentPayload, enrollmentMediaType, type Proof } from '#protocol/enrollment.ts';
+import { grantMessage } from '#protocol/grant.ts';
+import { enrollPath } from '#protocol/paths.ts';
+import type { Settings } from '#protocol/settings.ts';
+import type { StsPurpose } from '#protocol/sts.ts';
 import { readInstanceCredentials } from '../imds/credentials.ts';
 import { type Metadata, readMetadata } from '../imds/metadata.ts';
 import type { AgentKey } from '../key/agent-key.ts';
-import { signEnrollment, signRotation } from '../key/sign.ts';
-import type { AgentPorts, Settings } from '../ports.ts';
+import { signEnrollment, signGrant, signRotation } from '../key/sign.ts';
+import type { AgentPorts } from '../ports.ts';
 import { signCallerIdentity } from './sts-proof.ts';
 
 /** What an agent wants to enroll. */
@@ -24,16 +27,16 @@ export async function buildEnrollment(
   const metadata = await readMetadata(ports.metadataEndpoint, ports.fetch);
   const [aud, jti, iat] = [settings.url, ports.newId(), Math.floor(ports.now() / 1000)];
   const message = grantMessage(aud, key.id, jti);
-  const payload = {
+  const payload: EnrollmentPayload = {
     ...{ aud, iat, jti },
     proof: await proofOf(metadata, settings, { aud, jkt: key.id, jti }, ports),
     agent: ports.describe(),
     ...(grant && { grant: { id: grant.id, signature: signGrant(Buffer.from(grant.seed, 'base64url'), message) } }),
     ...(previous && {
-      previous: signRotation(previous, { htm: 'POST', htu: `${aud}/v1/enroll`, iat, jti, jkt: key.id }),
+      previous: signRotation(previous, { htm: 'POST', htu: `${aud}${enrollPath}`, iat, jti, jkt: key.id }),
     }),
   };
-  return { body: signEnrollment(key, payload), headers: { 'content-type': 'application/jose' } };
+  return { body: signEnrollment(key, payload), headers: { 'content-type': enrollmentMediaType } };
 }
 
 /** An `sts` proof is signed for the document's Region, because Muster asks the STS of that Region. */
@@ -42,7 +45,7 @@ async function proofOf(
   settings: Settings,
   purpose: Omit<StsPurpose, 'region'>,
   ports: AgentPorts,
-) {
+): Promise<Proof> {
   if (settings.proof !== 'sts') return { kind: 'iid-rsa2048', rsa2048, document };
   const credentials = await readInstanceCredentials(ports.metadataEndpoint, ports.fetch);
   const { region } = JSON.parse(document) as { region: string };

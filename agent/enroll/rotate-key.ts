@@ -1,4 +1,5 @@
-import type { AgentPorts, Settings } from '../ports.ts';
+import type { Settings } from '#protocol/settings.ts';
+import type { AgentPorts } from '../ports.ts';
 import { type AgentState, newKey, newState, saveState } from '../state/state.ts';
 import { askUntilDecided } from './ask-until-decided.ts';
 

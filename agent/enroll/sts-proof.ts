@@ -7,7 +7,8 @@ import {
   type StsSignature,
   signedHeaders,
   sigV4Algorithm,
-} from '#shared/identity/sts-request.ts';
+  stsHosts,
+} from '#protocol/sts.ts';
 import type { InstanceCredentials } from '../imds/credentials.ts';
 
 /**
@@ -20,7 +21,9 @@ export function signCallerIdentity(
   now: Date,
 ): StsSignature {
   const date = formatAmzDate(now);
-  const headers = signedHeaders(purpose, { date, sessionToken });
+  const host = stsHosts.get(purpose.region)?.host;
+  if (!host) throw new Error(`no STS host is known for ${purpose.region}`);
+  const headers = signedHeaders(host, purpose, { date, sessionToken });
   const names = headers.map(([name]) => name).join(';');
   const lines = headers.map(([name, value]) => `${name}:${value}`);
   const canonical = ['POST', '/', '', ...lines, '', names, sha256(callerIdentityBody)].join('\n');

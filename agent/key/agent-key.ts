@@ -1,5 +1,5 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { privateKeyFromSeed, publicKeyX, thumbprint } from '#shared/identity/ed25519.ts';
+import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto';
+import { pkcs8OfSeed, thumbprintInput } from '#protocol/key.ts';
 
 /** The agent's own Ed25519 key, made on its instance. The private half never leaves the instance. */
 export interface AgentKey {
@@ -11,7 +11,7 @@ export interface AgentKey {
 
 /** The key of a 32-byte random seed. */
 export function agentKeyFromSeed(seed: Uint8Array): AgentKey {
-  return describe(privateKeyFromSeed(seed));
+  return describe(createPrivateKey({ key: Buffer.from(pkcs8OfSeed(seed)), format: 'der', type: 'pkcs8' }));
 }
 
 /** The key as PKCS#8 PEM, for the agent's own disk. */
@@ -25,6 +25,7 @@ export function importAgentKey(pem: string): AgentKey {
 }
 
 function describe(privateKey: KeyObject): AgentKey {
-  const x = publicKeyX(privateKey);
-  return { id: thumbprint(x), publicKeyX: x, privateKey };
+  const { x } = createPublicKey(privateKey).export({ format: 'jwk' });
+  if (x === undefined) throw new TypeError('not an Ed25519 key');
+  return { id: hash('sha256', thumbprintInput(x), 'base64url'), publicKeyX: x, privateKey };
 }

@@ -1,15 +1,14 @@
+import { endsEnrollment } from '#protocol/refusals.ts';
+import type { Settings } from '#protocol/settings.ts';
 import { backoff } from '../backoff.ts';
 import { reenroll } from '../enroll/enroll.ts';
 import { rotateKey } from '../enroll/rotate-key.ts';
 import type { MusterAnswer } from '../muster/answer.ts';
-import type { AgentPorts, Settings } from '../ports.ts';
+import type { AgentPorts } from '../ports.ts';
 import { type AgentState, newLink } from '../state/state.ts';
 import { nameNextKey } from './name-next-key.ts';
 import { reportStolenKey } from './report-stolen-key.ts';
 import { sendNextCheckIn } from './send-check-in.ts';
-
-/** With these refusals Muster says that the enrollment has ended. The agent retries after every other. */
-const ended = new Set(['agent_unknown', 'key_denied']);
 
 /** Checks in until the agent has to stop, or until Muster has ended its enrollment and does not enroll it again. */
 export async function checkInUntilEnd(
@@ -25,7 +24,7 @@ export async function checkInUntilEnd(
       continue;
     }
     const answer = await sendNextCheckIn(state, state.enrolled.checkinUrl, overtakenAt, ports);
-    if (answer?.code && ended.has(answer.code)) {
+    if (answer?.code && endsEnrollment(answer.code)) {
       ports.say(`no longer enrolled: ${answer.code}`);
       const former = { ...state };
       if (await reenroll(state, settings, ports)) continue;

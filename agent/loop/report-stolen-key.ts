@@ -1,9 +1,10 @@
+import { clockSkewSeconds } from '#protocol/token.ts';
 import type { AgentPorts } from '../ports.ts';
 import type { AgentState } from '../state/state.ts';
 import { sendCheckIn } from './send-check-in.ts';
 
-/** Five minutes, by which the clocks of agent and Muster may differ, and half a minute more. */
-const waitSeconds = 330;
+/** Half a minute longer than the clocks of agent and Muster may differ. */
+const waitSeconds = clockSkewSeconds + 30;
 
 /**
  * Sends one more check-in with a key that was rotated away. If an attacker has rotated it, this check-in reveals the attacker:

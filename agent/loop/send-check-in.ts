@@ -1,3 +1,4 @@
+import type { CheckinReport } from '#protocol/check-in.ts';
 import { bodyHash, signAgentToken } from '../key/sign.ts';
 import type { MusterAnswer } from '../muster/answer.ts';
 import { post } from '../muster/post.ts';
@@ -28,7 +29,7 @@ export function sendCheckIn(
 ): Promise<MusterAnswer | undefined> {
   const { instanceId, link, previousLink, seq } = state;
   const links = { link, previousLink, ...(overtakenAt !== undefined && { overtakenAt }) };
-  const report = { instanceId, bootId: ports.describe().bootId, state: 'operational', ...links };
+  const report: CheckinReport = { instanceId, bootId: ports.describe().bootId, state: 'operational', ...links };
   const body = JSON.stringify(report);
   const iat = Math.floor(ports.now() / 1000);
   const token = signAgentToken(state.key, { htm: 'POST', htu, iat, seq, bsh: bodyHash(body) });

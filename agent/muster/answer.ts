@@ -1,4 +1,5 @@
-import { maxSeq } from '#shared/domain/agent/chain.ts';
+import type { EnrollmentAnswer } from '#protocol/enrollment.ts';
+import { maxSeq } from '#protocol/token.ts';
 
 /** The members of Muster's answers that the agent reads. A member with a wrong type counts as missing. */
 export interface MusterAnswer {
@@ -16,11 +17,7 @@ export interface MusterAnswer {
   linkTaken: boolean;
 }
 
-interface Enrolled {
-  serverId: string | null;
-  checkinUrl: string;
-  checkinIntervalSeconds: number;
-}
+type Enrolled = Omit<EnrollmentAnswer, 'agentId'>;
 
 /** Limits for the waiting times in an answer, so that no answer can make the agent send without a pause or wait for days. */
 const shortestAskedSeconds = 1;

@@ -1,3 +1,6 @@
+import { linkBytes } from '#protocol/check-in.ts';
+import type { EnrollmentAnswer } from '#protocol/enrollment.ts';
+import { seedBytes } from '#protocol/key.ts';
 import { type AgentKey, agentKeyFromSeed, exportAgentKey, importAgentKey } from '../key/agent-key.ts';
 import type { AgentPorts } from '../ports.ts';
 
@@ -18,7 +21,7 @@ export interface AgentState {
   next: { key: AgentKey; for: 'rotation' | 're-enrollment' } | null;
   /** The ids of the grants that have enrolled this instance. */
   usedGrants: readonly string[];
-  enrolled: { serverId: string | null; checkinUrl: string; checkinIntervalSeconds: number } | null;
+  enrolled: Omit<EnrollmentAnswer, 'agentId'> | null;
   /** The code of the last refusal; null once enrolled. */
   refused: string | null;
 }
@@ -26,10 +29,10 @@ export interface AgentState {
 type Entropy = Pick<AgentPorts, 'randomBytes'>;
 
 /** A new agent key. */
-export const newKey = ({ randomBytes }: Entropy): AgentKey => agentKeyFromSeed(randomBytes(32));
+export const newKey = ({ randomBytes }: Entropy): AgentKey => agentKeyFromSeed(randomBytes(seedBytes));
 
-/** Sixteen random bytes in base64url. */
-export const newLink = ({ randomBytes }: Entropy): string => Buffer.from(randomBytes(16)).toString('base64url');
+/** A random link in base64url. */
+export const newLink = ({ randomBytes }: Entropy): string => Buffer.from(randomBytes(linkBytes)).toString('base64url');
 
 /** The state of an agent that is not enrolled, with a new link; with this key, or with a new one. */
 export const newState = (instanceId: string, entropy: Entropy, key = newKey(entropy)): AgentState => ({

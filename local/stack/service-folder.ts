@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-const sources = ['functions', 'shared', 'infra', 'local', 'node_modules', 'package.json', 'tsconfig.json'];
+const sources = ['functions', 'shared', 'protocol', 'infra', 'local', 'node_modules', 'package.json', 'tsconfig.json'];
 
 /** The Serverless Framework's program, for `node`. */
 export const serverlessProgram = join(repository, 'node_modules/serverless/bin/serverless.js');

@@ -1,3 +1,4 @@
+import type { ProofKind } from '#protocol/enrollment.ts';
 import type { TakenLink } from '#shared/domain/agent/chain.ts';
 import type { FirstTry } from '#shared/domain/cloud/first-try.ts';
 import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
@@ -5,7 +6,6 @@ import type { Attachments } from '#shared/domain/enrollment/attachment.ts';
 import type { Ended } from '#shared/domain/enrollment/ending.ts';
 import type { CrossChecks } from '#shared/domain/enrollment/enrollment-case.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
-import type { ProofKind } from '#shared/domain/enrollment/proof.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { DescribedLaunch, Launch } from '#shared/domain/launch/launch.ts';
 import type { Server } from '#shared/domain/server/server.ts';

@@ -1,3 +1,5 @@
+import { clockSkewSeconds } from '#protocol/token.ts';
+
 /** Every duration that a rule of Muster depends on, in seconds. One value, handed to the core; clocks are never scaled. */
 export interface Timing {
   /** Two stamps closer than this may have happened in either order (W). EC2 stamps events with whole seconds. */
@@ -55,7 +57,7 @@ export const defaultTiming: Timing = Object.freeze({
   launchToRunningSeconds: 900,
   massRemovalReleaseSeconds: 3600,
   checkinIntervalSeconds: 60,
-  clockSkewSeconds: 300,
+  clockSkewSeconds,
   enrollmentWindowSeconds: 900,
   reenrollSeconds: 900,
   keyWarningSeconds: [7 * 86_400, 86_400],

@@ -1,5 +1,5 @@
+import { proofKinds } from '#protocol/enrollment.ts';
 import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
-import { proofKinds } from '#shared/domain/enrollment/proof.ts';
 import { conflictReasons, ec2States } from '#shared/domain/instance/instance.ts';
 import { problems } from '#shared/domain/problems.ts';
 

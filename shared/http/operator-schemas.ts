@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
+import { proofKinds } from '#protocol/enrollment.ts';
 import { isAccount, isInstanceId, isRegion } from '#shared/domain/cloud/notification.ts';
 import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
-import { proofKinds } from '#shared/domain/enrollment/proof.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 
 const account = z.string().check(z.regex(/^\d{12}$/));

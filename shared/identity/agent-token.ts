@@ -1,5 +1,11 @@
 import * as z from 'zod/mini';
-import { maxSeq } from '#shared/domain/agent/chain.ts';
+import {
+  type AgentTokenClaims,
+  agentTokenType,
+  maxSeq,
+  maxTokenCharacters,
+  type RotationClaims,
+} from '#protocol/token.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeBase64Url } from './base64.ts';
 import { lastSecond, requireFresh } from './clock.ts';
@@ -26,8 +32,6 @@ export interface AgentToken {
   seq: number;
 }
 
-const maxTokenCharacters = 4096;
-
 const iat = z.int().check(z.minimum(0), z.maximum(lastSecond));
 
 const claimsShape = z.strictObject({
@@ -36,10 +40,12 @@ const claimsShape = z.strictObject({
   iat,
   seq: z.int().check(z.positive(), z.maximum(maxSeq)),
   bsh: z.string(),
-});
+}) satisfies z.ZodMiniType<AgentTokenClaims>;
 
 /** For one new key and one request: neither of them can stand in a check-in's token, nor `seq` and `bsh` here. */
-const rotationShape = z.strictObject({ htm: z.string(), htu: z.string(), iat, jti: z.string(), jkt: z.string() });
+const rotationShape = z.strictObject({
+  ...{ htm: z.string(), htu: z.string(), iat, jti: z.string(), jkt: z.string() },
+}) satisfies z.ZodMiniType<RotationClaims>;
 
 /** The id of the agent that a token claims to be from, by which its key is looked up. Nothing is verified yet. */
 export function readKid(jwt: string): string {
@@ -95,7 +101,7 @@ function readToken(jwt: string): CompactJws & { kid: string } {
   if (jwt.length > maxTokenCharacters)
     throw new Problem('malformed_jws', 'The token is too long.', { characters: jwt.length });
   const jws = readCompactJws(jwt);
-  requireHeader(jws.header, 'muster-agent+jwt', 'kid');
+  requireHeader(jws.header, agentTokenType, 'kid');
   const kid = jws.header.kid;
   if (typeof kid !== 'string' || decodeBase64Url(kid)?.length !== 32) {
     throw new Problem('malformed_jws', 'The kid is no thumbprint.', { member: 'kid' });

@@ -1,5 +1,6 @@
 import type { webcrypto } from 'node:crypto';
 import { compactVerify, errors } from 'jose';
+import { signatureAlgorithm } from '#protocol/token.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeBase64Url } from './base64.ts';
 import { isJsonObject, parseStrictJson } from './strict-json.ts';
@@ -31,7 +32,7 @@ export function readCompactJws(text: string): CompactJws {
  * so that `crit`, `b64`, `jku`, `x5c` and the like are never obeyed, `unsupported_algorithm` for another `alg` or `typ`.
  */
 export function requireHeader(header: Record<string, unknown>, typ: string, keyMember: 'jwk' | 'kid'): void {
-  const wrong = header.alg !== 'EdDSA' ? 'alg' : header.typ !== typ ? 'typ' : null;
+  const wrong = header.alg !== signatureAlgorithm ? 'alg' : header.typ !== typ ? 'typ' : null;
   if (wrong)
     throw new Problem('unsupported_algorithm', `The header’s ${wrong} is not the expected one.`, { member: wrong });
   requireMembers(header, ['alg', 'typ', keyMember]);
@@ -48,7 +49,7 @@ export function requireMembers(object: Record<string, unknown>, names: readonly 
 /** Verifies the signature of a JWS that `readCompactJws` read, with the Ed25519 key `x`. Throws `bad_signature`. */
 export async function verifyCompactJws({ text }: CompactJws, x: string): Promise<void> {
   try {
-    await compactVerify(text, await importX(x), { algorithms: ['EdDSA'] });
+    await compactVerify(text, await importX(x), { algorithms: [signatureAlgorithm] });
   } catch (error) {
     if (!(error instanceof errors.JOSEError)) throw error;
     throw new Problem('bad_signature', 'The signature is not that of the key.');

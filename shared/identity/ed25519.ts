@@ -1,12 +1,9 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto';
+import { pkcs8OfSeed, publicJwk, thumbprintInput } from '#protocol/key.ts';
 
-/** PrivateKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410 section 7). */
-const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
-
-/** The private key of a 32-byte seed (RFC 8032 section 5.1.5). */
+/** The private key of a 32-byte seed. */
 export function privateKeyFromSeed(seed: Uint8Array): KeyObject {
-  if (seed.length !== 32) throw new RangeError(`a seed has 32 bytes, not ${seed.length}`);
-  return createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' });
+  return createPrivateKey({ key: Buffer.from(pkcs8OfSeed(seed)), format: 'der', type: 'pkcs8' });
 }
 
 /** The public half as a JWK's `x`: base64url of 32 bytes. */
@@ -18,10 +15,10 @@ export function publicKeyX(key: KeyObject): string {
 
 /** The public key of a JWK's `x`. */
 export function publicKeyFromX(x: string): KeyObject {
-  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  return createPublicKey({ key: { ...publicJwk(x) }, format: 'jwk' });
 }
 
-/** The JWK's SHA-256 thumbprint in base64url, an agent's id (RFC 7638 section 3, RFC 8037 section 2). `x` must be canonical. */
+/** The key's thumbprint, which is its agent's id. `x` must be canonical base64url. */
 export function thumbprint(x: string): string {
-  return hash('sha256', `{"crv":"Ed25519","kty":"OKP","x":"${x}"}`, 'base64url');
+  return hash('sha256', thumbprintInput(x), 'base64url');
 }

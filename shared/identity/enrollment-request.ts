@@ -1,11 +1,20 @@
 import * as z from 'zod/mini';
+import { bootIdPattern } from '#protocol/check-in.ts';
+import {
+  type AgentDescription,
+  type EnrollmentPayload,
+  enrollmentLimits,
+  enrollmentType,
+  type Proof,
+} from '#protocol/enrollment.ts';
+import type { StsSignature } from '#protocol/sts.ts';
 import { Problem } from '../domain/problems.ts';
 import { decodeBase64Url } from './base64.ts';
 import { lastSecond, requireFresh } from './clock.ts';
 import { readCompactJws, requireHeader, requireMembers, verifyCompactJws } from './compact-jws.ts';
 import { thumbprint } from './ed25519.ts';
 import { isJsonObject, parseStrictJson } from './strict-json.ts';
-import { parseAmzDate, type StsSignature } from './sts-request.ts';
+import { parseAmzDate } from './sts-request.ts';
 import type { DocumentProof } from './verify-document.ts';
 import { isWeakKey } from './weak-key.ts';
 
@@ -24,11 +33,8 @@ export interface EnrollmentRequest {
   grant?: { id: string; signature: string } | undefined;
   /** A token by the key that is enrolled so far, which this one is to replace; not verified (agent-token.ts). */
   previous?: string | undefined;
-  agent: AgentFacts;
+  agent: AgentDescription;
 }
-
-/** What the agent says of its machine. Signed by the agent, believed by nobody. */
-type AgentFacts = z.infer<typeof agentFacts>;
 
 export interface RequestRules {
   /** The base URLs that this deployment answers to. */
@@ -37,23 +43,23 @@ export interface RequestRules {
   clockSkewSeconds: number;
 }
 
-const maxBodyBytes = 16_384;
+const limits = enrollmentLimits;
 
 /** Text that is safe in a log line and on a screen: no control, format or separator characters. */
 const plainText = (maxLength: number) =>
   z.string().check(z.maxLength(maxLength), z.regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u));
 
 const agentFacts = z.strictObject({
-  version: z.string().check(z.regex(/^[\x20-\x7e]{0,32}$/)), // in the instance's record, as is the boot's id: both are kept short
-  os: plainText(64),
-  osVersion: plainText(64), // empty where the release has no number, as in Debian's unstable
-  arch: plainText(32),
-  hostname: plainText(253), // RFC 1035 section 2.3.4
-  bootId: z.string().check(z.regex(/^[0-9A-Za-z-]{1,36}$/)),
-});
+  version: z.string().check(z.maxLength(limits.version), z.regex(/^[\x20-\x7e]*$/)),
+  os: plainText(limits.os),
+  osVersion: plainText(limits.osVersion), // empty if the release has no number, as in Debian's unstable
+  arch: plainText(limits.arch),
+  hostname: plainText(limits.hostname),
+  bootId: z.string().check(z.regex(bootIdPattern)),
+}) satisfies z.ZodMiniType<AgentDescription>;
 
 const grant = z.strictObject({
-  id: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,128}$/)),
+  id: z.string().check(z.maxLength(limits.grantId), z.regex(/^[A-Za-z0-9_-]+$/)),
   signature: z.string().check(z.refine((text) => decodeBase64Url(text)?.length === 64)),
 });
 
@@ -64,7 +70,7 @@ const stsSignature = z.strictObject({
   accessKeyId: z.string().check(z.regex(/^ASIA[A-Z0-9]{12,124}$/)),
   sessionToken: z.string().check(z.regex(/^[\x21-\x7e]{1,4096}$/)), // AWS sets no limit; an instance's has about 1,000
   signature: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-});
+}) satisfies z.ZodMiniType<StsSignature>;
 
 const anyProof = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('iid-rsa2048'), rsa2048: z.string(), document: z.optional(z.string()) }),
@@ -75,17 +81,17 @@ const anyProof = z.discriminatedUnion('kind', [
     document: z.optional(z.string()),
     sts: stsSignature,
   }),
-]);
+]) satisfies z.ZodMiniType<Proof>;
 
 const payloadShape = z.strictObject({
-  aud: z.string().check(z.maxLength(2048)),
+  aud: z.string().check(z.maxLength(limits.aud)),
   iat: z.int().check(z.minimum(0), z.maximum(lastSecond)),
-  jti: z.string().check(z.regex(/^[\x21-\x7e]{1,128}$/)), // a line of the grant's message: no newline may be in it
+  jti: z.string().check(z.maxLength(limits.jti), z.regex(/^[\x21-\x7e]+$/)), // a line of the grant's message: no newline may be in it
   proof: anyProof,
   grant: z.optional(grant),
-  previous: z.optional(z.string().check(z.maxLength(1024))),
+  previous: z.optional(z.string().check(z.maxLength(limits.previous))),
   agent: agentFacts,
-});
+}) satisfies z.ZodMiniType<EnrollmentPayload>;
 
 /**
  * Reads the body of `POST /v1/enroll` (docs/design/enrollment.md, "proof of the key"): shape, key, signature, audience, clock; the proof and the grant are
@@ -93,9 +99,10 @@ const payloadShape = z.strictObject({
  * bad_signature, malformed_request, wrong_audience or clock_skew.
  */
 export async function readEnrollmentRequest(body: string, rules: RequestRules): Promise<EnrollmentRequest> {
-  if (Buffer.byteLength(body) > maxBodyBytes) throw new Problem('body_too_large', 'An enrollment has at most 16 KiB.');
+  if (Buffer.byteLength(body) > limits.bodyBytes)
+    throw new Problem('body_too_large', 'An enrollment has at most 16 KiB.');
   const jws = readCompactJws(body);
-  requireHeader(jws.header, 'muster-enroll+jws', 'jwk');
+  requireHeader(jws.header, enrollmentType, 'jwk');
   const publicKeyX = readPublicKey(jws.header.jwk);
   await verifyCompactJws(jws, publicKeyX);
   const payload = readPayload(jws.payload);

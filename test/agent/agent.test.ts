@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { importAgentKey } from '#agent/key/agent-key.ts';
 import { bodyHash } from '#agent/key/sign.ts';
 import { holdFolder } from '#agent/state/folder-hold.ts';
+import { grantMessage } from '#protocol/grant.ts';
 import { readKid, verifyAgentToken, verifyRotationToken } from '#shared/identity/agent-token.ts';
-import { grantMessage, newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
+import { newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
 import { checkinAnswer, enrolledAnswer, musterUrl, newFolder, problem, run } from './stage.ts';
 
 const stateIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'agent.json'), 'utf8'));

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { runAgent } from '#agent/agent.ts';
-import type { AgentPorts, Settings } from '#agent/ports.ts';
+import type { AgentPorts } from '#agent/ports.ts';
 import { openStateFolder } from '#agent/state/state-folder.ts';
+import type { Settings } from '#protocol/settings.ts';
 
 export const musterUrl = 'https://muster.example/prod';
 export const enrolledAnswer = {

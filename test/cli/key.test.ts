@@ -3,9 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { signGrant } from '#agent/key/sign.ts';
+import { grantMessage } from '#protocol/grant.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { problemAnswer } from '#shared/http/problem.ts';
-import { grantMessage, signGrant, verifyGrant } from '#shared/identity/grant.ts';
+import { verifyGrant } from '#shared/identity/grant.ts';
 import { type Answer, type Api, json, openApi } from './an-api.ts';
 import { muster } from './muster.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import { proofKinds } from '#protocol/enrollment.ts';
 import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
-import { proofKinds } from '#shared/domain/enrollment/proof.ts';
 import {
   conflictReasons,
   ec2States,

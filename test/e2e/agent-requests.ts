@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import type { AgentKey } from '#agent/key/agent-key.ts';
-import { bodyHash, signAgentToken, signEnrollment } from '#agent/key/sign.ts';
+import { bodyHash, signAgentToken, signEnrollment, signGrant } from '#agent/key/sign.ts';
 import { identityDocument } from '#local/aws/ec2/identity-document.ts';
 import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
 import { createAuthority } from '#local/aws/identity/authority.ts';
 import type { OperatorKey } from '#local/scenario/acts.ts';
-import { grantMessage, signGrant } from '#shared/identity/grant.ts';
+import { grantMessage } from '#protocol/grant.ts';
 import { sample } from '../events/samples.ts';
 
 const nowInSeconds = () => Math.floor(Date.now() / 1000);

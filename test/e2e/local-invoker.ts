@@ -54,6 +54,7 @@ async function serviceFolder(folder: string, env: Readonly<Record<string, string
     'node_modules',
     'package.json',
     'shared',
+    'protocol',
     'tsconfig.json',
   ])
     await symlink(join(repository, name), join(folder, name));

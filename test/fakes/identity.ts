@@ -1,16 +1,17 @@
 import { signCallerIdentity } from '#agent/enroll/sts-proof.ts';
 import type { InstanceCredentials } from '#agent/imds/credentials.ts';
 import type { AgentKey } from '#agent/key/agent-key.ts';
-import { type RotationClaims, signEnrollment, signRotation } from '#agent/key/sign.ts';
+import { signEnrollment, signGrant, signRotation } from '#agent/key/sign.ts';
 import { identityDocument } from '#local/aws/ec2/identity-document.ts';
 import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
 import { createAuthority, newAuthorityKeys } from '#local/aws/identity/authority.ts';
+import { grantMessage } from '#protocol/grant.ts';
+import type { StsPurpose } from '#protocol/sts.ts';
+import type { RotationClaims } from '#protocol/token.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { readAnchors } from '#shared/identity/anchor-file.ts';
 import { awsAnchors, withTest } from '#shared/identity/anchors.ts';
-import { grantMessage, signGrant } from '#shared/identity/grant.ts';
-import type { StsPurpose } from '#shared/identity/sts-request.ts';
 import { makeRegion, oneInstance } from '../local/aws/ec2/lab.ts';
 
 /** A test authority in AWS's place, and agents that ask with its documents. */

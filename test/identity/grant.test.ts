@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { signGrant } from '#agent/key/sign.ts';
+import { grantMessage } from '#protocol/grant.ts';
 import { thumbprint } from '#shared/identity/ed25519.ts';
-import { grantMessage, newGrantKey, signGrant, verifyGrant } from '#shared/identity/grant.ts';
+import { newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
 
 const message = grantMessage('https://muster.example', 'thumb', 'one');
 const seedOf = (byte: number) => (length: number) => new Uint8Array(length).fill(byte);

@@ -1,7 +1,8 @@
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { describe, expect, it } from 'vitest';
+import { stsHosts } from '#protocol/sts.ts';
 import generated from '#shared/identity/aws-anchors.generated.json' with { type: 'json' };
-import { stsHostOf, stsHosts } from '#shared/identity/sts-hosts.ts';
+import { stsHostOf } from '#shared/identity/sts-hosts.ts';
 import { refusal } from './vectors.ts';
 
 const anchored = [...new Set(generated.flatMap(({ regions }) => regions))].sort();

@@ -2,14 +2,9 @@ import { Sha256 } from '@smithy/core/checksum';
 import { SignatureV4 } from '@smithy/signature-v4';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { stsHostOf, stsHosts } from '#shared/identity/sts-hosts.ts';
-import {
-  buildCallerIdentityRequest,
-  formatAmzDate,
-  parseAmzDate,
-  requireFreshDate,
-  type StsPurpose,
-} from '#shared/identity/sts-request.ts';
+import { formatAmzDate, type StsPurpose, stsHosts } from '#protocol/sts.ts';
+import { stsHostOf } from '#shared/identity/sts-hosts.ts';
+import { buildCallerIdentityRequest, parseAmzDate, requireFreshDate } from '#shared/identity/sts-request.ts';
 import { authorizationOf } from '../cli/signature.ts';
 import { claim, now, purpose, stsStage } from './sts-stage.ts';
 import { refusal, refusalOf } from './vectors.ts';

@@ -1,9 +1,10 @@
 import { signCallerIdentity } from '#agent/enroll/sts-proof.ts';
 import type { InstanceCredentials } from '#agent/imds/credentials.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import type { StsPurpose, StsSignature } from '#protocol/sts.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { type Caller, readCallerIdentity } from '#shared/identity/sts-answer.ts';
-import { buildCallerIdentityRequest, type StsPurpose, type StsSignature } from '#shared/identity/sts-request.ts';
+import { buildCallerIdentityRequest } from '#shared/identity/sts-request.ts';
 import { seeded } from '../local/aws/ec2/lab.ts';
 
 export const now = new Date('2026-11-26T10:00:00Z');

@@ -85,7 +85,16 @@ const run = promisify(execFile);
 export async function packageStack({ stage, params = {} }: Packaging = production): Promise<PackagedStack> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-stack-'));
   try {
-    for (const name of ['functions', 'shared', 'infra', 'local', 'node_modules', 'package.json', 'tsconfig.json']) {
+    for (const name of [
+      'functions',
+      'shared',
+      'protocol',
+      'infra',
+      'local',
+      'node_modules',
+      'package.json',
+      'tsconfig.json',
+    ]) {
       await symlink(join(repository, name), join(folder, name));
     }
     await copyFile(join(repository, 'serverless.yml'), join(folder, 'serverless.yml'));

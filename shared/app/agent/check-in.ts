@@ -1,4 +1,6 @@
 import * as z from 'zod/mini';
+import { agentStates, bootIdPattern, type CheckinAnswer, type CheckinReport as Report } from '#protocol/check-in.ts';
+import { checkinPath } from '#protocol/paths.ts';
 import { decideCheckin, isOfAnotherMachine } from '#shared/domain/agent/check-in.ts';
 import { markConflict, mergeReport } from '#shared/domain/agent/merge-agent.ts';
 import type { ConflictReason, InstanceKey } from '#shared/domain/instance/instance.ts';
@@ -9,21 +11,18 @@ import { type AgentToken, readKid, verifyAgentToken } from '#shared/identity/age
 import { readAndSaveMerged } from '../cloud/save-merged.ts';
 import type { Binding, Lease, Outbox, Store, VerifyMessage } from '../ports.ts';
 
-/** What an agent may say of itself: RightLink's words (research/rightscale.md). */
-const agentStates = ['booting', 'operational', 'stranded in booting', 'decommissioning', 'decommissioned'] as const;
-
 /** Sixteen random bytes in base64url. */
 const link = z.string().check(z.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/));
 
 export const CheckinReport = z.strictObject({
   instanceId: z.string().check(z.regex(/^i-[0-9a-f]{8,32}$/)),
-  bootId: z.string().check(z.regex(/^[0-9A-Za-z-]{1,36}$/)),
+  bootId: z.string().check(z.regex(bootIdPattern)),
   state: z.enum(agentStates),
   link,
   previousLink: z.nullable(link),
   /** What the answer before this said, where that was `stale_sequence`. */
   overtakenAt: z.optional(z.string().check(z.regex(/^[0-9T:.Z-]{20,24}$/))),
-});
+}) satisfies z.ZodMiniType<Report>;
 export type CheckinReport = z.infer<typeof CheckinReport>;
 
 export interface CheckinPorts {
@@ -39,13 +38,6 @@ export interface CheckinRequest {
   token: string;
   bodySha256: string;
   report: CheckinReport;
-}
-
-export interface CheckinAnswer {
-  nextCheckinSeconds: number;
-  /** Whether the link is on record: then the next check-in names it and brings another, else it brings the same again. */
-  link: 'taken' | 'open';
-  tasks: readonly never[];
 }
 
 const attempts = 5;
@@ -73,7 +65,7 @@ async function verifyToken(
   ports: CheckinPorts,
 ): Promise<AgentToken> {
   const { clockSkewSeconds } = ports.timing;
-  const htus = ports.audiences.map((audience) => `${audience}/v1/checkin`);
+  const htus = ports.audiences.map((audience) => `${audience}${checkinPath}`);
   const expected = { htm: 'POST', htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
   return verifyAgentToken(request.token, binding.publicKey, expected);
 }

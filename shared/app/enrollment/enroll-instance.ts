@@ -1,8 +1,10 @@
+import type { EnrollmentAnswer, ProofKind } from '#protocol/enrollment.ts';
+import { grantMessage } from '#protocol/grant.ts';
+import { checkinPath, enrollPath } from '#protocol/paths.ts';
 import { mergeCheckin, mergeEnrollment, noteAttempt } from '#shared/domain/agent/merge-agent.ts';
 import type { ReplacementCase } from '#shared/domain/agent/replacement.ts';
 import { type Admission, type Decision, decideEnrollment, vagueCode } from '#shared/domain/enrollment/enrollment.ts';
 import type { EnrollmentRefusal, Grant, LaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
-import type { ProofKind } from '#shared/domain/enrollment/proof.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { launchIdOfToken } from '#shared/domain/launch/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
@@ -12,7 +14,7 @@ import type { Timing } from '#shared/domain/timing.ts';
 import { readKid, verifyRotationToken } from '#shared/identity/agent-token.ts';
 import type { Anchors } from '#shared/identity/anchors.ts';
 import { type EnrollmentRequest, readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
-import { grantMessage, verifyGrant } from '#shared/identity/grant.ts';
+import { verifyGrant } from '#shared/identity/grant.ts';
 import { readCallerIdentity, requireCaller } from '#shared/identity/sts-answer.ts';
 import {
   buildCallerIdentityRequest,
@@ -39,14 +41,6 @@ export interface EnrollPorts {
   decided: (line: Readonly<Record<string, unknown>>) => void;
   newId: (prefix: string) => string;
   timing: Timing;
-}
-
-/** What an enrolled agent is told; nothing in it is secret. */
-export interface EnrollmentAnswer {
-  agentId: string;
-  serverId: string | null;
-  checkinUrl: string;
-  checkinIntervalSeconds: number;
 }
 
 const attempts = 5;
@@ -161,7 +155,14 @@ async function checkPrevious(
     // What cannot be verified vouches for nobody.
     if (enrolled?.status !== 'bound') return { agentId: kid, fault: 'agent_unknown' };
     if (kid !== enrolled.agentId) return { agentId: kid, fault: null };
-    const rules = { htm: 'POST', htus: [`${aud}/v1/enroll`], jti, jkt: agentId, now: new Date(now), clockSkewSeconds };
+    const rules = {
+      htm: 'POST',
+      htus: [`${aud}${enrollPath}`],
+      jti,
+      jkt: agentId,
+      now: new Date(now),
+      clockSkewSeconds,
+    };
     await verifyRotationToken(previous, enrolled.publicKey, rules);
     return { agentId: kid, fault: null };
   } catch (error) {
@@ -245,7 +246,7 @@ function newBinding(request: EnrollmentRequest, { account, region, instanceId }:
 }
 
 function answer(request: EnrollmentRequest, serverId: string | null, { timing }: EnrollPorts): EnrollmentAnswer {
-  const checkinUrl = `${request.aud}/v1/checkin`;
+  const checkinUrl = `${request.aud}${checkinPath}`;
   return { agentId: request.agentId, serverId, checkinUrl, checkinIntervalSeconds: timing.checkinIntervalSeconds };
 }
 

@@ -1,3 +1,4 @@
+import type { UserData } from '#protocol/settings.ts';
 import { planLaunch } from '#shared/domain/launch/plan-launch.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { commitOrConflict } from '../commit.ts';
@@ -32,5 +33,5 @@ export async function launchServer(id: string, now: Instant, ports: ChangePorts)
 /** What an instance of a launch finds in its user data: where to enroll, and the seed to sign its grant with. */
 function userDataOf(launchId: string, seed: Uint8Array, audience: string): string {
   const grant = { id: launchId, seed: Buffer.from(seed).toString('base64url') };
-  return JSON.stringify({ muster: { url: audience, grant } });
+  return JSON.stringify({ muster: { url: audience, grant } } satisfies UserData);
 }

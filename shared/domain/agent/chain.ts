@@ -15,9 +15,6 @@ export interface TakenLink {
   overtakenAt?: Instant | undefined;
 }
 
-/** Agents count from one, by one: none gets this far. */
-export const maxSeq = 2 ** 52;
-
 /**
  * How a check-in goes on from the last link that was taken. By a new number it is the `next` link, a `repeat` or `broken`.
  * By one that was overtaken:

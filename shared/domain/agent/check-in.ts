@@ -1,7 +1,8 @@
+import { maxSeq } from '#protocol/token.ts';
 import type { ConflictReason, Instance } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
-import { continuationOf, type Links, maxSeq, type TakenLink } from './chain.ts';
+import { continuationOf, type Links, type TakenLink } from './chain.ts';
 import { type AgentReport, mergeReport } from './merge-agent.ts';
 
 /** What a check-in depends on. Its token was verified before, with the key that is bound to the instance. */

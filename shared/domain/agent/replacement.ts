@@ -1,4 +1,4 @@
-import { type ProofKind, proofKinds } from '../enrollment/proof.ts';
+import { type ProofKind, proofKinds } from '#protocol/enrollment.ts';
 import type { EnrolledReason, Instance } from '../instance/instance.ts';
 import type { Facts, ProblemCode } from '../problems.ts';
 import { formatTime, type Instant } from '../time.ts';

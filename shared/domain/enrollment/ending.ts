@@ -1,9 +1,9 @@
+import type { ProofKind } from '#protocol/enrollment.ts';
 import { type Allowed, instanceActions } from '../instance/actions.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { ProblemCode } from '../problems.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
-import type { ProofKind } from './proof.ts';
 
 /** Why a key may not speak any more, since when, and which key its own agent put in its place, if that ended it. */
 export interface Ended {

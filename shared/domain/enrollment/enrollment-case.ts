@@ -1,3 +1,4 @@
+import type { ProofKind } from '#protocol/enrollment.ts';
 import { isVouchedFor, type ReplacementCase } from '../agent/replacement.ts';
 import { epochToleranceMs } from '../cloud/transition.ts';
 import { type Instance, type InstanceKey, keyOf } from '../instance/instance.ts';
@@ -6,7 +7,6 @@ import type { Facts, ProblemCode } from '../problems.ts';
 import type { Instant } from '../time.ts';
 import type { AttachmentOutcome, Attachments } from './attachment.ts';
 import type { EnrollmentKey } from './enrollment-key.ts';
-import type { ProofKind } from './proof.ts';
 
 /** The grant that came with a request, as far as it could be looked up; `valid`: its signature fits the public half on record. */
 export type Grant =

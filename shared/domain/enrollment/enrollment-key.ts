@@ -1,8 +1,8 @@
+import type { ProofKind } from '#protocol/enrollment.ts';
 import { Problem } from '../problems.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import type { AttachmentOutcome } from './attachment.ts';
-import type { ProofKind } from './proof.ts';
 
 /** What an operator issues so that instances Muster did not launch may enroll. Muster holds its public half alone. */
 export interface EnrollmentKey {

@@ -1,4 +1,4 @@
-import type { ProofKind } from '../enrollment/proof.ts';
+import type { ProofKind } from '#protocol/enrollment.ts';
 import type { Instant } from '../time.ts';
 
 /** EC2's own words, by rank: at one stamp the later word wins (research/reconciliation.md 4.1). */

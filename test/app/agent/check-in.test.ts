@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AgentTokenClaims, bodyHash, signAgentToken } from '#agent/key/sign.ts';
+import { bodyHash, signAgentToken } from '#agent/key/sign.ts';
+import type { AgentTokenClaims } from '#protocol/token.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type CheckinPorts, type CheckinReport, checkIn } from '#shared/app/agent/check-in.ts';
 import type { Binding, Lease, RecordChange, Store, VerifyMessage } from '#shared/app/ports.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { bodyHash, signAgentToken } from '#agent/key/sign.ts';
+import type { CheckinAnswer } from '#protocol/check-in.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
-import { type CheckinAnswer, type CheckinPorts, type CheckinRequest, checkIn } from '#shared/app/agent/check-in.ts';
+import { type CheckinPorts, type CheckinRequest, checkIn } from '#shared/app/agent/check-in.ts';
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';

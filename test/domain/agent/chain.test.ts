@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { continuationOf, maxSeq, type TakenLink } from '#shared/domain/agent/chain.ts';
+import { maxSeq } from '#protocol/token.ts';
+import { continuationOf, type TakenLink } from '#shared/domain/agent/chain.ts';
 import { type CheckinCase, decideCheckin } from '#shared/domain/agent/check-in.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anInstance, clock } from '#test/build/an-instance.ts';

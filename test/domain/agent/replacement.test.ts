@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { type ProofKind, proofKinds } from '#protocol/enrollment.ts';
 import { type Decision, decideEnrollment } from '#shared/domain/enrollment/enrollment.ts';
 import { type EnrollmentCase, usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
-import { type ProofKind, proofKinds } from '#shared/domain/enrollment/proof.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, anInstance, clock } from '#test/build/an-instance.ts';

@@ -1,6 +1,7 @@
 import { test } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { proofKinds } from '#protocol/enrollment.ts';
 import {
   type EnrollmentKey,
   type EnrollmentScope,
@@ -11,7 +12,6 @@ import {
   type Scoped,
   warnOfEnd,
 } from '#shared/domain/enrollment/enrollment-key.ts';
-import { proofKinds } from '#shared/domain/enrollment/proof.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, clock } from '#test/build/an-instance.ts';
 import { enrollmentKeyNamed } from '#test/contracts/records.ts';

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { AgentKey } from '#agent/key/agent-key.ts';
-import { bodyHash, signAgentToken, signEnrollment } from '#agent/key/sign.ts';
+import { bodyHash, signAgentToken, signEnrollment, signGrant } from '#agent/key/sign.ts';
 import { identityDocument } from '#local/aws/ec2/identity-document.ts';
 import { hex } from '#local/aws/ec2/random-ids.ts';
 import { presentOf, type SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
 import type { Random } from '#local/random.ts';
+import { grantMessage } from '#protocol/grant.ts';
 import type { CheckinRequest } from '#shared/app/agent/check-in.ts';
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { privateKeyFromSeed, publicKeyX, thumbprint } from '#shared/identity/ed25519.ts';
-import { grantMessage, signGrant } from '#shared/identity/grant.ts';
 import { signDocument } from './authority.ts';
 import { ProcessDied } from './killable.ts';
 import type { Pipeline } from './pipeline.ts';

@@ -1,0 +1,16 @@
+/**
+ * Problem codes after which an agent sends the request again, signed anew: waiting alone may be enough. The same codes are marked
+ * in the problem catalogue (shared/domain/problems.ts).
+ */
+const retried: ReadonlySet<string> = new Set([
+  ...['busy', 'internal', 'retry', 'clock_skew', 'stale_document', 'document_from_future', 'stale_sequence'],
+  ...['instance_not_described', 'instance_not_running', 'sts_unavailable'],
+]);
+
+/** True if a request that was refused with this code may succeed later without a change of the request or of the instance. */
+export const mayBeRetried = (code: string): boolean => retried.has(code);
+
+/** Problem codes of a check-in that say that the agent's enrollment has ended. After any other the agent stays enrolled. */
+const ending: ReadonlySet<string> = new Set(['agent_unknown', 'key_denied']);
+
+export const endsEnrollment = (code: string): boolean => ending.has(code);
