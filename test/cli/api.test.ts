@@ -113,7 +113,7 @@ describe('muster api, not answered', () => {
     const { status, stdout, stderr } = await muster(['api', 'GET', '/v1/servers/srv_1', '--url', api.url]);
     expect(status).toBe(4);
     expect(stdout).toBe(`${JSON.stringify(JSON.parse(body), null, 2)}\n`);
-    expect(stderr).toBe('muster: not_found: Check the method, the path, the id, the account and the region.\n');
+    expect(stderr).toBe('muster: not_found: Check the method, the path, the id, the account and the Region.\n');
   });
 
   it('lets no answer steer the terminal', async () => {
