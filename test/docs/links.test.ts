@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 
-const pages = globSync(['README.md', 'docs/**/*.md', 'events/*.md']);
+const pages = globSync(['*.md', 'docs/**/*.md', 'events/*.md']);
 
 /** What GitHub makes of a heading: small letters, hyphens for spaces, no other signs. */
 const anchorsOf = (page: string): string[] =>
