@@ -102,7 +102,7 @@ async function carryOut(
   return showInstance(key, now, ports);
 }
 
-/** Outlives the instance's record: the key stays denied when that has expired (DESIGN 5). */
+/** The binding outlives the instance's record: the key stays denied after the record has expired (docs/design/enrollment.md, "ending a binding"). */
 function denial(
   { account, region, instanceId }: InstanceKey,
   agentId: string,

@@ -46,7 +46,7 @@ export interface EnrollPorts {
 const attempts = 5;
 const retryAfterSeconds = 5;
 
-/** Checks a signed enrollment request, cheapest first, and binds the key to the instance in one transaction (DESIGN 5). */
+/** Checks a signed enrollment request and binds the key to the instance in one transaction (docs/design/enrollment.md, "the order of checks"). */
 export async function enrollInstance(body: string, now: Instant, ports: EnrollPorts): Promise<EnrollmentAnswer> {
   const { clockSkewSeconds } = ports.timing;
   const request = await readEnrollmentRequest(body, {
@@ -86,7 +86,7 @@ export async function enrollInstance(body: string, now: Instant, ports: EnrollPo
   throw new Problem('busy', 'others are changing the same records', { retryAfterSeconds: 1 });
 }
 
-/** Once, and after all else: STS says whose credentials signed, and only the instance's own will do (DESIGN 5). */
+/** Asks STS once, after all other checks, which credentials signed. Only the instance's own are accepted (docs/design/enrollment.md, "proof of the key"). */
 async function askCaller(
   { sts, aud, agentId, jti }: EnrollmentRequest,
   claim: InstanceKey,
@@ -269,13 +269,13 @@ async function refuse(
   throw new Problem(told, 'the enrollment was not accepted', { ...known, reference, ...wait });
 }
 
-/** An agent that Muster knows speaks: evidence of life, as its check-ins are (DESIGN 4.7). */
+/** A request of an enrolled agent shows that the instance is alive, as a check-in does (docs/design/merging.md, "agents set no state"). */
 async function noteLife(claim: InstanceKey, now: Instant, ports: EnrollPorts): Promise<void> {
   const merged = await readAndSaveMerged(ports.store, claim, (current) => current && mergeCheckin(current, now));
   if (merged?.outcome.needsDescribe) await ports.verify.send([{ ...claim, attempt: 0 }]);
 }
 
-/** The record says that an agent tried, and doubts an end that an agent outlives (DESIGN 4.7). True if that doubt is new. */
+/** Notes the attempt on the record, and doubts an end that an agent contradicts (docs/design/merging.md, "agents set no state"). True if that doubt is new. */
 async function noteOn(
   claim: InstanceKey,
   attempt: Parameters<typeof noteAttempt>[1],

@@ -28,7 +28,7 @@ export interface LaunchPorts extends AttachPorts {
   ec2: Launcher;
 }
 
-/** One attempt at a launch; safe to repeat after any crash (DESIGN 8). Returns the launch's state for the log. */
+/** One attempt at a launch. It is safe to repeat after any crash (docs/design/launch.md, "intent first"). Returns the launch's state for the log. */
 export async function runLaunch(launchId: string, now: Instant, ports: LaunchPorts): Promise<LaunchState | 'unknown'> {
   const launch = await ports.store.getLaunch(launchId);
   if (!launch) return 'unknown';

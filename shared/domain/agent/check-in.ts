@@ -27,7 +27,7 @@ const farAhead = 1000;
 /** So many check-ins below the highest number somebody has counted otherwise than agents do. */
 const beyondCounting = maxSeq - 1_000_000;
 
-/** A lease is written when the stored one is older than two intervals, or when there is something to apply (DESIGN 3). */
+/** A lease is written if the stored one is older than two intervals, or if the check-in reports something new (docs/design/records.md, "leases"). */
 export function decideCheckin(given: CheckinCase, timing: Timing): CheckinDecision {
   const { agentId, said, seq, instance, lease, now } = given;
   if (instance.conflict) return { decide: 'conflict', reason: instance.conflict.reason };

@@ -15,7 +15,7 @@ export interface EnrolledAgent {
 }
 
 /**
- * An accepted enrollment: it sets no cloud state, and always wins over discovered-only (DESIGN 4.7 and 5). Another key in
+ * An accepted enrollment: it sets no cloud state and always ends discovered-only (docs/design/merging.md, "agents set no state"). Another key in
  * the place of an enrolled one, for the same reason, leaves it enrolled since when it was.
  */
 export function mergeEnrollment(current: Instance, enrolled: EnrolledAgent, receivedAt: Instant): Outcome {
@@ -94,7 +94,7 @@ export function noteAttempt(current: Instance, attempt: NonNullable<Instance['at
   return recent ? unchanged(current) : { instance: { ...current, attempt }, changed: true, needsDescribe: false };
 }
 
-/** Rule 8 of DESIGN 4: a warning never sets a state. */
+/** A warning never sets a state (docs/design/merging.md, "warnings are not states"). */
 export function mergePrediction(current: Instance, what: string, at: Instant): Outcome {
   if (current.prediction && current.prediction.at >= at)
     return { instance: current, changed: false, needsDescribe: false };

@@ -5,7 +5,7 @@ import { disbelief, type StateChange } from './merge-event.ts';
 
 /**
  * An update that needs no read: right for whatever record it finds, on condition that the record is of the kind that
- * events in order meet (DESIGN 4, "First try"). On refusal the pure merge decides with the record that stood in the way.
+ * events in order meet (docs/design/merging.md, "the blind first write"). On refusal the pure merge decides with the record that stood in the way.
  */
 export interface FirstTry {
   key: Pick<Instance, 'account' | 'region' | 'instanceId'>;

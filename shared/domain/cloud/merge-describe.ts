@@ -33,7 +33,7 @@ export function transitionTime(text: string | undefined): Instant | null {
 /** The EC2 states by DescribeInstances' words; anything else is a shape Muster does not know. */
 export const readState = (name: unknown): Ec2State | undefined => (isEc2State(name) ? name : undefined);
 
-/** Rule 5 of DESIGN 4: an answer is worth what the time of its request, its LaunchTime and its transition time make it. */
+/** Compares the answer with the record by the time of its request, its LaunchTime and its transition time (docs/design/merging.md, "what an answer is worth"). */
 export function mergeDescribed(current: Instance | undefined, sight: DescribedState, timing: Timing): Outcome {
   if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, sight);
   const record = { ...current, at: current.at, state: current.state };

@@ -23,7 +23,7 @@ import {
   withDoubt,
 } from './transition.ts';
 
-/** One EC2 state-change notification: a hint with a stamp of whole seconds (research/reconciliation.md 2.1). */
+/** One EC2 state-change notification, stamped in whole seconds (AWSEC2/latest/UserGuide/monitoring-instance-state-changes.html). */
 export interface StateChange extends InstanceKey {
   id: string;
   state: Ec2State;
@@ -31,7 +31,7 @@ export interface StateChange extends InstanceKey {
   receivedAt: Instant;
 }
 
-/** Why an event is not believed at all, if so; such an event changes nothing (DESIGN 3 and 4). */
+/** Why an event's stamp makes it count for nothing, or null if it counts (docs/design/merging.md, "which events count"). */
 export function disbelief(
   event: Pick<StateChange, 'at' | 'receivedAt'>,
   timing: Timing,
@@ -40,7 +40,7 @@ export function disbelief(
   return event.at < event.receivedAt - seconds(timing.oldestEventSeconds) ? 'too_old' : null;
 }
 
-/** Rules 1 to 4 and 9 of DESIGN 4: what an event makes of the record, whatever order events come in. */
+/** The record after an event. Events may arrive in any order (docs/design/merging.md, "order and epochs", "doubt by legal histories"). */
 export function mergeEvent(current: Instance | undefined, event: StateChange, timing: Timing): Outcome {
   if (disbelief(event, timing)) return unchanged(current ?? newInstance(event, event.receivedAt));
   if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, event);

@@ -38,10 +38,10 @@ export interface SweepPlan {
   withheldIds: readonly string[];
 }
 
-/** A sweep that would end more than this many records, and more than a tenth of them, ends none (DESIGN 4.6). */
+/** A sweep that would end more records than this count and more than this share of the pair ends none (docs/design/merging.md, "absence is not death"). */
 const massRemoval = { count: 5, share: 0.1 } as const;
 
-/** Rule 6 of DESIGN 4. What was seen is merged like any describe; only a complete sweep says anything of what was not. */
+/** Merges what the sweep saw. Only a complete sweep says anything about instances that it lacks (docs/design/merging.md, "absence is not death"). */
 export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
   const known = new Map(sweep.records.map((record) => [record.instanceId, record]));
   const seen = sweep.sights.map((sight) => {

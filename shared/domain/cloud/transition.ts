@@ -9,7 +9,7 @@ import {
 } from '../instance/instance.ts';
 import type { Instant } from '../time.ts';
 
-/** LaunchTime and a `pending` stamp this close belong to one start (DESIGN 4, rule 3); a property of EC2, no setting. */
+/** A LaunchTime and a `pending` stamp this close belong to one start (docs/design/merging.md, "order and epochs"). A property of EC2, not a setting. */
 export const epochToleranceMs = 10_000;
 
 /** What came of one observation. `instance` is the input itself where nothing changed. */
@@ -24,7 +24,7 @@ export interface Outcome {
 
 export const unchanged = (instance: Instance): Outcome => ({ instance, changed: false, needsDescribe: false });
 
-/** The doubt that a step raises, if any: rule 4 of DESIGN 4, for stamps in the order (from, to). */
+/** The doubt that a step raises, or null, for stamps in the order (from, to) (docs/design/merging.md, "doubt by legal histories"). */
 export function doubtOf(from: Ec2State, to: Ec2State, apartMs: number, windowMs: number): VerifyReason | null {
   if (!isLegalStep(from, to)) return 'illegal_step';
   return apartMs <= windowMs && isLegalStep(to, from) ? 'order_unknown' : null;

@@ -17,7 +17,7 @@ export interface Attachments {
 export const attachmentOutcomes = ['consistent', 'root_moved', 'instance_store_root', 'root_unknown'] as const;
 export type AttachmentOutcome = (typeof attachmentOutcomes)[number];
 
-/** Root volume and first interface come with the instance. A property of EC2, no setting (research/identity.md 4.1). */
+/** EC2 attaches root volume and first interface together when it makes the instance. A property of EC2, not a setting; SPIRE's `aws_iid` plugin uses the same limit. */
 const attachedTogetherMs = 60_000;
 
 /** Compares the two with each other, never with LaunchTime: that moves with every start, and neither of them does. */

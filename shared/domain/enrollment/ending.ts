@@ -23,7 +23,7 @@ export type Step =
 
 const withoutAgent = { agent: null, conflict: null, reenroll: null };
 
-/** Back to discovered-only (DESIGN 7). It does not come back by itself, but a valid grant may enroll it again. */
+/** The instance becomes discovered-only (docs/design/enrollment.md, "ending a binding"). A valid grant may enroll it again. */
 export const release = (instance: Instance, now: Instant): Step => letGo(instance, 'release', 'released', now);
 
 /** As a release, and no grant enrolls it until it is unblocked. */

@@ -88,7 +88,7 @@ const isProfile = (role: string, arn: string | null): boolean =>
 const hasTag = (tags: Scoped['tags'], name: string, value: string): boolean =>
   Object.hasOwn(tags, name) && tags[name] === value;
 
-/** A key enrolls young instances; one that it names, or that proves its presence now, may be of any age (DESIGN 5). */
+/** A key enrolls young instances. An instance that the scope names, or that proves itself with `sts`, may be of any age (docs/design/enrollment.md, "grants"). */
 export function isTooOld(
   { windowSeconds, instanceIds }: EnrollmentScope,
   { instanceId, pendingTime, proof }: { instanceId: string; pendingTime: Instant; proof: ProofKind },

@@ -31,10 +31,10 @@ export interface Admission {
   checks: CrossChecks;
 }
 
-/** A document this much older than the named start is of another start; this much newer, EC2's answer is (DESIGN 5). */
+/** If a document is older than the named start by more than this, it is of an earlier start. If it is newer by more than this, EC2's answer is too old (docs/design/enrollment.md, "the order of checks"). */
 const documentToleranceMs = seconds(60);
 
-/** DESIGN 5, "Order", from the registered account on: the first check that fails answers. */
+/** Makes the checks from the registered account on; the first check that fails answers (docs/design/enrollment.md, "the order of checks"). */
 export function decideEnrollment(given: EnrollmentCase, timing: Timing): Decision {
   if (!given.registered) return refusal(given, 'account_not_registered', {}, 'nothing');
   const known = decideKnownKey(given);

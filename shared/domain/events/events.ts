@@ -25,7 +25,7 @@ export interface DomainEvent {
 
 /**
  * The events that a change of an instance's record owes to the world: one per ledger entry and per condition that the
- * new image has and the old has not, so that merged writes lose none (DESIGN 4).
+ * new image has and the old has not, so that merged writes lose none (docs/design/events.md, "one event per entry").
  */
 export function eventsOf(before: Instance | undefined, after: Instance): DomainEvent[] {
   return [...stateEvents(before, after), ...conditionEvents(before, after), ...serverEvents(before, after)];

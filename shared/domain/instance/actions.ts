@@ -2,7 +2,7 @@ import { Problem, type ProblemCode } from '../problems.ts';
 import type { Server } from '../server/server.ts';
 import type { Instance } from './instance.ts';
 
-/** Whether an operator may do something now, and the problem's code if not (DESIGN 7). */
+/** Whether an operator may do something now, and the problem's code if not (docs/design/control.md, "allowed actions"). */
 export type Allowed = { allowed: true } | { allowed: false; code: ProblemCode };
 export type Actions = Readonly<Record<string, Allowed>>;
 

@@ -4,7 +4,7 @@ import type { Timing } from '../timing.ts';
 import type { Instance } from './instance.ts';
 
 /**
- * When a running instance that nobody enrolled becomes discovered-only (DESIGN 6): the deadline after the later of
+ * When a running instance without an enrollment becomes discovered-only (docs/design/deadlines.md, "enrollment deadline"): the deadline after the later of
  * "running began in this epoch" and "the record was made". Null where time alone changes nothing.
  */
 export function enrollmentDeadline(instance: Instance, timing: Timing): Instant | null {

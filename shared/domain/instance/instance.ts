@@ -1,14 +1,14 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
 import type { Instant } from '../time.ts';
 
-/** EC2's own words, by rank: at one stamp the later word wins (research/reconciliation.md 4.1). */
+/** EC2's states by rank. Of two states with one stamp the one with the higher rank is later (docs/design/merging.md, "order and epochs"). */
 export const ec2States = ['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated'] as const;
 export type Ec2State = (typeof ec2States)[number];
 
 export const isEc2State = (word: unknown): word is Ec2State => (ec2States as readonly unknown[]).includes(word);
 export const rankOf = (state: Ec2State): number => ec2States.indexOf(state);
 
-/** What EC2 may do in one step: research/reconciliation.md 2.1, with its AWS pages. */
+/** The steps that EC2 makes (AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html). */
 const steps: Record<Ec2State, readonly Ec2State[]> = {
   pending: ['running', 'stopped', 'shutting-down', 'terminated'],
   running: ['stopping', 'shutting-down'],
@@ -155,7 +155,7 @@ export function ledgerEntry(state: Ec2State, at: Instant, origin: string): strin
   return `${state}@${at / 1000}#${shortHash(origin).slice(0, 7)}`;
 }
 
-/** Rule 3 of DESIGN 4: steps are in the order of (at, rank). Negative where `a` comes first; a comparator for `sort`. */
+/** Orders transitions by (at, rank) (docs/design/merging.md, "order and epochs"). Negative if `a` comes first; a comparator for `sort`. */
 export function orderOf(a: { state: Ec2State; at: Instant }, b: { state: Ec2State; at: Instant }): number {
   return a.at - b.at || rankOf(a.state) - rankOf(b.state);
 }

@@ -48,7 +48,7 @@ export const clientTokenOf = (launch: Pick<Launch, 'id'>): string => `mst-${laun
 export const launchIdOfToken = (token: string | null): string | null =>
   token?.startsWith('mst-') ? token.slice('mst-'.length) : null;
 
-/** After this nothing is sent for a launch; EC2 is asked what its token launched instead (DESIGN 8). */
+/** After this Muster sends nothing for a launch and asks EC2 what its token launched (docs/design/launch.md, "the lost answer"). */
 const sendUntil = (launch: Launch, timing: Timing): Instant =>
   launch.requestedAt + seconds(timing.launchToPendingSeconds);
 
@@ -85,7 +85,7 @@ export interface DescribedLaunch extends DescribedState {
 
 /**
  * Does this instance come from that launch? Asked only where RunInstances' own answer was lost: by ClientToken, image,
- * type, subnet and a LaunchTime in the launch's window (DESIGN 5). Tags are no proof: whoever may tag can write them.
+ * type, subnet and a LaunchTime in the launch's window (docs/design/launch.md, "the lost answer"). Tags prove nothing: everyone who may tag can write them.
  */
 export function fitsLaunch(launch: Launch, sight: DescribedLaunch, timing: Timing): boolean {
   const { request } = launch;

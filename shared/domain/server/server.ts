@@ -51,7 +51,7 @@ export function attach(server: Server, key: InstanceKey): Server {
 }
 
 /**
- * The one word a person sees for a server (DESIGN 3): the cloud's word unless the instance runs; stranded outranks the
+ * The one word that an operator sees for a server (docs/design/records.md, "conditions"): the cloud's word unless the instance runs; stranded outranks the
  * agent's word, which outranks `booting`; with no current instance, or an ended one, `inactive`. Of a running instance
  * that was let go nobody tells anything: `unknown`.
  */
