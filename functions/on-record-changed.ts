@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { openBus } from '#shared/adapters/aws/bus.ts';
 import { openHistory } from '#shared/adapters/dynamo/open.ts';
-import { readInstanceChange, readKeyChange } from '#shared/adapters/dynamo/stream.ts';
+import { readChange } from '#shared/adapters/dynamo/stream.ts';
 import { type PublishPorts, publishChanges } from '#shared/app/events/publish-changes.ts';
 import { readConfig } from '#shared/config.ts';
 import { lambda, makeStreamHandler, once } from './make-handler.ts';
@@ -13,7 +13,7 @@ export const make = (ports: () => PublishPorts, runtime = lambda) =>
   makeStreamHandler(
     'record change',
     async (record) => {
-      const change = readInstanceChange(record) ?? readKeyChange(record);
+      const change = readChange(record);
       return { events: change ? await publishChanges([change], ports()) : 0 };
     },
     runtime,

@@ -1,5 +1,6 @@
 import { Problem } from '#shared/domain/problems.ts';
-import type { RecordChange, Store } from './ports.ts';
+import type { Store } from './ports.ts';
+import type { RecordChange } from './records/registry.ts';
 
 /** Commits an operator's change. Throws Problem `conflict` with these facts if another request changed a record first. */
 export async function commitOrConflict(

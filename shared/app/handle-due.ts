@@ -1,10 +1,7 @@
-import { keyDeadline, warnOfEnd } from '#shared/domain/enrollment/enrollment-key.ts';
-import { enrollmentDeadline, mergeTime } from '#shared/domain/instance/deadline.ts';
-import { launchDeadline, nextNudge } from '#shared/domain/launch/launch.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
-import { readAndSaveMerged } from './cloud/save-merged.ts';
 import type { DueRecord, Outbox, Store } from './ports.ts';
+import { definitionOf, type RecordChange } from './records/registry.ts';
 
 export interface LaunchMessage {
   launchId: string;
@@ -47,33 +44,16 @@ async function handleOrPutOff(record: DueRecord, now: Instant, ports: DuePorts):
   }
 }
 
-async function handleOne(record: DueRecord, now: Instant, ports: DuePorts): Promise<void> {
-  if (record.launchId !== undefined) return handleLaunch(record.launchId, record, now, ports);
-  if (record.keyId !== undefined) return handleKey(record.keyId, record, now, ports);
-  if (!record.instance) return;
-  const merged = await readAndSaveMerged(ports.store, record.instance, (current) =>
-    current ? mergeTime(current, now, ports.timing) : undefined,
-  );
-  if (!merged || merged.outcome.changed) return;
-  // The entry came early or late: the record itself says when it is due, and a write computes that anew.
-  const deadline = enrollmentDeadline(merged.outcome.instance, ports.timing);
-  await ports.store.putOff(record, deadline ?? now + seconds(ports.timing.putOffSeconds));
-}
-
-async function handleLaunch(launchId: string, record: DueRecord, now: Instant, ports: DuePorts): Promise<void> {
-  const launch = await ports.store.getLaunch(launchId);
-  const deadline = launch ? launchDeadline(launch, ports.timing) : null;
-  if (!launch || deadline === null) return ports.store.putOff(record, now + seconds(ports.timing.putOffSeconds));
-  if (deadline > now) return ports.store.putOff(record, deadline);
-  await ports.launch.send([{ launchId }]);
-  await ports.store.putOff(record, nextNudge(launch, now, ports.timing));
-}
-
-/** Notes on a key that its end is near; the stream tells the world. Whoever changed it meanwhile has moved its entry too. */
-async function handleKey(keyId: string, record: DueRecord, now: Instant, { store, timing }: DuePorts): Promise<void> {
-  const before = await store.getKey(keyId);
-  const after = before && warnOfEnd(before, now, timing);
-  if (after) return void (await store.commit([{ kind: 'key', before, after }]));
-  const deadline = before ? keyDeadline(before, timing) : null;
-  await store.putOff(record, deadline ?? now + seconds(timing.putOffSeconds));
+/** The index is a hint: the record itself says what is due, and its write computes the next due time. */
+async function handleOne(entry: DueRecord, now: Instant, { store, launch, timing }: DuePorts): Promise<void> {
+  const { onDue } = definitionOf(entry.kind);
+  const before = await store.get(entry.kind, entry.id);
+  const plan = before && onDue?.(before, now, timing);
+  if (plan?.after) {
+    // Another writer that was faster has moved the entry too.
+    await store.commit([{ kind: entry.kind, before, after: plan.after } as RecordChange]);
+    return;
+  }
+  if (plan?.launchId !== undefined) await launch.send([{ launchId: plan.launchId }]);
+  await store.putOff(entry, plan?.next ?? now + seconds(timing.putOffSeconds));
 }

@@ -1,65 +1,13 @@
-import type { ProofKind } from '#protocol/enrollment.ts';
-import type { TakenLink } from '#shared/domain/agent/chain.ts';
+import type { Lease } from '#shared/domain/agent/lease.ts';
 import type { FirstTry } from '#shared/domain/cloud/first-try.ts';
 import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
-import type { Attachments } from '#shared/domain/enrollment/attachment.ts';
-import type { Ended } from '#shared/domain/enrollment/ending.ts';
-import type { CrossChecks } from '#shared/domain/enrollment/enrollment-case.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
-import type { DescribedLaunch, Launch } from '#shared/domain/launch/launch.ts';
-import type { Server } from '#shared/domain/server/server.ts';
+import type { DescribedLaunch } from '#shared/domain/launch/launch.ts';
 import type { Instant } from '#shared/domain/time.ts';
-
-/** What describe says of an instance beyond its state; kept beside the record so that events stay cheap. */
-export interface InstanceFacts extends InstanceKey, Attachments {
-  /** The start of which this was said. */
-  launchTime: Instant;
-  imageId: string;
-  instanceType: string;
-  architecture: string | null;
-  availabilityZone: string | null;
-  subnetId: string | null;
-  vpcId: string | null;
-  privateIp: string | null;
-  publicIp: string | null;
-  instanceProfileArn: string | null;
-  clientToken: string | null;
-  amiLaunchIndex: number;
-  tags: Readonly<Record<string, string>>;
-  describedAt: Instant;
-}
-
-/** When an agent was last heard of, and the link that its next check-in has to name. `seq` rises with every request of one agent's. */
-export interface Lease extends InstanceKey, TakenLink {
-  lastSeenAt: Instant;
-}
-
-/** Which instance a key is bound to; a denied one stays denied though the record goes. */
-export interface Binding extends InstanceKey {
-  agentId: string;
-  publicKey: string;
-  status: 'bound' | 'denied';
-  boundAt: Instant;
-  /** What enrolled the key: a weaker proof never puts another in its place. */
-  proof: ProofKind | null;
-  /** Why the key is denied; null while it is bound. */
-  ended: Ended | null;
-  /** Not there where nothing was ever enrolled with the key. */
-  checks?: CrossChecks;
-  description: Readonly<Record<string, string>>;
-  version: number;
-}
+import type { Kind, RecordChange, RecordOf } from './records/registry.ts';
 
 export type Saved<T> = { saved: true } | { saved: false; current: T | undefined };
-
-/** One record's change in a transaction: on condition that the record is still `before` (by version), or still absent. */
-export type RecordChange =
-  | { kind: 'instance'; before: Instance | undefined; after: Instance }
-  | { kind: 'server'; before: Server | undefined; after: Server }
-  | { kind: 'launch'; before: Launch | undefined; after: Launch }
-  | { kind: 'key'; before: EnrollmentKey | undefined; after: EnrollmentKey }
-  | { kind: 'binding'; before: Binding | undefined; after: Binding };
 
 export interface Page<T> {
   items: readonly T[];
@@ -77,13 +25,35 @@ export interface KeyUse {
   agentId: string;
 }
 
+/** An entry of the index of what is due. */
 export interface DueRecord {
-  /** The record behind the index entry: an instance, a launch or an enrollment key. */
-  kind: 'instance' | 'launch' | 'key';
-  instance?: InstanceKey;
-  launchId?: string;
-  keyId?: string;
+  kind: Kind;
+  id: string;
   due: Instant;
+}
+
+/** All kinds of records alike (shared/app/records/registry.ts). */
+export interface RecordStore {
+  get<K extends Kind>(kind: K, id: string): Promise<RecordOf<K> | undefined>;
+  /** In the order of their ids. Throws for a kind that cannot be listed. */
+  list<K extends Kind>(kind: K, page: PageRequest): Promise<Page<RecordOf<K>>>;
+  /** All changes or none. False if any record has moved, the key in use is marked as revoked, or another transaction is under way. */
+  commit(changes: readonly RecordChange[], use?: KeyUse): Promise<boolean>;
+  /** What is due by `now`, by the index: a hint, the record itself decides. */
+  listDue(now: Instant, limit: number): Promise<DueRecord[]>;
+  /** Moves the index entry of a record that could not be handled. */
+  putOff(record: DueRecord, until: Instant): Promise<void>;
+}
+
+/** The hot item, by the instance's key. */
+export interface InstanceStore {
+  getInstance(key: InstanceKey): Promise<Instance | undefined>;
+  /** Account and Region after account and Region, each in the order of instance ids. */
+  listInstances(page: PageRequest): Promise<Page<Instance>>;
+  /** The blind update. A refusal brings what stands there, without a read (ReturnValuesOnConditionCheckFailure). */
+  tryFirst(step: FirstTry): Promise<Saved<Instance>>;
+  /** The versioned write: `after.version` is ignored and becomes `before.version + 1`. */
+  saveInstance(before: Instance | undefined, after: Instance): Promise<Saved<Instance>>;
 }
 
 interface PairRecords {
@@ -92,50 +62,37 @@ interface PairRecords {
   facts: Map<string, InstanceFacts>;
 }
 
-/** The records. Every write is conditional; whoever loses learns what stands there and decides anew. Reads are strongly consistent. */
-export interface Store {
-  getInstance(key: InstanceKey): Promise<Instance | undefined>;
-  /** Every record of a pair, with when its agents were last heard of and what describe said, by instance id. */
+/** What lies beside the instances of an account and Region, and what is known of that pair. */
+export interface AccountRegionStore {
+  /** Every record of the account and Region, with when its agents were last heard of and what describes said, by instance id. */
   readPair(account: string, region: string): Promise<PairRecords>;
-  listInstances(page: PageRequest): Promise<Page<Instance>>;
-  /** The blind update; what stood in its way comes back at no read's cost (ReturnValuesOnConditionCheckFailure). */
-  tryFirst(step: FirstTry): Promise<Saved<Instance>>;
-  /** The versioned write: `after.version` is ignored and becomes `before.version + 1`. */
-  saveInstance(before: Instance | undefined, after: Instance): Promise<Saved<Instance>>;
-  /** All or nothing. False if any record has moved, the key in use is marked as revoked, or another transaction is under way. */
-  commit(changes: readonly RecordChange[], use?: KeyUse): Promise<boolean>;
-
   getFacts(key: InstanceKey): Promise<InstanceFacts | undefined>;
   putFacts(facts: InstanceFacts): Promise<void>;
-  getLease(key: InstanceKey): Promise<Lease | undefined>;
-  /** False if the stored lease is not `before` any more, by `seq` and `link`. */
-  renewLease(before: Lease | undefined, after: Lease): Promise<boolean>;
-  getBinding(agentId: string): Promise<Binding | undefined>;
-
-  /** Makes the pair's item on first sight; nothing is written once it is there. */
+  /** Makes the pair's item on first sight. Nothing is written once it is there. */
   ensurePair(account: string, region: string): Promise<void>;
   listPairs(): Promise<AccountRegion[]>;
   getPair(account: string, region: string): Promise<AccountRegion | undefined>;
   savePair(pair: AccountRegion): Promise<void>;
+}
 
-  getServer(id: string): Promise<Server | undefined>;
-  listServers(page: PageRequest): Promise<Page<Server>>;
-  getLaunch(id: string): Promise<Launch | undefined>;
-  getKey(id: string): Promise<EnrollmentKey | undefined>;
-  listKeys(page: PageRequest): Promise<Page<EnrollmentKey>>;
+export interface LeaseStore {
+  getLease(key: InstanceKey): Promise<Lease | undefined>;
+  /** False if the stored lease is not `before` any more, by `seq` and `link`. */
+  renewLease(before: Lease | undefined, after: Lease): Promise<boolean>;
+}
+
+export interface KeyUseStore {
   /**
-   * Lets no commit that uses the key go through any more: those under way when this began have ended when it returns.
-   * What refuses the key by its name is its record; this closes the gap between reading that and committing.
+   * No commit that uses the key succeeds after this: those under way when this began have ended when it returns. The key's
+   * record refuses new ones. This closes the gap between reading the record and committing.
    */
   markRevoked(keyId: string): Promise<void>;
-  /** Notes a use of a key without touching its version; nothing happens if one was noted less than a while before. */
+  /** Notes a use of a key without touching its version. Nothing happens if one was noted shortly before. */
   noteKeyUse(keyId: string, use: { at: Instant; by: string }): Promise<void>;
-
-  /** What is due by `now`, by the index: a hint, the record itself decides. */
-  listDue(now: Instant, limit: number): Promise<DueRecord[]>;
-  /** Moves an index entry of a record that could not be handled. */
-  putOff(record: DueRecord, until: Instant): Promise<void>;
 }
+
+/** Every write is conditional: a use case that loses learns what stands there and decides anew. Reads are strongly consistent. */
+export interface Store extends RecordStore, InstanceStore, AccountRegionStore, LeaseStore, KeyUseStore {}
 
 /** A launch's frozen user data, its grant's seed included: kept apart from everything that leaves the table. */
 export interface UserDataStore {

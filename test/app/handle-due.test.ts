@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { revokeKey } from '#shared/app/enrollment/keys.ts';
 import { handleDue, type LaunchMessage } from '#shared/app/handle-due.ts';
-import type { DueRecord, RecordChange, Store } from '#shared/app/ports.ts';
+import type { DueRecord, Store } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
 import { keyEventsOf } from '#shared/domain/events/events.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
+import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { enrollmentKeyNamed, instanceNamed, launchNamed, second, start } from '../contracts/records.ts';
 import { KeepingOutbox } from '../fakes/outbox.ts';
@@ -76,9 +77,10 @@ describe('a tick', () => {
 describe('a record that fails', () => {
   const failingFor = (store: Store, instanceId: string): Store => ({
     ...store,
-    saveInstance: async (before, after) => {
-      if (after.instanceId === instanceId) throw new Error('the item is too large');
-      return store.saveInstance(before, after);
+    commit: async (changes, use) => {
+      const isIt = ({ after }: RecordChange) => 'instanceId' in after && after.instanceId === instanceId;
+      if (changes.some(isIt)) throw new Error('the item is too large');
+      return store.commit(changes, use);
     },
   });
 
@@ -86,7 +88,7 @@ describe('a record that fails', () => {
     const { store, written, failures, tick } = await stageWith(Array.from({ length: 30 }, (_, nth) => waiting(nth)));
     expect(await tick(deadline, failingFor(store, 'i-7'))).toEqual({ due: 30, failed: 1 });
     expect(written).toHaveLength(29);
-    expect(failures.map(({ instance }) => instance?.instanceId)).toEqual(['i-7']);
+    expect(failures.map(({ id }) => id)).toEqual([keyOf(waiting(7))]);
     expect(await tick(deadline + putOff - 1)).toEqual({ due: 0, failed: 0 });
     expect(await tick(deadline + putOff)).toEqual({ due: 1, failed: 0 });
     expect(await store.getInstance(waiting(7))).toMatchObject({ management: 'discovered-only' });
@@ -116,7 +118,7 @@ describe('a launch that waits for EC2’s answer', () => {
     expect(launch.messages).toHaveLength(6);
     await tick(sendUntil + 1 + putOff);
     expect(launch.messages).toHaveLength(7);
-    const before = await store.getLaunch('lch_1');
+    const before = await store.get('launch', 'lch_1');
     await store.commit([{ kind: 'launch', before, after: { ...before!, state: 'expired' } }]);
     expect(await tick(sendUntil + 10 * putOff)).toEqual({ due: 0, failed: 0 });
   });
@@ -172,7 +174,7 @@ describe('an enrollment key that nears its end', () => {
     const early: Store = { ...store, listDue: () => store.listDue(expiresAt, 10) };
     await tick(start + day, early);
     expect(written).toEqual([]);
-    expect(await store.listDue(expiresAt, 10)).toMatchObject([{ keyId: 'key_1', due: expiresAt - 7 * day }]);
+    expect(await store.listDue(expiresAt, 10)).toMatchObject([{ id: 'key_1', due: expiresAt - 7 * day }]);
   });
 
   it('is warned of at the next tick where somebody else changes it in between', async () => {

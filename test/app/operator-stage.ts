@@ -3,7 +3,7 @@ import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memo
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
 import type { OperatePorts } from '#shared/app/operator-ports.ts';
-import type { RecordChange } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import type { Server } from '#shared/domain/server/server.ts';

@@ -113,9 +113,9 @@ export function besideContract(makeStore: MakeStore): void {
 
     test('ids that cannot be keys are of nothing', async () => {
       const store = await makeStore();
-      expect(await store.getServer('')).toBeUndefined();
-      expect(await store.getServer('x'.repeat(3000))).toBeUndefined();
-      expect(await store.getLaunch('x'.repeat(3000))).toBeUndefined();
+      expect(await store.get('server', '')).toBeUndefined();
+      expect(await store.get('server', 'x'.repeat(3000))).toBeUndefined();
+      expect(await store.get('launch', 'x'.repeat(3000))).toBeUndefined();
       expect(await store.getInstance(keyNamed(''))).toBeUndefined();
     });
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Store } from '#shared/app/ports.ts';
 import { mergeEnrollment } from '#shared/domain/agent/merge-agent.ts';
 import { type FirstTry, firstTry } from '#shared/domain/cloud/first-try.ts';
-import type { Ec2State, Instance } from '#shared/domain/instance/instance.ts';
+import { type Ec2State, type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { enrollmentKeyNamed, instanceNamed, keyNamed, launchNamed, type MakeStore, second, start } from './records.ts';
 
@@ -17,10 +17,10 @@ const event = (state: Ec2State, at: number): FirstTry =>
   firstTry({ ...keyNamed('i-1'), id: `${state} ${at}`, state, at, receivedAt: at }, defaultTiming)!;
 
 const dueTimes = async (store: Store, now = farAhead) =>
-  (await store.listDue(now, everything)).map(({ instance, launchId, keyId, due }) => [
-    instance?.instanceId ?? launchId ?? keyId,
-    due - start,
-  ]);
+  (await store.listDue(now, everything)).map(({ id, due }) => [nameOf(id), due - start]);
+
+/** Instances are called by their instance id alone. */
+const nameOf = (id: string): string => id.split('/').at(-1) ?? id;
 
 async function change(store: Store, fields: Partial<Instance>): Promise<void> {
   const before = await store.getInstance(keyNamed('i-1'));
@@ -69,7 +69,7 @@ export function dueContract(makeStore: MakeStore): void {
       const launch = launchNamed('lch_1');
       await store.commit([{ kind: 'launch', before: undefined, after: launch }]);
       expect(await store.listDue(farAhead, everything)).toEqual([
-        { kind: 'launch', launchId: 'lch_1', due: start + 60 * second },
+        { kind: 'launch', id: 'lch_1', due: start + 60 * second },
       ]);
       const before = { ...launch, version: 1 };
       await store.commit([{ kind: 'launch', before, after: { ...before, state: 'launched' } }]);
@@ -81,14 +81,12 @@ export function dueContract(makeStore: MakeStore): void {
       const day = 86_400 * second;
       let key = enrollmentKeyNamed('key_1', { expiresAt: start + 30 * day, usesLeft: 5 });
       const save = async (fields: Partial<typeof key>) => {
-        const before = await store.getKey('key_1');
+        const before = await store.get('key', 'key_1');
         await store.commit([{ kind: 'key', before, after: { ...(before ?? key), ...fields } }]);
-        key = (await store.getKey('key_1'))!;
+        key = (await store.get('key', 'key_1'))!;
       };
       await save({});
-      expect(await store.listDue(farAhead, everything)).toEqual([
-        { kind: 'key', keyId: 'key_1', due: start + 23 * day },
-      ]);
+      expect(await store.listDue(farAhead, everything)).toEqual([{ kind: 'key', id: 'key_1', due: start + 23 * day }]);
       await save({ warnedAt: start + 23 * day });
       expect(await dueTimes(store)).toEqual([['key_1', 29 * day]]);
       await save({ usesLeft: 0 });
@@ -109,7 +107,7 @@ export function dueContract(makeStore: MakeStore): void {
       const until = start + deadline + 29 * second;
       const expected = ids.slice(0, 30).map((id, n) => [id, n * second + deadline]);
       expect(await dueTimes(store, until)).toEqual(expected);
-      expect((await store.listDue(until, 7)).map(({ instance }) => instance?.instanceId)).toEqual(ids.slice(0, 7));
+      expect((await store.listDue(until, 7)).map(({ id }) => nameOf(id))).toEqual(ids.slice(0, 7));
       expect(await dueTimes(store, start + deadline - 1)).toEqual([]);
     });
 
@@ -129,19 +127,19 @@ export function dueContract(makeStore: MakeStore): void {
         ['key_1', 5000 * second],
         ['lch_1', 5000 * second],
       ]);
-      expect(await store.getKey('key_1')).toEqual({ ...key, lastUsedAt: start, lastUsedBy: 'i-1', version: 1 });
+      expect(await store.get('key', 'key_1')).toEqual({ ...key, lastUsedAt: start, lastUsedBy: 'i-1', version: 1 });
       expect(await store.getInstance(keyNamed('i-1'))).toEqual({ ...running('i-1', start), version: 1 });
-      expect(await store.getLaunch('lch_1')).toEqual(launchNamed('lch_1', { version: 1 }));
+      expect(await store.get('launch', 'lch_1')).toEqual(launchNamed('lch_1', { version: 1 }));
     });
 
     test('an entry of a record that is not there, or that was written since, is not put off', async () => {
       const store = await makeStore();
-      await store.putOff({ kind: 'instance', instance: keyNamed('i-1'), due: start }, farAhead);
-      await store.putOff({ kind: 'launch', launchId: 'lch_1', due: start }, farAhead);
-      await store.putOff({ kind: 'key', keyId: 'key_1', due: start }, farAhead);
-      expect(await store.getKey('key_1')).toBeUndefined();
+      await store.putOff({ kind: 'instance', id: keyOf(keyNamed('i-1')), due: start }, farAhead);
+      await store.putOff({ kind: 'launch', id: 'lch_1', due: start }, farAhead);
+      await store.putOff({ kind: 'key', id: 'key_1', due: start }, farAhead);
+      expect(await store.get('key', 'key_1')).toBeUndefined();
       expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
-      expect(await store.getLaunch('lch_1')).toBeUndefined();
+      expect(await store.get('launch', 'lch_1')).toBeUndefined();
       await store.saveInstance(undefined, running('i-1', start));
       const [entry] = await store.listDue(farAhead, everything);
       await change(store, { notBefore: start + 60 * second });

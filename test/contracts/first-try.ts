@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { firstTry, guardHolds } from '#shared/domain/cloud/first-try.ts';
 import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
-import { type Instance, ledgerEntry } from '#shared/domain/instance/instance.ts';
+import { type Instance, keyOf, ledgerEntry } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anyStep } from './arbitraries.ts';
 import { instanceNamed, keyNamed, type MakeStore, second, start } from './records.ts';
@@ -102,7 +102,7 @@ export function firstTryContract(makeStore: MakeStore, cases: number): void {
       const deadline = at + 900 * second;
       expect(await store.listDue(deadline - 1, 10)).toEqual([]);
       expect(await store.listDue(deadline, 10)).toEqual([
-        { kind: 'instance', instance: keyNamed('i-1'), due: deadline },
+        { kind: 'instance', id: keyOf(keyNamed('i-1')), due: deadline },
       ]);
       await store.tryFirst(stepOf(eventAt('stopping', at + 60 * second)));
       expect(await store.listDue(deadline, 10)).toEqual([]);

@@ -23,7 +23,7 @@ async function bind(store: Store, agentId: string, keyId = 'key_1', attempts = 2
 }
 
 const boundIn = async (store: Store) => {
-  const found = await Promise.all(agents.map((id) => store.getBinding(id)));
+  const found = await Promise.all(agents.map((id) => store.get('binding', id)));
   return found.filter((binding) => binding !== undefined).length;
 };
 
@@ -34,8 +34,8 @@ export function keyContract(makeStore: MakeStore): void {
     test('is noted, and the key’s version stays', async () => {
       const store = await withKey(makeStore);
       await store.noteKeyUse('key_1', { at: start, by });
-      expect(await store.getKey('key_1')).toEqual({ ...key, version: 1, lastUsedAt: start, lastUsedBy: by });
-      expect((await store.listKeys({ size: 9, after: null })).items).toEqual([await store.getKey('key_1')]);
+      expect(await store.get('key', 'key_1')).toEqual({ ...key, version: 1, lastUsedAt: start, lastUsedBy: by });
+      expect((await store.list('key', { size: 9, after: null })).items).toEqual([await store.get('key', 'key_1')]);
     });
 
     test('is noted once a minute, and by whoever comes first', async () => {
@@ -48,30 +48,30 @@ export function keyContract(makeStore: MakeStore): void {
         [minute - 1, 'i-4'],
       ] as const)
         await store.noteKeyUse('key_1', { at: start + after, by: who });
-      expect(await store.getKey('key_1')).toMatchObject({ lastUsedAt: start + minute + 1, lastUsedBy: 'i-3' });
+      expect(await store.get('key', 'key_1')).toMatchObject({ lastUsedAt: start + minute + 1, lastUsedBy: 'i-3' });
     });
 
     test('stands in nobody’s way: what was decided before is written all the same', async () => {
       const store = await withKey(makeStore);
-      const before = (await store.getKey('key_1'))!;
+      const before = (await store.get('key', 'key_1'))!;
       await store.noteKeyUse('key_1', { at: start, by });
       const after = { ...before, revokedAt: start };
       expect(await store.commit([{ kind: 'key', before, after }])).toBe(true);
-      expect(await store.getKey('key_1')).toMatchObject({ revokedAt: start, version: 2 });
+      expect(await store.get('key', 'key_1')).toMatchObject({ revokedAt: start, version: 2 });
     });
 
     test('of a counted key is written with the count', async () => {
       const store = await withKey(makeStore);
-      const before = (await store.getKey('key_1'))!;
+      const before = (await store.get('key', 'key_1'))!;
       const used = { usesLeft: 4, lastUsedAt: start, lastUsedBy: by };
       await store.commit([{ kind: 'key', before, after: { ...before, ...used } }]);
-      expect(await store.getKey('key_1')).toMatchObject(used);
+      expect(await store.get('key', 'key_1')).toMatchObject(used);
     });
 
     test('of a key that is not there makes none', async () => {
       const store = await makeStore();
       await store.noteKeyUse('key_1', { at: start, by });
-      expect(await store.getKey('key_1')).toBeUndefined();
+      expect(await store.get('key', 'key_1')).toBeUndefined();
     });
   });
 
@@ -83,7 +83,7 @@ export function keyContract(makeStore: MakeStore): void {
       await store.markRevoked('key_1');
       for (const agentId of agents) expect(await bind(store, agentId, 'key_1', 1)).toBe(false);
       expect(await boundIn(store)).toBe(0);
-      expect(await store.getBinding('agent-before')).toMatchObject({ status: 'bound' });
+      expect(await store.get('binding', 'agent-before')).toMatchObject({ status: 'bound' });
     });
 
     test('is no other key’s affair', async () => {

@@ -31,8 +31,8 @@ export function listingContract(makeStore: MakeStore): void {
       const store = await makeStore();
       const nothing = { items: [], next: null };
       expect(await store.listInstances({ size: 5, after: null })).toEqual(nothing);
-      expect(await store.listServers({ size: 5, after: null })).toEqual(nothing);
-      expect(await store.listKeys({ size: 5, after: null })).toEqual(nothing);
+      expect(await store.list('server', { size: 5, after: null })).toEqual(nothing);
+      expect(await store.list('key', { size: 5, after: null })).toEqual(nothing);
     });
 
     test.each([1, 2, 3, 4, 9, 10, 100])('instances come pair by pair, %i to a page, each once', async (size) => {
@@ -59,10 +59,10 @@ export function listingContract(makeStore: MakeStore): void {
         await store.commit([{ kind: 'server', before: undefined, after: serverNamed(id) }]);
         await store.commit([{ kind: 'key', before: undefined, after: enrollmentKeyNamed(id) }]);
       }
-      const servers = await pagesOf((page) => store.listServers(page), 2);
+      const servers = await pagesOf((page) => store.list('server', page), 2);
       expect(servers.map((page) => page.map(({ id }) => id))).toEqual([['srv_1', 'srv_2'], ['srv_3']]);
       expect(servers[0]?.[0]).toEqual(serverNamed('srv_1', { version: 1 }));
-      const keys = await pagesOf((page) => store.listKeys(page), 3);
+      const keys = await pagesOf((page) => store.list('key', page), 3);
       expect(keys).toEqual([ids.map((id) => enrollmentKeyNamed(id, { version: 1 }))]);
     });
 
@@ -88,8 +88,8 @@ export function listingContract(makeStore: MakeStore): void {
     test('a page token of the instances is refused for servers and keys', async () => {
       const store = await makeStore();
       const after = token({ pair: '111122223333#us-east-1', sk: 'i-1' });
-      await expect(store.listServers({ size: 5, after })).rejects.toMatchObject({ code: 'malformed_request' });
-      await expect(store.listKeys({ size: 5, after })).rejects.toMatchObject({ code: 'malformed_request' });
+      await expect(store.list('server', { size: 5, after })).rejects.toMatchObject({ code: 'malformed_request' });
+      await expect(store.list('key', { size: 5, after })).rejects.toMatchObject({ code: 'malformed_request' });
     });
 
     test('a page token whose pair and instance went leads to what comes after them', async () => {

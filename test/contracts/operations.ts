@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { RecordChange, Store } from '#shared/app/ports.ts';
+import type { Store } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
@@ -48,15 +49,15 @@ async function changeOf(store: Store, kind: Kind, n: number, stale: boolean): Pr
       return { kind, before, after: { ...(before ?? instanceNamed('i-1')), serverId: `srv_${n}` } };
     }
     case 'server':
-      return { kind, before: decidedOn(await store.getServer('id')), after: serverNamed('id', { generation: n }) };
+      return { kind, before: decidedOn(await store.get('server', 'id')), after: serverNamed('id', { generation: n }) };
     case 'launch': {
       const state = n % 2 ? 'requested' : 'launched';
-      return { kind, before: decidedOn(await store.getLaunch('id')), after: launchNamed('id', { state }) };
+      return { kind, before: decidedOn(await store.get('launch', 'id')), after: launchNamed('id', { state }) };
     }
     case 'key':
-      return { kind, before: decidedOn(await store.getKey('id')), after: keyOfKind(n) };
+      return { kind, before: decidedOn(await store.get('key', 'id')), after: keyOfKind(n) };
     case 'binding':
-      return { kind, before: decidedOn(await store.getBinding('id')), after: bindingNamed('id', { boundAt: n }) };
+      return { kind, before: decidedOn(await store.get('binding', 'id')), after: bindingNamed('id', { boundAt: n }) };
   }
 }
 
@@ -69,7 +70,7 @@ const keyOfKind = (n: number) => {
 /** A binding by an unlimited key, which may have been revoked. */
 const commitByKey = (n: number): Operation =>
   operation({ commitByKey: n }, async (store) => {
-    const before = await store.getBinding('id');
+    const before = await store.get('binding', 'id');
     const use = { keyId: `key_${n % 2}`, agentId: `agent-${n}` };
     return store.commit([{ kind: 'binding', before, after: bindingNamed('id', { boundAt: n }) }], use);
   });
@@ -144,10 +145,10 @@ export async function contentOf(store: Store): Promise<object> {
       await store.getInstance(keyNamed('i-2')),
       await store.listInstances(page),
     ],
-    servers: [await store.getServer('id'), await store.listServers(page)],
-    keys: [await store.getKey('id'), await store.listKeys(page)],
-    launch: await store.getLaunch('id'),
-    binding: await store.getBinding('id'),
+    servers: [await store.get('server', 'id'), await store.list('server', page)],
+    keys: [await store.get('key', 'id'), await store.list('key', page)],
+    launch: await store.get('launch', 'id'),
+    binding: await store.get('binding', 'id'),
     beside: [await store.getFacts(one), await store.getLease(one)],
     pairs: [await store.listPairs(), await store.getPair('111122223333', 'us-east-1')],
     due: inOrder(await store.listDue(farAhead, 100)),

@@ -1,5 +1,8 @@
-import type { Binding, InstanceFacts, Lease, Store } from '#shared/app/ports.ts';
+import type { Store } from '#shared/app/ports.ts';
+import type { Lease } from '#shared/domain/agent/lease.ts';
+import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { newServer, type Server } from '#shared/domain/server/server.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { RecordChange, Store } from '#shared/app/ports.ts';
+import type { Store } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import {
   bindingNamed,
   enrollmentKeyNamed,
@@ -18,10 +19,10 @@ const one = <K extends RecordChange['kind']>(
 
 const readAll = async (store: Store) => ({
   instance: await store.getInstance(keyNamed('i-1')),
-  server: await store.getServer('srv_1'),
-  launch: await store.getLaunch('lch_1'),
-  key: await store.getKey('key_1'),
-  binding: await store.getBinding('agent-1'),
+  server: await store.get('server', 'srv_1'),
+  launch: await store.get('launch', 'lch_1'),
+  key: await store.get('key', 'key_1'),
+  binding: await store.get('binding', 'agent-1'),
 });
 
 const records = {
@@ -73,7 +74,7 @@ export function transactionContract(makeStore: MakeStore): void {
         { kind: 'instance', before: instance, after: { ...instance, serverId: 'srv_1' } },
       ];
       expect(await store.commit(attach)).toBe(false);
-      expect(await store.getServer('srv_1')).toEqual(server);
+      expect(await store.get('server', 'srv_1')).toEqual(server);
       expect(await store.getInstance(keyNamed('i-1'))).toEqual({ ...instance, surplusSince: start, version: 2 });
     });
 
@@ -89,8 +90,8 @@ export function transactionContract(makeStore: MakeStore): void {
         { kind: 'binding', before: binding, after: denied },
       ];
       expect(await store.commit(rotation)).toBe(true);
-      expect(await store.getBinding('agent-1')).toEqual({ ...denied, version: 2 });
-      expect(await store.getBinding('agent-2')).toEqual(bindingNamed('agent-2', { version: 1 }));
+      expect(await store.get('binding', 'agent-1')).toEqual({ ...denied, version: 2 });
+      expect(await store.get('binding', 'agent-2')).toEqual(bindingNamed('agent-2', { version: 1 }));
       expect(await store.commit(rotation)).toBe(false);
     });
 
@@ -100,20 +101,20 @@ export function transactionContract(makeStore: MakeStore): void {
       expect(await store.commit([one('server', server)])).toBe(true);
       expect(await store.commit([one('server', { ...server, name: 'other' })])).toBe(false);
       expect(await store.commit([{ kind: 'server', before: server, after: { ...server, name: 'new' } }])).toBe(true);
-      expect(await store.getServer('srv_1')).toEqual({ ...server, name: 'new', version: 2 });
+      expect(await store.get('server', 'srv_1')).toEqual({ ...server, name: 'new', version: 2 });
     });
 
     test('a transaction that names a record twice is a mistake of Muster’s own', async () => {
       const store = await makeStore();
       await expect(store.commit([one('server', records.server), one('server', records.server)])).rejects.toThrow();
-      expect(await store.getServer('srv_1')).toBeUndefined();
+      expect(await store.get('server', 'srv_1')).toBeUndefined();
     });
 
     test('of twenty transactions at once at most one gets through, and none by half', async () => {
       const store = await makeStore();
       await store.commit([one('server', records.server), one('instance', records.instance)]);
       for (let round = 1; round <= 3; round++) {
-        const server = (await store.getServer('srv_1'))!;
+        const server = (await store.get('server', 'srv_1'))!;
         const instance = (await store.getInstance(keyNamed('i-1')))!;
         const attempts = Array.from({ length: 20 }, (_, n) =>
           store.commit([
@@ -122,7 +123,7 @@ export function transactionContract(makeStore: MakeStore): void {
           ]),
         );
         const won = (await Promise.all(attempts)).flatMap((done, n) => (done ? [`${round} ${n}`] : []));
-        const now = { server: await store.getServer('srv_1'), instance: await store.getInstance(keyNamed('i-1')) };
+        const now = { server: await store.get('server', 'srv_1'), instance: await store.getInstance(keyNamed('i-1')) };
         // Two that meet may both be cancelled; whoever lost comes again.
         if (won.length === 0) {
           expect(now).toEqual({ server, instance });

@@ -60,7 +60,7 @@ describe('the operator API', () => {
     const launched = stage.ec2.runInstances(place, { MinCount: 1, MaxCount: 1, ImageId: request.imageId });
     const id = launched.Instances![0]!.InstanceId!;
     const created = await ask('POST', '/v1/servers', server);
-    const before = await stage.store.getServer(String(created.json.id));
+    const before = await stage.store.get('server', String(created.json.id));
     const { instance } = await runningInstance(stage, 0, { ...keyNamed(id), serverId: before!.id });
     await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: keyNamed(id) } }]);
     const ended = await documented('POST', `/v1/servers/${before!.id}/terminate`);
@@ -70,7 +70,7 @@ describe('the operator API', () => {
 
   it('says by EC2’s own code what EC2 refused', async () => {
     const created = await ask('POST', '/v1/servers', server);
-    const before = await stage.store.getServer(String(created.json.id));
+    const before = await stage.store.get('server', String(created.json.id));
     const { instance } = await runningInstance(stage, 30, { serverId: before!.id });
     const key = keyNamed(instance.instanceId);
     await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: key } }]);

@@ -166,7 +166,7 @@ describe('launch', () => {
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId }]))).toEqual([]);
     const made = stage.ec2.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
     expect(made).toHaveLength(1);
-    expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: { instanceId: made[0]!.instanceId } });
+    expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: { instanceId: made[0]!.instanceId } });
   });
 
   it('gives a throttled launch again, later than the queue itself would, and tells why', async () => {

@@ -1,9 +1,10 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { instanceRecord, readInstanceId } from '#shared/app/instance/record.ts';
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
-import { ec2States, type Instance, type InstanceKey, newInstance } from '#shared/domain/instance/instance.ts';
+import { ec2States, type Instance, type InstanceKey, keyOf, newInstance } from '#shared/domain/instance/instance.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
-import { instanceDueShard, instanceItemKey, readInstanceItemKey } from './keys.ts';
+import { dueShard, instanceItemKey } from './keys.ts';
 import { type Item, keyOfItem } from './table.ts';
 
 type Field = Exclude<keyof Instance, keyof InstanceKey>;
@@ -85,7 +86,7 @@ export function toInstanceItem(instance: Instance, timing: Timing): Item {
     ...instanceItemKey(instance),
     kind: 'instance',
     ...instanceAttributes(instance),
-    dueShard: instance.management === 'pending' ? instanceDueShard(instance) : null,
+    dueShard: instance.management === 'pending' ? dueShard(keyOf(instance)) : null,
     due: deadline === null ? null : dueOf(deadline),
     expiresAt:
       instance.state === 'terminated'
@@ -97,7 +98,7 @@ export function toInstanceItem(instance: Instance, timing: Timing): Item {
 
 /** The record that an item of the instance kind holds; also what a stream's image holds. Throws on any other item. */
 export function fromInstanceItem(item: Item): Instance {
-  const key = readInstanceItemKey(keyOfItem(item));
+  const key = readInstanceId(instanceRecord.place.idOf(keyOfItem(item)) ?? '');
   if (!key) throw new Error(`${item.pk?.S} ${item.sk?.S} is no instance's item`);
   const attributes: Record<string, unknown> = unmarshall(item);
   const blank = newInstance(key, 0);

@@ -1,37 +1,40 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
-import type { InstanceFacts, Lease, RecordChange } from '#shared/app/ports.ts';
-import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
-import { type EnrollmentKey, everyInstance, keyDeadline } from '#shared/domain/enrollment/enrollment-key.ts';
-import { type Launch, launchDeadline } from '#shared/domain/launch/launch.ts';
-import type { Instant } from '#shared/domain/time.ts';
-import type { Timing } from '#shared/domain/timing.ts';
-import { dueOf, expiryAfter, toInstanceItem } from './instance-item.ts';
 import {
-  bindingItemKey,
-  factsItemKey,
-  type ItemKey,
-  keyDueShard,
-  keyItemKey,
-  launchDueShard,
-  launchItemKey,
-  leaseItemKey,
-  pairItemKey,
-  serverItemKey,
-} from './keys.ts';
+  type AnyRecord,
+  definitionOf,
+  definitionOfAny,
+  idOfChange,
+  type Kind,
+  type RecordChange,
+  type RecordOf,
+} from '#shared/app/records/registry.ts';
+import type { Lease } from '#shared/domain/agent/lease.ts';
+import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { Timing } from '#shared/domain/timing.ts';
+import { dueOf, expiryAfter, fromInstanceItem, toInstanceItem } from './instance-item.ts';
+import { dueShard, factsItemKey, type ItemKey, leaseItemKey, pairItemKey } from './keys.ts';
 import type { Item } from './table.ts';
 import type { Put } from './write.ts';
 
-type ItemKind = 'instance' | 'facts' | 'lease' | 'pair' | 'server' | 'key' | 'launch' | 'binding' | 'mark';
+/** Kinds of items that are no records. */
+type Beside = 'facts' | 'lease' | 'pair' | 'mark';
 
-/** Facts and leases go this long after they were last written: after the instance that they are of. */
+/** Facts and leases expire this long after their last write, which is later than the instance's own record. */
 const keptBesideSeconds = 60 * 86_400;
 
 /**
- * All but instances are kept whole, in one attribute, so that no field of a record can be taken for the table's own.
- * What conditions look at, `version`, `seq`, `link` and `overtakenAt`, stands outside of it and there alone.
+ * Every item but the hot one keeps its content whole, in one attribute, so that no member of it is taken for the table's own.
+ * The members that conditions look at (`version`, `seq`, `link`, `overtakenAt`) stand beside it and there alone.
  */
-function wrap(kind: ItemKind, key: ItemKey, record: object, beside: Record<string, string | number> = {}): Item {
-  const { version, seq, link, overtakenAt, ...rest } = record as Partial<
+function wrap(
+  kind: Kind | Beside,
+  key: ItemKey,
+  content: object,
+  beside: Readonly<Record<string, string | number>> = {},
+): Item {
+  const { version, seq, link, overtakenAt, ...rest } = content as Partial<
     Record<'version' | 'seq' | 'overtakenAt', number>
   > & { link?: string };
   // A tag may be called `constructor`; marshall would take its map for an instance of a class and refuse it.
@@ -39,11 +42,38 @@ function wrap(kind: ItemKind, key: ItemKey, record: object, beside: Record<strin
   return marshall({ ...key, kind, version, seq, link, overtakenAt, ...beside, record: rest }, options);
 }
 
-/** The record in an item of any kind but `instance`. The table is Muster's own: its items are what they were written as. */
+/** The content of an item that `wrap` made. The table is Muster's own: it holds what Muster wrote. */
 export function unwrap<R>(item: Item): R {
   const { record, version, seq, link, overtakenAt } = unmarshall(item);
   const beside = { version, seq, link, overtakenAt };
   return { ...record, ...Object.fromEntries(Object.entries(beside).filter(([, value]) => value !== undefined)) };
+}
+
+/** The record that an item of this kind holds; also what a stream's image holds. */
+export function readRecord<K extends Kind>(kind: K, item: Item): RecordOf<K> {
+  if (kind === 'instance') return fromInstanceItem(item) as AnyRecord as unknown as RecordOf<K>;
+  const content = unwrap<RecordOf<K>>(item);
+  return definitionOf(kind).read?.(content, unmarshall(item)) ?? content;
+}
+
+/** The put that a change comes to, on condition that the record is still the one it was decided on. */
+export function putOf(change: RecordChange, timing: Timing): Put {
+  const { before } = change;
+  return {
+    item: itemOf(change, (before?.version ?? 0) + 1, timing),
+    tests: [before ? { attribute: 'version', equals: before.version } : { attribute: 'pk', is: 'absent' }],
+  };
+}
+
+function itemOf(change: RecordChange, version: number, timing: Timing): Item {
+  const { kind } = change;
+  const record = { ...change.after, version };
+  if (kind === 'instance') return toInstanceItem(record as Instance, timing);
+  const { place, dueAt, beside, pack } = definitionOfAny(kind);
+  const id = idOfChange(change);
+  const due = dueAt?.(record, timing) ?? null;
+  const waits = due === null ? {} : { dueShard: dueShard(id), due: dueOf(due) };
+  return wrap(kind, place.keyOf(id), pack?.(record) ?? record, { ...beside?.(record), ...waits });
 }
 
 export const factsItem = (facts: InstanceFacts): Item =>
@@ -67,67 +97,4 @@ const isOrAbsent = (attribute: string, value: string | number | undefined): Put[
 
 export const pairItem = (pair: AccountRegion): Item => wrap('pair', pairItemKey(pair.account, pair.region), pair);
 
-function launchItem(launch: Launch, timing: Timing): Item {
-  const deadline = launchDeadline(launch, timing);
-  const waits = deadline !== null && { dueShard: launchDueShard(launch.id), due: dueOf(deadline) };
-  return wrap('launch', launchItemKey(launch.id), launch, waits || {});
-}
-
-/** The last use stands beside the record, where it can be noted without reading anything. */
-function keyItem({ lastUsedAt, lastUsedBy, ...key }: EnrollmentKey, timing: Timing): Item {
-  const deadline = keyDeadline({ ...key, lastUsedAt, lastUsedBy }, timing);
-  const waits = deadline !== null && { dueShard: keyDueShard(key.id), due: dueOf(deadline) };
-  return wrap(
-    'key',
-    keyItemKey(key.id),
-    { ...key, scope: narrowing(key.scope) },
-    { ...(lastUsedAt !== null && keyUse(lastUsedAt, lastUsedBy)), ...waits },
-  );
-}
-
-/** What a scope names, if anything: an item is read by its size, and DynamoDB Local's stream has no word for an empty list. */
-function narrowing(scope: EnrollmentKey['scope']): object | undefined {
-  const given = Object.entries(scope).filter(
-    ([, member]) => typeof member === 'number' || Object.keys(member ?? {}).length > 0,
-  );
-  return given.length > 0 ? Object.fromEntries(given) : undefined;
-}
-
-/** The attributes of a key's last use. */
-export const keyUse = (usedAt: Instant, usedBy: string | null): Record<string, string | number> => ({
-  usedAt,
-  ...(usedBy !== null && { usedBy }),
-});
-
-/** A key outlives versions of Muster: what an older one did not write is as if it had not been asked for. */
-export function readKey(item: Item): EnrollmentKey {
-  const { lastUsedAt = null, lastUsedBy = null, warnedAt = null, scope, ...key } = unwrap<EnrollmentKey>(item);
-  const { usedAt = lastUsedAt, usedBy = lastUsedBy } = unmarshall(item);
-  return { ...key, scope: { ...everyInstance, ...scope }, warnedAt, lastUsedAt: usedAt, lastUsedBy: usedBy };
-}
-
 export const markItem = (key: ItemKey): Item => wrap('mark', key, {});
-
-/** The put that a change comes to, on condition that the record is still the one it was decided on. */
-export function putOf(change: RecordChange, timing: Timing): Put {
-  const { before } = change;
-  return {
-    item: itemOf(change, (before?.version ?? 0) + 1, timing),
-    tests: [before ? { attribute: 'version', equals: before.version } : { attribute: 'pk', is: 'absent' }],
-  };
-}
-
-function itemOf(change: RecordChange, version: number, timing: Timing): Item {
-  switch (change.kind) {
-    case 'instance':
-      return toInstanceItem({ ...change.after, version }, timing);
-    case 'server':
-      return wrap('server', serverItemKey(change.after.id), { ...change.after, version });
-    case 'launch':
-      return launchItem({ ...change.after, version }, timing);
-    case 'key':
-      return keyItem({ ...change.after, version }, timing);
-    case 'binding':
-      return wrap('binding', bindingItemKey(change.after.agentId), { ...change.after, version });
-  }
-}

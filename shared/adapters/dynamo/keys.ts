@@ -1,19 +1,16 @@
+import { instancePartition } from '#shared/app/instance/record.ts';
 import type { HistoryEntry } from '#shared/app/ports.ts';
-import { hashBucket, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
+import type { ItemKey } from '#shared/app/records/define-record.ts';
+import { hashBucket, type InstanceKey } from '#shared/domain/instance/instance.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 
-/** The primary key of an item, in either table. */
-export interface ItemKey {
-  pk: string;
-  sk: string;
-}
+export type { ItemKey };
 
-// A pair's items lie together so that a sweep or a listing of it is one query: the record, `#facts` and `#lease` of each instance.
-export const pairPartition = (pair: string): string => `INSTANCE#${pair}`;
 export const pairName = (account: string, region: string): string => `${account}#${region}`;
 
+/** Beside an instance's item lie its `#facts` and its `#lease`. */
 export const instanceItemKey = ({ account, region, instanceId }: InstanceKey): ItemKey => ({
-  pk: pairPartition(pairName(account, region)),
+  pk: instancePartition(account, region),
   sk: instanceId,
 });
 export const factsItemKey = (key: InstanceKey): ItemKey => beside(key, 'facts');
@@ -23,32 +20,12 @@ const beside = (key: InstanceKey, what: string): ItemKey => {
   return { pk, sk: `${sk}#${what}` };
 };
 
-/** The instance that an item of the instance kind is of; undefined for every other key. */
-export function readInstanceItemKey({ pk, sk }: ItemKey): InstanceKey | undefined {
-  const [kind, account, region, more] = pk.split('#');
-  if (kind !== 'INSTANCE' || !account || !region || more !== undefined || sk.includes('#')) return undefined;
-  return { account, region, instanceId: sk };
-}
-
 export const pairsPartition = 'PAIRS';
-export const serversPartition = 'SERVERS';
-export const keysPartition = 'KEYS';
 
 export const pairItemKey = (account: string, region: string): ItemKey => ({
   pk: pairsPartition,
   sk: pairName(account, region),
 });
-export const serverItemKey = (id: string): ItemKey => ({ pk: serversPartition, sk: id });
-export const keyItemKey = (id: string): ItemKey => ({ pk: keysPartition, sk: id });
-export const launchItemKey = (id: string): ItemKey => ({ pk: `LAUNCH#${id}`, sk: 'LAUNCH' });
-export const bindingItemKey = (agentId: string): ItemKey => ({ pk: `AGENT#${agentId}`, sk: 'AGENT' });
-
-/** The launch that an item of the launch kind is of; undefined for every other key. */
-export const readLaunchItemKey = ({ pk, sk }: ItemKey): string | undefined =>
-  sk === 'LAUNCH' && pk.startsWith('LAUNCH#') ? pk.slice('LAUNCH#'.length) : undefined;
-
-/** The enrollment key that an item of the key kind is of; undefined for every other key. */
-export const readKeyItemKey = ({ pk, sk }: ItemKey): string | undefined => (pk === keysPartition ? sk : undefined);
 
 /**
  * The marks that a revoked key leaves. A binding checks one of them, which its agent's id falls to: a transaction's check
@@ -66,10 +43,8 @@ const revocationMark = (keyId: string, nth: number): ItemKey => ({ pk: `REVOKED#
 export const dueIndex = 'due';
 const dueShardCount = 16;
 export const dueShards: readonly string[] = Array.from({ length: dueShardCount }, (_, shard) => `DUE#${shard}`);
-const dueShard = (id: string): string => `DUE#${hashBucket(id, dueShardCount)}`;
-export const instanceDueShard = (key: InstanceKey): string => dueShard(keyOf(key));
-export const launchDueShard = (launchId: string): string => dueShard(launchId);
-export const keyDueShard = (keyId: string): string => dueShard(keyId);
+/** The shard of a record by its id in the registry. */
+export const dueShard = (id: string): string => `DUE#${hashBucket(id, dueShardCount)}`;
 
 // The private table.
 export const userDataItemKey = (launchId: string): ItemKey => ({ pk: `USERDATA#${launchId}`, sk: 'USERDATA' });

@@ -1,14 +1,14 @@
+import { instancePartition } from '#shared/app/instance/record.ts';
 import type { Page, PageRequest } from '#shared/app/ports.ts';
+import { definitionOf, type Kind, type RecordOf } from '#shared/app/records/registry.ts';
 import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
-import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
-import type { Server } from '#shared/domain/server/server.ts';
 import { fromInstanceItem } from './instance-item.ts';
-import { readKey, unwrap } from './items.ts';
-import { keysPartition, pairName, pairPartition, pairsPartition, serversPartition } from './keys.ts';
+import { readRecord, unwrap } from './items.ts';
+import { pairName, pairsPartition } from './keys.ts';
 import { readPageToken, takePage } from './page-token.ts';
 import { query } from './read.ts';
-import type { Item, Table } from './table.ts';
+import type { Table } from './table.ts';
 
 /** Beside each instance lie its facts and its lease. */
 const itemsPerInstance = 3;
@@ -28,7 +28,7 @@ export async function listInstances(table: Table, { size, after }: PageRequest):
       const pair = pairName(account, region);
       if (start?.pair !== undefined && pair < start.pair) continue;
       const afterSortKey = pair === start?.pair ? start.sk : undefined;
-      const items = query(table, { pk: pairPartition(pair), kinds: ['instance'], afterSortKey, limit });
+      const items = query(table, { pk: instancePartition(account, region), kinds: ['instance'], afterSortKey, limit });
       for await (const item of items) yield fromInstanceItem(item);
     }
   }
@@ -38,21 +38,19 @@ export async function listInstances(table: Table, { size, after }: PageRequest):
   }));
 }
 
-export const listServers = (table: Table, page: PageRequest): Promise<Page<Server>> =>
-  listById(table, serversPartition, page, unwrap<Server>);
-
-export const listKeys = (table: Table, page: PageRequest): Promise<Page<EnrollmentKey>> =>
-  listById(table, keysPartition, page, readKey);
-
-async function listById<R extends { id: string }>(
+/** All records of a kind that lie in one list, in the order of their ids. */
+export async function listRecords<K extends Kind>(
   table: Table,
-  pk: string,
+  kind: K,
   { size, after }: PageRequest,
-  read: (item: Item) => R,
-): Promise<Page<R>> {
+): Promise<Page<RecordOf<K>>> {
+  const { idOf, place } = definitionOf(kind);
+  const { list } = place;
+  if (list === null) throw new Error(`records of the kind ${kind} cannot be listed`);
   const afterSortKey = after === null ? undefined : readPageToken(after, false).sk;
-  async function* records(): AsyncGenerator<R> {
-    for await (const item of query(table, { pk, afterSortKey, limit: size + 1 })) yield read(item);
+  async function* listed(partition: string): AsyncGenerator<RecordOf<K>> {
+    const items = query(table, { pk: partition, afterSortKey, limit: size + 1 });
+    for await (const item of items) yield readRecord(kind, item);
   }
-  return takePage(records(), size, ({ id }) => ({ sk: id }));
+  return takePage(listed(list), size, (record) => ({ sk: idOf(record) }));
 }

@@ -1,52 +1,61 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { Binding, InstanceFacts, KeyUse, Lease, Saved, Store } from '#shared/app/ports.ts';
+import { keyUse } from '#shared/app/enrollment/key-record.ts';
+import { instancePartition } from '#shared/app/instance/record.ts';
+import type {
+  AccountRegionStore,
+  InstanceStore,
+  KeyUse,
+  KeyUseStore,
+  LeaseStore,
+  RecordStore,
+  Saved,
+  Store,
+} from '#shared/app/ports.ts';
+import { records } from '#shared/app/records/registry.ts';
+import type { Lease } from '#shared/domain/agent/lease.ts';
 import { type AccountRegion, newAccountRegion } from '#shared/domain/cloud/sweep.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
-import type { Launch } from '#shared/domain/launch/launch.ts';
-import type { Server } from '#shared/domain/server/server.ts';
 import { seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { listDue, putOff } from './due.ts';
 import { firstTryUpdate } from './first-try-update.ts';
 import { fromInstanceItem } from './instance-item.ts';
-import { factsItem, keyUse, leasePut, markItem, pairItem, putOf, readKey, unwrap } from './items.ts';
+import { factsItem, leasePut, markItem, pairItem, putOf, readRecord, unwrap } from './items.ts';
 import {
-  bindingItemKey,
   factsItemKey,
   type ItemKey,
   instanceItemKey,
-  keyItemKey,
-  launchItemKey,
   leaseItemKey,
   pairItemKey,
   pairName,
-  pairPartition,
   revocationMarkOf,
   revocationMarks,
-  serverItemKey,
 } from './keys.ts';
-import { listInstances, listKeys, listPairs, listServers } from './listings.ts';
+import { listInstances, listPairs, listRecords } from './listings.ts';
 import { getItem, query } from './read.ts';
 import type { Table } from './table.ts';
 import { type Check, ensureItem, putAll, putItem, updateItem, type Written } from './write.ts';
 
-/** The records in DynamoDB, in the table of infra/tables.yml. Whatever is no answer of the port, such as throttling, throws as the SDK's error. */
+/** The store in DynamoDB, in the table of infra/tables.yml. Whatever is no answer of the port, such as throttling, throws as the SDK's error. */
 export function createDynamoStore(options: { client: DynamoDBClient; tableName: string; timing: Timing }): Store {
   const { timing, ...table } = options;
   return {
+    ...recordStore(table, timing),
     ...instanceStore(table, timing),
-    ...pairStore(table),
-    ...recordReads(table),
+    ...accountRegionStore(table),
+    ...leaseStore(table),
+    ...keyUseStore(table, timing),
+  };
+}
 
-    getFacts: (key) => read<InstanceFacts>(table, factsItemKey(key)),
-    async putFacts(facts) {
-      await putItem(table, { item: factsItem(facts), tests: [] });
+function recordStore(table: Table, timing: Timing): RecordStore {
+  return {
+    async get(kind, id) {
+      const item = await getItem(table, records[kind].place.keyOf(id));
+      return item && readRecord(kind, item);
     },
-    getLease: (key) => read<Lease>(table, leaseItemKey(key)),
-    async renewLease(before, after) {
-      return (await putItem(table, leasePut(before, after))).done;
-    },
-
+    list: (kind, page) => listRecords(table, kind, page),
     async commit(changes, use) {
       const puts = changes.map((change) => putOf(change, timing));
       const [only] = puts;
@@ -55,15 +64,6 @@ export function createDynamoStore(options: { client: DynamoDBClient; tableName: 
       if (use) return putAll(table, puts, [notRevoked(use)]);
       return puts.length === 1 ? (await putItem(table, only)).done : putAll(table, puts);
     },
-
-    async markRevoked(keyId) {
-      await Promise.all(revocationMarks(keyId).map((key) => ensureItem(table, markItem(key))));
-    },
-    async noteKeyUse(keyId, { at, by }) {
-      const isDue = { attribute: 'usedAt', absentOrBelow: at - seconds(timing.keyUseNoteSeconds) };
-      await updateItem(table, keyItemKey(keyId), { set: keyUse(at, by) }, [isDue]);
-    },
-
     listDue: (now, limit) => listDue(table, now, limit),
     putOff: (record, until) => putOff(table, record, until),
   };
@@ -74,15 +74,8 @@ const notRevoked = ({ keyId, agentId }: KeyUse): Check => ({
   tests: [{ attribute: 'pk', is: 'absent' }],
 });
 
-async function read<R>(table: Table, key: ItemKey): Promise<R | undefined> {
-  const item = await getItem(table, key);
-  return item && unwrap<R>(item);
-}
-
 const savedOf = (written: Written): Saved<Instance> =>
   written.done ? { saved: true } : { saved: false, current: written.standing && fromInstanceItem(written.standing) };
-
-type InstanceStore = Pick<Store, 'getInstance' | 'readPair' | 'listInstances' | 'tryFirst' | 'saveInstance'>;
 
 function instanceStore(table: Table, timing: Timing): InstanceStore {
   return {
@@ -90,7 +83,6 @@ function instanceStore(table: Table, timing: Timing): InstanceStore {
       const item = await getItem(table, instanceItemKey(key));
       return item && fromInstanceItem(item);
     },
-    readPair: (account, region) => readPair(table, pairName(account, region)),
     listInstances: (page) => listInstances(table, page),
     async tryFirst(step) {
       const { update, tests } = firstTryUpdate(step, timing);
@@ -102,31 +94,19 @@ function instanceStore(table: Table, timing: Timing): InstanceStore {
   };
 }
 
-async function readPair(table: Table, pair: string): ReturnType<Store['readPair']> {
-  const instances: Instance[] = [];
-  const lastHeardAt = new Map<string, number>();
-  const facts = new Map<string, InstanceFacts>();
-  for await (const item of query(table, { pk: pairPartition(pair) })) {
-    if (item.kind?.S === 'instance') instances.push(fromInstanceItem(item));
-    if (item.kind?.S === 'lease') {
-      const { instanceId, lastSeenAt } = unwrap<Lease>(item);
-      lastHeardAt.set(instanceId, lastSeenAt);
-    }
-    if (item.kind?.S === 'facts') facts.set(unwrap<InstanceFacts>(item).instanceId, unwrap<InstanceFacts>(item));
-  }
-  return { instances, lastHeardAt, facts };
-}
-
-function pairStore(table: Table): Pick<Store, 'ensurePair' | 'listPairs' | 'getPair' | 'savePair'> {
+function accountRegionStore(table: Table): AccountRegionStore {
   const known = new Set<string>();
   return {
+    readPair: (account, region) => readPair(table, account, region),
+    getFacts: (key) => read<InstanceFacts>(table, factsItemKey(key)),
+    async putFacts(facts) {
+      await putItem(table, { item: factsItem(facts), tests: [] });
+    },
     async ensurePair(account, region) {
       const pair = pairName(account, region);
       if (known.has(pair)) return;
-      await putItem(table, {
-        item: pairItem(newAccountRegion(account, region)),
-        tests: [{ attribute: 'pk', is: 'absent' }],
-      });
+      const item = pairItem(newAccountRegion(account, region));
+      await putItem(table, { item, tests: [{ attribute: 'pk', is: 'absent' }] });
       known.add(pair);
     },
     listPairs: () => listPairs(table),
@@ -137,18 +117,43 @@ function pairStore(table: Table): Pick<Store, 'ensurePair' | 'listPairs' | 'getP
   };
 }
 
-function recordReads(
-  table: Table,
-): Pick<Store, 'getBinding' | 'getServer' | 'listServers' | 'getLaunch' | 'getKey' | 'listKeys'> {
+async function read<R>(table: Table, key: ItemKey): Promise<R | undefined> {
+  const item = await getItem(table, key);
+  return item && unwrap<R>(item);
+}
+
+async function readPair(table: Table, account: string, region: string): ReturnType<AccountRegionStore['readPair']> {
+  const instances: Instance[] = [];
+  const lastHeardAt = new Map<string, number>();
+  const facts = new Map<string, InstanceFacts>();
+  for await (const item of query(table, { pk: instancePartition(account, region) })) {
+    if (item.kind?.S === 'instance') instances.push(fromInstanceItem(item));
+    if (item.kind?.S === 'lease') {
+      const { instanceId, lastSeenAt } = unwrap<Lease>(item);
+      lastHeardAt.set(instanceId, lastSeenAt);
+    }
+    if (item.kind?.S === 'facts') facts.set(unwrap<InstanceFacts>(item).instanceId, unwrap<InstanceFacts>(item));
+  }
+  return { instances, lastHeardAt, facts };
+}
+
+function leaseStore(table: Table): LeaseStore {
   return {
-    getBinding: (agentId) => read<Binding>(table, bindingItemKey(agentId)),
-    getServer: (id) => read<Server>(table, serverItemKey(id)),
-    listServers: (page) => listServers(table, page),
-    getLaunch: (id) => read<Launch>(table, launchItemKey(id)),
-    async getKey(id) {
-      const item = await getItem(table, keyItemKey(id));
-      return item && readKey(item);
+    getLease: (key) => read<Lease>(table, leaseItemKey(key)),
+    async renewLease(before, after) {
+      return (await putItem(table, leasePut(before, after))).done;
     },
-    listKeys: (page) => listKeys(table, page),
+  };
+}
+
+function keyUseStore(table: Table, timing: Timing): KeyUseStore {
+  return {
+    async markRevoked(keyId) {
+      await Promise.all(revocationMarks(keyId).map((key) => ensureItem(table, markItem(key))));
+    },
+    async noteKeyUse(keyId, { at, by }) {
+      const isDue = { attribute: 'usedAt', absentOrBelow: at - seconds(timing.keyUseNoteSeconds) };
+      await updateItem(table, records.key.place.keyOf(keyId), { set: keyUse(at, by) }, [isDue]);
+    },
   };
 }

@@ -1,8 +1,11 @@
 import { pairName } from '#shared/adapters/dynamo/keys.ts';
 import { readPageToken, takePage } from '#shared/adapters/dynamo/page-token.ts';
-import type { InstanceFacts, Lease, PageRequest, RecordChange, Store } from '#shared/app/ports.ts';
+import type { PageRequest, Store } from '#shared/app/ports.ts';
+import { definitionOf, type Kind, type RecordChange, type RecordOf } from '#shared/app/records/registry.ts';
+import type { Lease } from '#shared/domain/agent/lease.ts';
 import { applyFirstTry, guardHolds } from '#shared/domain/cloud/first-try.ts';
 import { type AccountRegion, newAccountRegion } from '#shared/domain/cloud/sweep.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { change, dueBy, noRecords, noteKeyUse, putOff, type Records } from './records.ts';
@@ -30,7 +33,8 @@ export function createMemoryStore({ timing, onChange = () => {} }: MemoryStoreOp
     ...instanceReads(records, { leases, facts, pairs }),
     ...besideInstances(leases, facts),
     ...pairStore(pairs),
-    ...recordReads(records),
+    get: async (kind, id) => records[kind].get(id)?.record as never,
+    list: (kind, page) => pageOf(kind, records, page),
     markRevoked: async (keyId) => void revoked.add(keyId),
     noteKeyUse: async (keyId, use) => noteKeyUse(records, keyId, use, timing),
     commit,
@@ -127,25 +131,11 @@ function pairStore(
   };
 }
 
-type RecordReads = Pick<Store, 'getBinding' | 'getServer' | 'listServers' | 'getLaunch' | 'getKey' | 'listKeys'>;
-
-function recordReads(records: Records): RecordReads {
-  return {
-    getBinding: async (agentId) => records.binding.get(agentId)?.record,
-    getServer: async (id) => records.server.get(id)?.record,
-    listServers: (page) => pageById(records.server, page),
-    getLaunch: async (id) => records.launch.get(id)?.record,
-    getKey: async (id) => records.key.get(id)?.record,
-    listKeys: (page) => pageById(records.key, page),
-  };
-}
-
-async function pageById<R extends { id: string }>(
-  held: ReadonlyMap<string, { record: R }>,
-  { size, after }: PageRequest,
-) {
+async function pageOf<K extends Kind>(kind: K, held: Records, { size, after }: PageRequest) {
+  const { idOf, place } = definitionOf(kind);
+  if (place.list === null) throw new Error(`records of the kind ${kind} cannot be listed`);
   const start = after === null ? '' : readPageToken(after, false).sk;
-  const listed = inOrder(held).map(({ record }) => record);
-  const later = listed.filter(({ id }) => id > start);
-  return takePage(later, size, ({ id }) => ({ sk: id }));
+  const listed = inOrder(held[kind]).map(({ record }) => record as RecordOf<K>);
+  const later = listed.filter((record) => idOf(record) > start);
+  return takePage(later, size, (record) => ({ sk: idOf(record) }));
 }

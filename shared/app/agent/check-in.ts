@@ -2,14 +2,16 @@ import * as z from 'zod/mini';
 import { agentStates, bootIdPattern, type CheckinAnswer, type CheckinReport as Report } from '#protocol/check-in.ts';
 import { checkinPath } from '#protocol/paths.ts';
 import { decideCheckin, isOfAnotherMachine } from '#shared/domain/agent/check-in.ts';
+import type { Lease } from '#shared/domain/agent/lease.ts';
 import { markConflict, mergeReport } from '#shared/domain/agent/merge-agent.ts';
+import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import type { ConflictReason, InstanceKey } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { formatTime, type Instant, parseTime, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { type AgentToken, readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
 import { readAndSaveMerged } from '../cloud/save-merged.ts';
-import type { Binding, Lease, Outbox, Store, VerifyMessage } from '../ports.ts';
+import type { Outbox, Store, VerifyMessage } from '../ports.ts';
 
 /** Sixteen random bytes in base64url. */
 const link = z.string().check(z.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/));
@@ -47,7 +49,7 @@ const slowPace = 5;
 /** Accepts a check-in: the key comes from the record, never from the request. Nothing is written but the lease, and a report that is new. */
 export async function checkIn(request: CheckinRequest, now: Instant, ports: CheckinPorts): Promise<CheckinAnswer> {
   const agentId = readKid(request.token);
-  const binding = await ports.store.getBinding(agentId);
+  const binding = await ports.store.get('binding', agentId);
   if (!binding) throw new Problem('agent_unknown', 'no agent is enrolled with this key', { agentId });
   if (binding.status === 'denied') return refuseDenied(request, binding, now, ports);
   const { seq } = await verifyToken(request, binding, now, ports);
@@ -157,7 +159,7 @@ async function refuseDenied(
 
 /** The key that is enrolled after any number of rotations; none where an operator ended one of them. */
 async function currentBindingAfterRotation(successor: string, store: Store): Promise<Binding | undefined> {
-  const binding = await store.getBinding(successor);
+  const binding = await store.get('binding', successor);
   if (binding?.status !== 'denied') return binding;
   return binding.ended?.successor ? currentBindingAfterRotation(binding.ended.successor, store) : undefined;
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { InstanceFacts, Store } from '../ports.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
+import type { Store } from '../ports.ts';
 
 /** Writes what describe says of an instance where it is not known yet; when it was said last is not worth a write. */
 export async function keepFacts(

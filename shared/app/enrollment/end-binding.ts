@@ -1,4 +1,5 @@
 import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
+import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { block, type Ended, reenroll, release, type Step, unblock } from '#shared/domain/enrollment/ending.ts';
 import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
@@ -9,7 +10,7 @@ import { enrollmentKeyId } from '#shared/identity/enrollment-key-id.ts';
 import { commitOrConflict } from '../commit.ts';
 import { showInstance } from '../instance/read.ts';
 import type { ChangePorts } from '../operator-ports.ts';
-import type { Binding, RecordChange } from '../ports.ts';
+import type { RecordChange } from '../records/registry.ts';
 
 type EndingPorts = Pick<ChangePorts, 'store' | 'timing'>;
 
@@ -36,7 +37,7 @@ export async function reenrollByGrant(
   ports: EndingPorts,
 ) {
   const grant = newGrant(key, { publicKey, createdBy }, now, ports);
-  const known = await ports.store.getKey(grant.id);
+  const known = await ports.store.get('key', grant.id);
   const decide: Decide = (instance, proof) => {
     const step = reenroll(instance, { by: grant.id, proof }, now, ports.timing);
     if (step.do !== 'change' || !known) return step;
@@ -47,7 +48,7 @@ export async function reenrollByGrant(
 
 /** A thumbprint belongs to one instance at most, and one that was denied stays so. */
 async function requireUnbound(agentId: string, key: InstanceKey, { store }: EndingPorts): Promise<void> {
-  const binding = await store.getBinding(agentId);
+  const binding = await store.get('binding', agentId);
   if (!binding) return;
   if (binding.status === 'denied')
     throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
@@ -89,7 +90,7 @@ async function carryOut(
   const { store } = ports;
   const before = await store.getInstance(key);
   if (!before) throw new Problem('not_found', 'no such instance is on record', { ...key });
-  const bound = before.agent ? await store.getBinding(before.agent.id) : undefined;
+  const bound = before.agent ? await store.get('binding', before.agent.id) : undefined;
   const step = decide(before, bound?.proof ?? null);
   if (step.do === 'refuse')
     throw new Problem(step.code, 'the instance’s state does not allow it now', { instance: keyOf(key) });

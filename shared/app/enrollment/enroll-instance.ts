@@ -3,6 +3,7 @@ import { grantMessage } from '#protocol/grant.ts';
 import { checkinPath, enrollPath } from '#protocol/paths.ts';
 import { mergeCheckin, mergeEnrollment, noteAttempt } from '#shared/domain/agent/merge-agent.ts';
 import type { ReplacementCase } from '#shared/domain/agent/replacement.ts';
+import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { type Admission, type Decision, decideEnrollment, vagueCode } from '#shared/domain/enrollment/enrollment.ts';
 import type { EnrollmentRefusal, Grant, LaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
@@ -23,7 +24,8 @@ import {
 } from '#shared/identity/sts-request.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
 import { readAndSaveMerged } from '../cloud/save-merged.ts';
-import type { Binding, KeyUse, Outbox, RecordChange, Store, VerifyMessage } from '../ports.ts';
+import type { KeyUse, Outbox, Store, VerifyMessage } from '../ports.ts';
+import type { RecordChange } from '../records/registry.ts';
 
 export interface EnrollPorts {
   store: Store;
@@ -121,15 +123,15 @@ async function decide(
   if (!registered)
     return { decision: decideEnrollment({ ...common, ...nothing }, timing), binding: undefined, enrolled: undefined };
   const [binding, instance, facts, grant] = await Promise.all([
-    store.getBinding(agentId),
+    store.get('binding', agentId),
     store.getInstance(document),
     store.getFacts(document),
     lookUpGrant(request, store),
   ]);
   const launchId = facts && instance?.launchId === null ? launchIdOfToken(facts.clientToken) : null;
-  const launchOfToken = launchId === null ? undefined : await store.getLaunch(launchId);
+  const launchOfToken = launchId === null ? undefined : await store.get('launch', launchId);
   const other = instance?.agent && instance.agent.id !== agentId ? instance.agent.id : null;
-  const enrolled = other === null ? undefined : await store.getBinding(other);
+  const enrolled = other === null ? undefined : await store.get('binding', other);
   const replaced = { previous: await checkPrevious(request, enrolled, now, ports), enrolledProof: enrolled?.proof };
   const given = { ...common, binding, instance, facts, launchOfToken, grant, ...replaced };
   return { decision: decideEnrollment(given, timing), binding, enrolled };
@@ -175,9 +177,9 @@ async function lookUpGrant(request: EnrollmentRequest, store: Store): Promise<Gr
   const { grant, aud, agentId, jti } = request;
   if (!grant) return undefined;
   const fits = (publicKey: string) => verifyGrant(publicKey, grant.signature, grantMessage(aud, agentId, jti));
-  const launch = grant.id.startsWith('lch_') ? await store.getLaunch(grant.id) : undefined;
+  const launch = grant.id.startsWith('lch_') ? await store.get('launch', grant.id) : undefined;
   if (launch) return { kind: 'launch', launch, valid: fits(launch.grantPublicKey) };
-  const key = grant.id.startsWith('key_') ? await store.getKey(grant.id) : undefined;
+  const key = grant.id.startsWith('key_') ? await store.get('key', grant.id) : undefined;
   return key ? { kind: 'key', key, valid: fits(key.publicKey) } : { kind: 'unknown', id: grant.id };
 }
 

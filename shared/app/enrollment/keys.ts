@@ -6,7 +6,7 @@ import type { PageRequest, Store } from '../ports.ts';
 import { keyView } from './key-view.ts';
 
 interface KeyPorts {
-  store: Pick<Store, 'commit' | 'getKey' | 'listKeys' | 'markRevoked'>;
+  store: Pick<Store, 'commit' | 'get' | 'list' | 'markRevoked'>;
 }
 
 /** Records a new key. Throws Problem `weak_key`, `malformed_request` if it has expired, or `already_exists`. */
@@ -19,7 +19,7 @@ export async function registerKey(wanted: WantedKey, createdBy: string, now: Ins
 
 /** A page of all enrollment keys. */
 export async function listKeys(page: PageRequest, { store }: KeyPorts) {
-  const { items, next } = await store.listKeys(page);
+  const { items, next } = await store.list('key', page);
   return { items: items.map(keyView), nextPageToken: next };
 }
 
@@ -50,7 +50,7 @@ export async function revokeKey(id: string, now: Instant, { store }: KeyPorts) {
 const revocationAttempts = 10;
 
 async function findKey(id: string, store: KeyPorts['store']) {
-  const key = await store.getKey(id);
+  const key = await store.get('key', id);
   if (!key) throw new Problem('not_found', 'no such enrollment key is on record', { keyId: id });
   return key;
 }

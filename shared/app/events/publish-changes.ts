@@ -1,8 +1,7 @@
-import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
-import { type DomainEvent, eventsOf, keyEventsOf } from '#shared/domain/events/events.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { DomainEvent } from '#shared/domain/events/events.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
 import type { HistoryStore } from '../ports.ts';
+import { definitionOf, type RecordChange } from '../records/registry.ts';
 
 /** An event as consumers get it; `meta.id` is the same however often it is delivered. */
 export interface PublishedEvent {
@@ -21,24 +20,11 @@ export interface PublishPorts {
   stage: string;
 }
 
-export interface InstanceChange {
-  before: Instance | undefined;
-  after: Instance;
-  changedAt: Instant;
-}
-
-export interface KeyChange {
-  kind: 'key';
-  before: EnrollmentKey | undefined;
-  after: EnrollmentKey;
-  changedAt: Instant;
-}
+/** A change of a record, as the stream tells of it. */
+export type PublishedChange = RecordChange & { changedAt: Instant };
 
 /** Publishes what a change of records owes to the world, then keeps it as history; both may be repeated. */
-export async function publishChanges(
-  changes: readonly (InstanceChange | KeyChange)[],
-  ports: PublishPorts,
-): Promise<number> {
+export async function publishChanges(changes: readonly PublishedChange[], ports: PublishPorts): Promise<number> {
   const owed = changes.flatMap((change) =>
     owedBy(change).map((event) => ({
       event,
@@ -61,8 +47,8 @@ export async function publishChanges(
   return owed.length;
 }
 
-const owedBy = (change: InstanceChange | KeyChange): DomainEvent[] =>
-  'kind' in change ? keyEventsOf(change.before, change.after) : eventsOf(change.before, change.after);
+const owedBy = ({ kind, before, after }: PublishedChange): DomainEvent[] =>
+  definitionOf(kind).events?.(before, after) ?? [];
 
 function publishedOf(event: DomainEvent, changedAt: Instant, { hash, stage }: PublishPorts): PublishedEvent {
   const id = `evt_${hash(`${event.record}|${event.detailType}|${event.entry}`).slice(0, 32)}`;

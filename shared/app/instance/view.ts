@@ -1,10 +1,11 @@
+import type { Lease } from '#shared/domain/agent/lease.ts';
 import { attachmentOf } from '#shared/domain/enrollment/attachment.ts';
 import { instanceActions } from '#shared/domain/instance/actions.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { agentWord } from '#shared/domain/server/server.ts';
 import { formatTime, type Instant, seconds, formatTimeOrNull as time } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
-import type { InstanceFacts, Lease } from '../ports.ts';
 
 export interface Clock {
   now: Instant;

@@ -4,7 +4,8 @@ import { assignByIndex, fitsLaunch, type Launch, launchIdOfToken, markSurplus } 
 import { attach, type Server, sameInstance } from '#shared/domain/server/server.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { readAndSaveMerged } from '../cloud/save-merged.ts';
-import type { Described, RecordChange, Store, UserDataStore } from '../ports.ts';
+import type { Described, Store, UserDataStore } from '../ports.ts';
+import type { RecordChange } from '../records/registry.ts';
 
 export interface AttachPorts {
   store: Store;
@@ -29,7 +30,7 @@ export async function attachLaunched(
   ports: AttachPorts,
 ): Promise<boolean> {
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const launch = await ports.store.getLaunch(launchId);
+    const launch = await ports.store.get('launch', launchId);
     if (!launch || isAnswered(launch)) return false;
     const changes = await planAttachment(launch, described, ports);
     // Before the records: no crash leaves one without its pair, which no listing and no sweep would find, or its facts.
@@ -78,7 +79,7 @@ async function leftServers(
 ): Promise<RecordChange[]> {
   const joined = new Set(changes.flatMap((change) => (change.kind === 'server' ? [change.after.id] : [])));
   const left = launch.servers.filter(({ serverId }) => !joined.has(serverId));
-  const servers = await Promise.all(left.map(({ serverId }) => store.getServer(serverId)));
+  const servers = await Promise.all(left.map(({ serverId }) => store.get('server', serverId)));
   return servers.flatMap((before): RecordChange[] => {
     if (before?.launchId !== launch.id || before.launchState === launch.state) return [];
     return [{ kind: 'server', before, after: { ...before, launchState: launch.state } }];
@@ -91,7 +92,10 @@ async function planOne(
   target: Launch['servers'][number] | undefined,
   { store, timing }: AttachPorts,
 ): Promise<RecordChange[]> {
-  const [before, server] = await Promise.all([store.getInstance(sight), target && store.getServer(target.serverId)]);
+  const [before, server] = await Promise.all([
+    store.getInstance(sight),
+    target && store.get('server', target.serverId),
+  ]);
   const merged = mergeDescribed(before ?? newInstance(sight, sight.sentAt), sight, timing).instance;
   const owned: Instance = { ...merged, launchId: launch.id };
   const wanted = server && target && server.generation === target.generation && owned.serverId === null;
@@ -111,7 +115,7 @@ export async function attachByToken(described: readonly Described[], ports: Atta
   const byLaunch = Map.groupBy(described, ({ facts }) => launchIdOfToken(facts.clientToken));
   for (const [launchId, claimants] of byLaunch) {
     if (launchId === null) continue;
-    const launch = await ports.store.getLaunch(launchId);
+    const launch = await ports.store.get('launch', launchId);
     const fitting = launch ? claimants.filter(({ sight }) => fitsLaunch(launch, sight, ports.timing)) : [];
     if (!launch || fitting.length === 0) continue;
     if (isAnswered(launch)) await markLate(launch, fitting, ports);

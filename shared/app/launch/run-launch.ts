@@ -30,7 +30,7 @@ export interface LaunchPorts extends AttachPorts {
 
 /** One attempt at a launch. It is safe to repeat after any crash (docs/design/launch.md, "intent first"). Returns the launch's state for the log. */
 export async function runLaunch(launchId: string, now: Instant, ports: LaunchPorts): Promise<LaunchState | 'unknown'> {
-  const launch = await ports.store.getLaunch(launchId);
+  const launch = await ports.store.get('launch', launchId);
   if (!launch) return 'unknown';
   const step = nextLaunchStep(launch, now, ports.timing);
   if (step.do === 'nothing') {
@@ -55,7 +55,7 @@ async function settle(launch: Launch, otherwise: LaunchState, ports: LaunchPorts
 
 async function finish(launch: Launch, described: readonly Described[], ports: LaunchPorts): Promise<LaunchState> {
   await attachLaunched(launch.id, described, ports);
-  const ended = await ports.store.getLaunch(launch.id);
+  const ended = await ports.store.get('launch', launch.id);
   if (ended?.state === 'requested') throw new Error(`launch ${launch.id} was answered but could not be recorded yet`);
   return ended?.state ?? 'launched';
 }
@@ -67,7 +67,7 @@ async function end(
   failure: string | null,
   ports: LaunchPorts,
 ): Promise<LaunchState> {
-  const servers = await Promise.all(launch.servers.map(({ serverId }) => ports.store.getServer(serverId)));
+  const servers = await Promise.all(launch.servers.map(({ serverId }) => ports.store.get('server', serverId)));
   const own = servers.flatMap((server) => (server?.launchId === launch.id ? [server] : []));
   const committed = await ports.store.commit([
     { kind: 'launch', before: launch, after: { ...launch, state, failure } },

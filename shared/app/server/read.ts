@@ -5,12 +5,12 @@ import type { PageRequest, Store } from '../ports.ts';
 import { serverView } from './view.ts';
 
 interface ServerPorts {
-  store: Pick<Store, 'getServer' | 'listServers' | 'getInstance'>;
+  store: Pick<Store, 'get' | 'list' | 'getInstance'>;
 }
 
 /** A page of all servers. */
 export async function listServers(page: PageRequest, { store }: ServerPorts) {
-  const { items, next } = await store.listServers(page);
+  const { items, next } = await store.list('server', page);
   const current = await Promise.all(items.map((server) => currentInstance(server, store)));
   return { items: items.map((server, index) => serverView(server, current[index] ?? null)), nextPageToken: next };
 }
@@ -26,7 +26,7 @@ export async function findServer(
   id: string,
   store: ServerPorts['store'],
 ): Promise<{ server: Server; instance: Instance | null }> {
-  const server = await store.getServer(id);
+  const server = await store.get('server', id);
   if (!server) throw new Problem('not_found', 'no such server is on record', { serverId: id });
   return { server, instance: await currentInstance(server, store) };
 }

@@ -1,6 +1,6 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { factsItem, leasePut, pairItem, putOf, readKey } from '#shared/adapters/dynamo/items.ts';
+import { factsItem, leasePut, pairItem, putOf, readRecord } from '#shared/adapters/dynamo/items.ts';
 import { newAccountRegion } from '#shared/domain/cloud/sweep.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
@@ -51,7 +51,7 @@ describe('items', () => {
   });
 
   test('keep an enrollment key’s own end apart from the table’s time to live', () => {
-    expect(readKey(itemsByKind.key)).toEqual(enrollmentKeyNamed('key_1', { version: 1 }));
+    expect(readRecord('key', itemsByKind.key)).toEqual(enrollmentKeyNamed('key_1', { version: 1 }));
   });
 
   test('keep an enrollment key’s last use beside it', () => {
@@ -59,7 +59,7 @@ describe('items', () => {
     const { item } = putOf({ kind: 'key', before: undefined, after }, defaultTiming);
     expect(unmarshall(item)).toMatchObject({ usedAt: start, usedBy: 'i-1' });
     expect(unmarshall(item).record).not.toHaveProperty('lastUsedAt');
-    expect(readKey(item)).toEqual({ ...after, version: 1 });
+    expect(readRecord('key', item)).toEqual({ ...after, version: 1 });
   });
 
   test.each([
@@ -73,7 +73,7 @@ describe('items', () => {
     const after = enrollmentKeyNamed('key_1', { scope });
     const { item } = putOf({ kind: 'key', before: undefined, after }, defaultTiming);
     expect(unmarshall(item).record.scope).toEqual(held);
-    expect(readKey(item)).toEqual({ ...after, version: 1 });
+    expect(readRecord('key', item)).toEqual({ ...after, version: 1 });
   });
 
   test('of an enrollment key that an older version wrote narrow by what that version knew', () => {
@@ -82,7 +82,7 @@ describe('items', () => {
     const record = { ...older, lastUsedAt: start, lastUsedBy: 'i-1' };
     const item = marshall({ pk: 'KEYS', sk: 'key_1', kind: 'key', version: 1, record });
     const read = enrollmentKeyNamed('key_1', { scope: { ...everyInstance, regions: ['us-east-1'] }, version: 1 });
-    expect(readKey(item)).toEqual({ ...read, lastUsedAt: start, lastUsedBy: 'i-1' });
+    expect(readRecord('key', item)).toEqual({ ...read, lastUsedAt: start, lastUsedBy: 'i-1' });
   });
 
   test('keep no version within the record, where no condition looks', () => {

@@ -2,7 +2,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import { toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
 import { leasePut, putOf } from '#shared/adapters/dynamo/items.ts';
-import { readInstanceChange, readKeyChange } from '#shared/adapters/dynamo/stream.ts';
+import { readChange } from '#shared/adapters/dynamo/stream.ts';
 import type { Item } from '#shared/adapters/dynamo/table.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { enrollmentKeyNamed, instanceNamed, leaseOf, start } from '#test/contracts/records.ts';
@@ -17,22 +17,22 @@ const imageOf = (instance: typeof after) => toInstanceItem(instance, defaultTimi
 describe('a record of the stream', () => {
   test('tells what an instance was and what it is, by the stream’s own time', () => {
     const record = recordOf({ OldImage: imageOf(before), NewImage: imageOf(after) });
-    expect(readInstanceChange(record)).toEqual({ before, after, changedAt: start });
+    expect(readChange(record)).toEqual({ kind: 'instance', before, after, changedAt: start });
   });
 
   test('of a new instance tells of nothing before', () => {
     const record = recordOf({ NewImage: imageOf(after) });
-    expect(readInstanceChange(record)).toEqual({ before: undefined, after, changedAt: start });
+    expect(readChange(record)).toEqual({ kind: 'instance', before: undefined, after, changedAt: start });
   });
 
   test('of an instance that went tells nothing', () => {
-    expect(readInstanceChange(recordOf({ OldImage: imageOf(before) }))).toBeUndefined();
+    expect(readChange(recordOf({ OldImage: imageOf(before) }))).toBeUndefined();
   });
 
-  test('of another kind of item tells nothing', () => {
+  test('of an item that is no record tells nothing', () => {
     const { item: lease } = leasePut(undefined, leaseOf('i-1'));
-    expect(readInstanceChange(recordOf({ NewImage: lease }))).toBeUndefined();
-    expect(readInstanceChange({})).toBeUndefined();
+    expect(readChange(recordOf({ NewImage: lease }))).toBeUndefined();
+    expect(readChange({})).toBeUndefined();
   });
 
   test('tells what an enrollment key was and what it is, its last use included', () => {
@@ -41,9 +41,7 @@ describe('a record of the stream', () => {
     const itemOf = (change: typeof was) =>
       putOf({ kind: 'key', before: { ...change, version: change.version - 1 }, after: change }, defaultTiming).item;
     const record = recordOf({ OldImage: itemOf(was), NewImage: itemOf(is) });
-    expect(readKeyChange(record)).toEqual({ kind: 'key', before: was, after: is, changedAt: start });
-    expect(readInstanceChange(record)).toBeUndefined();
-    expect(readKeyChange(recordOf({ OldImage: itemOf(was) }))).toBeUndefined();
-    expect(readKeyChange(recordOf({ NewImage: imageOf(after) }))).toBeUndefined();
+    expect(readChange(record)).toEqual({ kind: 'key', before: was, after: is, changedAt: start });
+    expect(readChange(recordOf({ OldImage: itemOf(was) }))).toBeUndefined();
   });
 });

@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, describe, expect, test } from 'vitest';
 import { toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
-import type { RecordChange } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { instanceNamed, keyNamed, serverNamed } from '#test/contracts/records.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AgentKey } from '#agent/key/agent-key.ts';
 import { signEnrollment } from '#agent/key/sign.ts';
 import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
-import type { Binding } from '#shared/app/ports.ts';
+import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
@@ -39,10 +39,14 @@ describe('a rotation', () => {
       ...{ management: 'enrolled', managementReason: 'launched', managementSince: now },
       agent: { id: key.id, enrolledAt: later, state: 'operational', stateAt: now },
     });
-    expect(await stage.store.getBinding(stage.key.id)).toMatchObject({
+    expect(await stage.store.get('binding', stage.key.id)).toMatchObject({
       ...{ status: 'denied', ended: { reason: 'rotated', at: later, successor: key.id } },
     });
-    expect(await stage.store.getBinding(key.id)).toMatchObject({ status: 'bound', proof: 'iid-rsa2048', ended: null });
+    expect(await stage.store.get('binding', key.id)).toMatchObject({
+      status: 'bound',
+      proof: 'iid-rsa2048',
+      ended: null,
+    });
     expect(stage.told()).toMatchObject([
       {
         detailType: 'Instance Enrolled',
@@ -75,7 +79,7 @@ describe('a rotation', () => {
     const both = await Promise.allSettled([rotate(stage), rotate(stage, { jti: 'two' })]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     const held = await stage.held();
-    expect(await stage.store.getBinding(stage.key.id)).toMatchObject({ ended: { successor: held.agent?.id } });
+    expect(await stage.store.get('binding', stage.key.id)).toMatchObject({ ended: { successor: held.agent?.id } });
   });
 
   it('works where disk and policy have changed since the first enrollment', async () => {
@@ -113,7 +117,7 @@ describe('a rotation', () => {
     await refusalOf(rotate(stage, asking(stage)));
     expect(stage.decided.at(-1)).toMatchObject({ decision: 'refused', code });
     expect(await stage.held()).toMatchObject({ agent: { id: stage.key.id } });
-    expect(await stage.store.getBinding(stage.key.id)).toMatchObject({ status: 'bound' });
+    expect(await stage.store.get('binding', stage.key.id)).toMatchObject({ status: 'bound' });
   });
 
   it('is refused where the enrolled key’s binding is lost: nothing can verify the token then', async () => {
@@ -240,7 +244,7 @@ describe('the re-enrollment with an operator’s grant', () => {
       agent: { id: key.id },
       reenroll: null,
     });
-    expect(await stage.store.getKey(stage.grant.id)).toMatchObject({ usesLeft: 0, lastUsedBy: here.instanceId });
+    expect(await stage.store.get('key', stage.grant.id)).toMatchObject({ usesLeft: 0, lastUsedBy: here.instanceId });
     const again = await refusalOf(stage.enroll({ grant: stage.grant, now: later + 2 * second }));
     expect(again).toMatchObject({ code: 'grant_used_up', facts: { keyId: stage.grant.id } });
   });
@@ -262,7 +266,7 @@ describe('the re-enrollment with an operator’s grant', () => {
     const elsewhere = { ...here, instanceId: other.instanceId, pendingTime: start };
     const refused = await refusalOf(stage.enroll({ grant, claim: elsewhere, now: later }));
     expect(refused).toMatchObject({ code: 'grant_out_of_scope', facts: { keyId: grant.id, scope: 'instanceIds' } });
-    const before = (await stage.store.getKey(grant.id))!;
+    const before = (await stage.store.get('key', grant.id))!;
     await stage.store.commit([{ kind: 'key', before, after: { ...before, revokedAt: later } }]);
     expect((await refusalOf(stage.enroll({ grant, now: later }))).code).toBe('grant_revoked');
   });
@@ -327,7 +331,7 @@ describe('an image of an enrolled machine', () => {
     const stage = await lifeStage({}, [instanceChange(running({ instanceId: copy.instanceId }))]);
     await refusalOf(stage.enroll({ previous: { key: stage.key }, claim: copy, now: later }));
     expect(stage.decided.at(-1)).toMatchObject({ code: 'agent_unknown', agentId: stage.key.id });
-    expect(await stage.store.getBinding(stage.key.id)).toEqual(
+    expect(await stage.store.get('binding', stage.key.id)).toEqual(
       bindingNamed(stage.key.id, { ...here, publicKey: stage.key.publicKeyX, boundAt: now, version: 1 }),
     );
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type NotificationPorts, recordNotification } from '#shared/app/cloud/record-notification.ts';
-import type { RecordChange, Store, VerifyMessage } from '#shared/app/ports.ts';
+import type { Store, VerifyMessage } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import { formatTime } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { keyNamed, second, start } from '#test/contracts/records.ts';

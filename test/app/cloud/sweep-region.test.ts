@@ -248,8 +248,8 @@ describe('an instance that carries a launch’s token', () => {
     const { Instances } = await stage.ec2.send(new RunInstancesCommand({ ...oneInstance, ClientToken: token }));
     const key = { ...place, instanceId: Instances![0]!.InstanceId! };
     await sweep(stage);
-    expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'launched', instances: [key] });
-    expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: key, launchState: 'launched' });
+    expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'launched', instances: [key] });
+    expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: key, launchState: 'launched' });
     expect(await stage.store.getInstance(key)).toMatchObject({ launchId, serverId: 'srv_1', surplusSince: null });
   });
 
@@ -265,8 +265,8 @@ describe('an instance that carries a launch’s token', () => {
       const stage = await answerLost(asked, askedLater);
       await stage.ec2.send(new RunInstancesCommand({ ...oneInstance, ...made, ClientToken: token }));
       await sweep(stage);
-      expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'requested' });
-      expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: null });
+      expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'requested' });
+      expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: null });
     },
   );
 
@@ -276,7 +276,7 @@ describe('an instance that carries a launch’s token', () => {
     const Tags = [{ Key: 'muster:launch', Value: launchId }];
     await stage.ec2.send(new CreateTagsCommand({ Resources: [id], Tags }));
     await sweep(stage);
-    expect(await stage.store.getServer('srv_1')).toMatchObject({ instance: null });
+    expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: null });
   });
 });
 

@@ -26,7 +26,7 @@ describe('a release', () => {
       },
     });
     expect(stage.kinds()).toEqual(['instance', 'binding']);
-    expect(await stage.store.getBinding(stage.key.id)).toMatchObject({
+    expect(await stage.store.get('binding', stage.key.id)).toMatchObject({
       ...{ status: 'denied', publicKey: stage.key.publicKeyX, proof: 'iid-rsa2048' },
       ended: { reason: 'released', at: later, successor: null },
     });
@@ -65,12 +65,15 @@ describe('a release', () => {
 
   it('denies a key whose binding was lost, too', async () => {
     const stage = await lifeStage();
-    const lost: Store = { ...stage.store, getBinding: async () => undefined };
+    const lost: Store = {
+      ...stage.store,
+      get: async (kind, id) => (kind === 'binding' ? undefined : stage.store.get(kind, id)),
+    };
     const key = newAgentKey();
     const before = await stage.held();
     await stage.store.saveInstance(before, { ...before, agent: { ...before.agent!, id: key.id } });
     await releaseInstance(here, later, { ...stage.operate, store: lost });
-    expect(await stage.store.getBinding(key.id)).toMatchObject({ status: 'denied', instanceId });
+    expect(await stage.store.get('binding', key.id)).toMatchObject({ status: 'denied', instanceId });
   });
 });
 
@@ -111,7 +114,7 @@ describe('a re-enrollment', () => {
       actions: { release: { allowed: true }, block: { allowed: true }, 're-enroll': { allowed: true } },
     });
     expect(stage.kinds()).toEqual(['instance', 'binding']);
-    expect(await stage.store.getBinding(stage.key.id)).toMatchObject({
+    expect(await stage.store.get('binding', stage.key.id)).toMatchObject({
       ...{ status: 'denied', ended: { reason: 're_enrolled', at: later } },
     });
     // Nobody comes: the deadline of an enrollment counts from here.
@@ -125,7 +128,7 @@ describe('a re-enrollment', () => {
     const view = await stage.reenrollByGrant(publicKeyX);
     expect(stage.kinds().sort()).toEqual(['binding', 'instance', 'key']);
     const keyId = view.reenrollment?.keyId ?? '';
-    expect(await stage.store.getKey(keyId)).toMatchObject({
+    expect(await stage.store.get('key', keyId)).toMatchObject({
       ...{ publicKey: publicKeyX, usesLeft: 1, expiresAt: later + minutes15, createdBy: 'ann', reenrolls: true },
       scope: { accounts: ['111122223333'], regions: ['us-east-1'], instanceIds: [instanceId] },
     });

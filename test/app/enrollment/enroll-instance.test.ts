@@ -34,9 +34,13 @@ describe('an enrollment with an enrollment key', () => {
       ...{ state: 'running', management: 'enrolled', managementReason: 'enrollment_key', serverId: 'srv_1' },
       agent: agentOf(key),
     });
-    expect(await stage.store.getServer('srv_1')).toMatchObject({ name: 'web-1', instance: here, request: null });
-    expect(await stage.store.getKey(keyId)).toMatchObject({ usesLeft: 1, lastUsedAt: now, lastUsedBy: instanceId });
-    expect(await stage.store.getBinding(key.id)).toMatchObject({ ...here, publicKey: key.publicKeyX, status: 'bound' });
+    expect(await stage.store.get('server', 'srv_1')).toMatchObject({ name: 'web-1', instance: here, request: null });
+    expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft: 1, lastUsedAt: now, lastUsedBy: instanceId });
+    expect(await stage.store.get('binding', key.id)).toMatchObject({
+      ...here,
+      publicKey: key.publicKeyX,
+      status: 'bound',
+    });
   });
 
   it('leaves an unlimited key unwritten, so that no enrollment waits for another', async () => {

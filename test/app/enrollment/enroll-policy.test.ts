@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { registerKey, revokeKey } from '#shared/app/enrollment/keys.ts';
-import type { InstanceFacts, Store } from '#shared/app/ports.ts';
+import type { Store } from '#shared/app/ports.ts';
 import type { AttachmentOutcome } from '#shared/domain/enrollment/attachment.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
@@ -155,7 +156,7 @@ describe('a root volume or a first interface that did not come with the instance
     const stage = await stageWith({ attachments: [outcome] }, attached[outcome]);
     const { agentId } = await stage.enroll(byKey);
     const checks = { attachment: outcome, privateIp: 'differs' };
-    expect(await stage.store.getBinding(agentId)).toMatchObject({ checks });
+    expect(await stage.store.get('binding', agentId)).toMatchObject({ checks });
     expect(stage.decided).toMatchObject([{ decision: 'enrolled', ...checks }]);
     const other = await stageWith({ attachments: final.filter((one) => one !== outcome) }, attached[outcome]);
     expect((await refusalOf(other.enroll(byKey))).code).toBe('attachments_differ');
@@ -229,7 +230,7 @@ describe('the private address in the document', () => {
     const stage = await stageWith({}, { privateIp });
     const { agentId } = await stage.enroll(byKey);
     expect(stage.decided).toMatchObject([{ decision: 'enrolled', privateIp: outcome, attachment: 'consistent' }]);
-    expect(await stage.store.getBinding(agentId)).toMatchObject({ checks: { privateIp: outcome } });
+    expect(await stage.store.get('binding', agentId)).toMatchObject({ checks: { privateIp: outcome } });
   });
 });
 
@@ -277,21 +278,21 @@ describe('the last use of an unlimited key', () => {
       await stage.enroll({ ...byKey, claim, now: at }, { store });
     }
     expect(notes).toEqual([ids[0], ids[2]]);
-    expect(await stage.store.getKey(keyId)).toMatchObject({ lastUsedAt: now, lastUsedBy: ids[0], version: 1 });
+    expect(await stage.store.get('key', keyId)).toMatchObject({ lastUsedAt: now, lastUsedBy: ids[0], version: 1 });
   });
 
   it('is no part of the enrollment: where it fails, that stands', async () => {
     const stage = await stageWith({});
     const store: Store = { ...stage.store, noteKeyUse: () => Promise.reject(new Error('throttled')) };
     expect(await stage.enroll(byKey, { store })).toMatchObject({ serverId: 'srv_1' });
-    expect(await stage.store.getKey(keyId)).toMatchObject({ lastUsedAt: null });
+    expect(await stage.store.get('key', keyId)).toMatchObject({ lastUsedAt: null });
   });
 
   it('of a counted key is in the transaction alone', async () => {
     const stage = await enrollmentStage([instanceChange(running()), keyChange({ usesLeft: 2 })]);
     const store: Store = { ...stage.store, noteKeyUse: () => expect.unreachable('noted twice') };
     await stage.enroll(byKey, { store });
-    expect(await stage.store.getKey(keyId)).toMatchObject({ usesLeft: 1, lastUsedAt: now, lastUsedBy: instanceId });
+    expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft: 1, lastUsedAt: now, lastUsedBy: instanceId });
   });
 });
 
@@ -305,7 +306,7 @@ describe('a key that is revoked between the decision and the binding', () => {
     const { code } = await refusalOf(stage.enroll(byKey, { store: { ...stage.store, commit } }));
     expect(code).toBe('grant_revoked');
     expect(await stage.store.getInstance(here)).toMatchObject({ management: 'pending', agent: null });
-    expect(await stage.store.getKey(keyId)).toMatchObject({ usesLeft, revokedAt: now });
+    expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft, revokedAt: now });
   });
 });
 

@@ -65,7 +65,7 @@ describe('an enrollment key with one use left', () => {
     );
     const codes = answers.map((answer) => (answer.status === 'fulfilled' ? 'enrolled' : codeOf(answer.reason)));
     expect(codes.sort()).toEqual(['enrolled', ...Array(19).fill('grant_used_up')]);
-    expect(await stage.store.getKey(keyId)).toMatchObject({ usesLeft: 0 });
+    expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft: 0 });
     const items = await Promise.all(ids.map((instanceId) => stage.store.getInstance({ ...here, instanceId })));
     expect(items.filter((item) => item?.management === 'enrolled')).toHaveLength(1);
   });

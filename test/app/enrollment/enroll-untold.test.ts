@@ -43,7 +43,7 @@ describe('a stranger’s document', () => {
   it('costs no read', async () => {
     const stage = await enrollmentStage([keyChange()]);
     const read = async () => expect.unreachable('a stranger made Muster read');
-    const store = { ...stage.store, getBinding: read, getInstance: read, getFacts: read, getKey: read };
+    const store = { ...stage.store, get: read, getInstance: read, getFacts: read };
     expect((await refusalOf(stage.enroll({ claim, ...byKey }, { store }))).code).toBe('refused');
   });
 

@@ -2,12 +2,7 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
-import {
-  type InstanceChange,
-  type KeyChange,
-  type PublishedEvent,
-  publishChanges,
-} from '#shared/app/events/publish-changes.ts';
+import { type PublishedChange, type PublishedEvent, publishChanges } from '#shared/app/events/publish-changes.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
 import { ledgerEntry } from '#shared/domain/instance/instance.ts';
 import { anyInstance } from '#test/contracts/arbitraries.ts';
@@ -21,12 +16,13 @@ function stageOf() {
   const published: PublishedEvent[] = [];
   const history = createMemoryHistory();
   const bus = { publish: async (events: readonly PublishedEvent[]) => void published.push(...events) };
-  const publish = (changes: readonly (InstanceChange | KeyChange)[], other = {}) =>
+  const publish = (changes: readonly PublishedChange[], other = {}) =>
     publishChanges(changes, { bus, history, hash, stage: 'test', ...other });
   return { published, history, publish };
 }
 
-const started: InstanceChange = {
+const started: PublishedChange & { kind: 'instance' } = {
+  kind: 'instance',
   before: undefined,
   after: instanceNamed('i-1', {
     state: 'pending',
@@ -37,7 +33,8 @@ const started: InstanceChange = {
   changedAt: start + second,
 };
 const agent = { id: 'agent', version: '0.1.0', bootId: 'b0', enrolledAt: start, state: null, stateAt: null };
-const enrolled: InstanceChange = {
+const enrolled: PublishedChange = {
+  kind: 'instance',
   before: started.after,
   after: {
     ...started.after,
@@ -84,7 +81,7 @@ describe('a change of a record', () => {
 describe('a warning on an enrollment key', () => {
   const before = enrollmentKeyNamed('key_1', { lastUsedAt: start, lastUsedBy: 'i-1' });
   const after = { ...before, warnedAt: start + second, version: 2 };
-  const warned: KeyChange = { kind: 'key', before, after, changedAt: start + 2 * second };
+  const warned: PublishedChange = { kind: 'key', before, after, changedAt: start + 2 * second };
 
   it('is told with what is needed to decide, and kept as the key’s history', async () => {
     const { published, history, publish } = stageOf();
@@ -131,8 +128,8 @@ describe('a change that is delivered again', () => {
     await fc.assert(
       fc.asyncProperty(anyInstance('i-1'), anyInstance('i-1'), async (before, after) => {
         const { published, publish } = stageOf();
-        const count = await publish([{ before, after, changedAt: start }]);
-        await publish([{ before, after, changedAt: start }]);
+        const count = await publish([{ kind: 'instance', before, after, changedAt: start }]);
+        await publish([{ kind: 'instance', before, after, changedAt: start }]);
         const ids = published.map(({ detail }) => detail.meta.id);
         expect(ids.slice(count)).toEqual(ids.slice(0, count));
         const owed = eventsOf(before, after).map(({ detailType, entry }) => `${detailType} ${entry}`);

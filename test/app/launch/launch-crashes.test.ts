@@ -25,8 +25,11 @@ async function expectOneAttached(stage: LaunchStage, launchId: string, how: stri
   const made = stage.launchedBy(launchId);
   expect(made.length, how).toBe(1);
   const key = { ...place, instanceId: made[0]!.instanceId };
-  expect(await stage.store.getLaunch(launchId), how).toMatchObject({ state: 'launched', instances: [key] });
-  expect(await stage.store.getServer(stage.serverId), how).toMatchObject({ instance: key, launchState: 'launched' });
+  expect(await stage.store.get('launch', launchId), how).toMatchObject({ state: 'launched', instances: [key] });
+  expect(await stage.store.get('server', stage.serverId), how).toMatchObject({
+    instance: key,
+    launchState: 'launched',
+  });
   expect(await stage.store.getInstance(key), how).toMatchObject({ launchId, serverId: stage.serverId });
   expect(await stage.store.getFacts(key), how).toMatchObject({ clientToken: `mst-${launchId}` });
   expect(await stage.store.listPairs(), how).toMatchObject([place]);
@@ -65,7 +68,7 @@ describe('a process that dies while it launches', () => {
       expect(state, how).toBe(made === 1 ? 'launched' : 'expired');
       if (made === 1) await expectOneAttached(stage, launchId, how);
       else
-        expect(await stage.store.getServer(stage.serverId), how).toMatchObject({
+        expect(await stage.store.get('server', stage.serverId), how).toMatchObject({
           launchState: 'expired',
           instance: null,
         });
@@ -80,7 +83,7 @@ describe('a process that dies while it launches', () => {
       stage.clock.advance(30 * second);
       await sweepRegion(place.account, place.region, stage.ports);
       if (stage.launchedBy(launchId).length === 0) {
-        expect(await stage.store.getLaunch(launchId), how).toMatchObject({ state: 'requested' });
+        expect(await stage.store.get('launch', launchId), how).toMatchObject({ state: 'requested' });
       } else {
         await expectOneAttached(stage, launchId, how);
       }
@@ -106,7 +109,7 @@ describe('a process that dies while it takes an operator’s request', () => {
       const how = `died ${when} call ${atCall}`;
       const { stage, outcome } = await askDying(atCall, when);
       expect(outcome, how).toBe('ProcessDied');
-      const { launchId, launchState, generation } = (await stage.store.getServer(stage.serverId))!;
+      const { launchId, launchState, generation } = (await stage.store.get('server', stage.serverId))!;
       if (launchId === null) {
         expect([launchState, generation, stage.launch.sent], how).toEqual([null, 0, []]);
         expect(await stage.ask(), how).toMatchObject({ generation: 1 });

@@ -11,7 +11,7 @@ import { place } from '../cloud/ec2-stage.ts';
 import { asked, type LaunchStage, launchStage } from './launch-stage.ts';
 
 const deadline = defaultTiming.launchToPendingSeconds * second;
-const server = (stage: LaunchStage) => stage.store.getServer(stage.serverId);
+const server = (stage: LaunchStage) => stage.store.get('server', stage.serverId);
 const sweep = (stage: LaunchStage) => sweepRegion(place.account, place.region, stage.ports);
 
 describe('a launch', () => {
@@ -28,7 +28,7 @@ describe('a launch', () => {
       ...{ state: 'pending', source: 'launch', launchId, serverId: stage.serverId },
     });
     expect(await server(stage)).toMatchObject({ instance: key, generation: 1, launchState: 'launched' });
-    expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'launched', instances: [key] });
+    expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'launched', instances: [key] });
     expect(await stage.ports.userData.get(launchId)).toBeUndefined();
     expect(await stage.store.getFacts(key)).toMatchObject({ clientToken: `mst-${launchId}` });
   });
@@ -130,7 +130,7 @@ describe('a launch whose answer is lost', () => {
     stage.region.faults.calls.push({ kind: 'empty', times: 1 });
     expect(await stage.attempt(launchId)).toBe('expired');
     await sweep(stage);
-    expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'launched' });
+    expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'launched' });
     expect(await server(stage)).toMatchObject({ instance: { instanceId }, launchState: 'launched' });
   });
 
@@ -156,7 +156,10 @@ describe('a launch that EC2 does not take', () => {
     const launchId = await asked(stage);
     stage.region.faults.calls.push({ kind: 'error', code: 'UnauthorizedOperation', operation: 'RunInstances' });
     expect(await stage.attempt(launchId)).toBe('refused_by_ec2');
-    expect(await stage.store.getLaunch(launchId)).toMatchObject({ failure: 'UnauthorizedOperation', instances: [] });
+    expect(await stage.store.get('launch', launchId)).toMatchObject({
+      failure: 'UnauthorizedOperation',
+      instances: [],
+    });
     expect(await server(stage)).toMatchObject({ launchState: 'refused_by_ec2', instance: null });
   });
 
@@ -210,11 +213,11 @@ describe('two instances that fit one launch', () => {
   it('are both surplus, and the server may be launched again', async () => {
     const stage = await launchStage();
     const launchId = await asked(stage);
-    await stage.ports.ec2.runInstances((await stage.store.getLaunch(launchId))!, 'x');
+    await stage.ports.ec2.runInstances((await stage.store.get('launch', launchId))!, 'x');
     const { found } = await stage.ports.ec2.describeByToken(place.account, place.region, `mst-${launchId}`);
     const twin = renamed(found[0]!, 'i-0fedcba9876543210');
     await attachByToken([found[0]!, twin], stage.ports);
-    expect(await stage.store.getLaunch(launchId)).toMatchObject({ state: 'ambiguous', instances: [] });
+    expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'ambiguous', instances: [] });
     for (const { sight } of [found[0]!, twin]) {
       expect(await stage.store.getInstance(sight)).toMatchObject({ surplusSince: stage.now(), serverId: null });
     }

@@ -13,7 +13,7 @@ describe('creating a server', () => {
       conditions: [{ type: 'Launched', status: 'false', reason: 'never_launched' }],
       actions: { launch: { allowed: true }, terminate: { allowed: false, code: 'not_running' } },
     });
-    expect(await store.getServer('srv_1')).toMatchObject({ request });
+    expect(await store.get('server', 'srv_1')).toMatchObject({ request });
     expect(launch.sent).toEqual([]);
   });
 

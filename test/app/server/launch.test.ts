@@ -13,7 +13,10 @@ describe('launching a server', () => {
     expect(view).toMatchObject({ generation: 1, launch: { id: 'lch_2', state: 'requested' }, state: 'inactive' });
     expect(view.actions.launch).toEqual({ allowed: false, code: 'server_busy' });
     expect(written.slice(1).map(({ kind }) => kind)).toEqual(['launch', 'server']);
-    expect(await store.getLaunch('lch_2')).toMatchObject({ request, servers: [{ serverId: 'srv_1', generation: 1 }] });
+    expect(await store.get('launch', 'lch_2')).toMatchObject({
+      request,
+      servers: [{ serverId: 'srv_1', generation: 1 }],
+    });
     expect(launch.sent).toEqual([{ message: { launchId: 'lch_2' }, delaySeconds: 0 }]);
   });
 

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
-import type { InstanceFacts, RecordChange } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { ProblemCode } from '#shared/domain/problems.ts';
 import { enrollmentStage, instanceId } from '#test/app/enrollment/enrollment-stage.ts';
 import { factsOf } from '#test/contracts/records.ts';

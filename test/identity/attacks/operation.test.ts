@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { bodyHash, signAgentToken, signEnrollment } from '#agent/key/sign.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { checkIn } from '#shared/app/agent/check-in.ts';
-import type { RecordChange } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import {
   agentOf,

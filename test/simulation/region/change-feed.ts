@@ -1,8 +1,8 @@
 import type { Clock } from '#local/clock.ts';
-import type { InstanceChange } from '#shared/app/events/publish-changes.ts';
+import type { PublishedChange } from '#shared/app/events/publish-changes.ts';
 
 /** Hands over to on-record-changed; returns how many of the batch, from its start, need not come again. */
-export type Deliver = (batch: readonly InstanceChange[]) => Promise<number>;
+export type Deliver = (batch: readonly PublishedChange[]) => Promise<number>;
 
 const batchSize = 100;
 const delayMs = 200;
@@ -12,7 +12,7 @@ const retryMs = 1000;
 export class ChangeFeed {
   readonly #clock: Clock;
   readonly #deliver: Deliver;
-  readonly #waiting: InstanceChange[] = [];
+  readonly #waiting: PublishedChange[] = [];
   #scheduled = false;
 
   constructor(clock: Clock, deliver: Deliver) {
@@ -24,7 +24,7 @@ export class ChangeFeed {
     return this.#waiting.length;
   }
 
-  add(change: InstanceChange): void {
+  add(change: PublishedChange): void {
     this.#waiting.push(change);
     this.#schedule(delayMs);
   }

@@ -10,7 +10,7 @@ import { sweepPairs } from '#shared/app/cloud/sweep-pairs.ts';
 import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
 import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
 import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
-import { type InstanceChange, publishChanges } from '#shared/app/events/publish-changes.ts';
+import { type PublishedChange, publishChanges } from '#shared/app/events/publish-changes.ts';
 import { handleDue } from '#shared/app/handle-due.ts';
 import { runLaunch } from '#shared/app/launch/run-launch.ts';
 import { readLaunchMessage, readSweepMessage, readVerifyMessage } from '#shared/app/messages.ts';
@@ -35,7 +35,7 @@ export interface Functions {
   launch: OnQueue;
   sweep: () => Promise<void>;
   tick: () => Promise<void>;
-  onRecordChanged: (batch: readonly InstanceChange[]) => Promise<number>;
+  onRecordChanged: (batch: readonly PublishedChange[]) => Promise<number>;
   enroll: (body: string) => Promise<EnrollmentAnswer>;
   checkin: (request: CheckinRequest) => Promise<CheckinAnswer>;
   operate: <Result>(run: (ports: OperatePorts, now: Instant) => Promise<Result>) => Promise<Result>;
@@ -177,7 +177,7 @@ function schedules(pipeline: Host): Pick<Functions, 'sweep' | 'tick'> {
 }
 
 /** Record by record in order; where one fails, Lambda begins again. A process that dies has done nothing that counts. */
-async function publishAll(pipeline: Host, batch: readonly InstanceChange[]): Promise<number> {
+async function publishAll(pipeline: Host, batch: readonly PublishedChange[]): Promise<number> {
   let done = 0;
   try {
     await pipeline.invoke('onRecordChanged', async ({ bus, history }) => {

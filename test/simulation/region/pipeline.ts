@@ -8,7 +8,8 @@ import { type Random, random } from '#local/random.ts';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import type { PublishedEvent } from '#shared/app/events/publish-changes.ts';
-import type { Outbox, RecordChange } from '#shared/app/ports.ts';
+import type { Outbox } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -153,7 +154,7 @@ export class Pipeline implements Host {
     this.#watch.changed(change, this.#current);
     if (change.kind !== 'instance') return;
     const changedAt = seconds(Math.floor(this.now() / 1000));
-    this.feed.add({ before: change.before, after: change.after, changedAt });
+    this.feed.add({ ...change, changedAt });
   }
 
   #wire(): void {

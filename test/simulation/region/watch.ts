@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { RecordChange } from '#shared/app/ports.ts';
+import type { RecordChange } from '#shared/app/records/registry.ts';
 import { type DomainEvent, eventsOf } from '#shared/domain/events/events.ts';
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
 import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';

@@ -1,0 +1,21 @@
+import type { ProofKind } from '#protocol/enrollment.ts';
+import type { InstanceKey } from '../instance/instance.ts';
+import type { Instant } from '../time.ts';
+import type { Ended } from './ending.ts';
+import type { CrossChecks } from './enrollment-case.ts';
+
+/** The instance that an agent's key is bound to. A denied key stays denied after the instance's record is gone. */
+export interface Binding extends InstanceKey {
+  agentId: string;
+  publicKey: string;
+  status: 'bound' | 'denied';
+  boundAt: Instant;
+  /** The proof that enrolled the key. A weaker proof never replaces the key by another. */
+  proof: ProofKind | null;
+  /** Why the key is denied. Null while it is bound. */
+  ended: Ended | null;
+  /** Absent where no agent ever enrolled with the key. */
+  checks?: CrossChecks;
+  description: Readonly<Record<string, string>>;
+  version: number;
+}
