@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
+import { kinds, records } from '#shared/app/records/registry.ts';
 import { type Node, nameOf } from './cloudformation.ts';
 import type { PackagedStack } from './packaged-stack.ts';
 
@@ -56,7 +57,7 @@ export function storage(stack: () => PackagedStack): void {
 
   it('the stream leaves out leases, facts, pairs and what DynamoDB expired', () => {
     const { Filters } = resource('OnRecordChangedEventSourceMappingDynamodbMainTable').Properties.FilterCriteria;
-    const told = { kind: { S: ['instance', 'server', 'launch', 'key'] } };
+    const told = { kind: { S: kinds.filter((kind) => records[kind].inStream) } };
     expect(Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern))).toEqual([
       { eventName: ['INSERT', 'MODIFY'], dynamodb: { NewImage: told } },
       { eventName: ['REMOVE'], userIdentity: { principalId: [{ exists: false }] }, dynamodb: { OldImage: told } },

@@ -32,7 +32,7 @@ export const eachAlone = (name: string): Place => ({
 });
 
 /** What the tick does with a record that is due. */
-export interface DuePlan<R> {
+interface DuePlan<R> {
   /** The record to write. Its write computes the next due time. */
   after?: R;
   /** The launch to ask for again. */
