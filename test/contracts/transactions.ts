@@ -60,7 +60,7 @@ export function transactionContract(makeStore: MakeStore): void {
         const store = await makeStore();
         expect(await store.commit([change])).toBe(true);
         expect(await store.commit(making)).toBe(false);
-        expect(await readAll(store)).toEqual({ ...nothing, [kind]: records[kind] });
+        expect(await readAll(store)).toEqual({ ...nothing, [kind]: { ...change.after, version: 1 } });
       },
     );
 

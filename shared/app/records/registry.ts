@@ -1,3 +1,4 @@
+import { accountRecord } from '../account/record.ts';
 import { bindingRecord } from '../enrollment/binding-record.ts';
 import { enrollmentKeyRecord } from '../enrollment/key-record.ts';
 import { instanceRecord } from '../instance/record.ts';
@@ -12,6 +13,7 @@ export const records = {
   launch: launchRecord,
   key: enrollmentKeyRecord,
   binding: bindingRecord,
+  account: accountRecord,
 } as const;
 
 export type Kind = keyof typeof records;
