@@ -15,7 +15,7 @@ import { signDocument, testAnchors } from '#test/simulation/region/authority.ts'
 import { Pipeline } from '#test/simulation/region/pipeline.ts';
 import { accounts, agentImage, audience } from '#test/simulation/region/places.ts';
 import { runSeed } from '#test/simulation/region/run.ts';
-import { replayLines } from '../cli/replay.ts';
+import { replayLines } from '../cli/commands/replay.ts';
 
 /** What one thing takes, and what it cannot take less than: both measured here and now, one after the other. */
 export interface Speed {

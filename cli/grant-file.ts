@@ -5,8 +5,8 @@ import { Problem } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 
 /**
- * Makes a grant here: the seed goes into a new file that nobody else may read, the public half to Muster. The file is made
- * first, so that nothing is registered where its seed cannot be kept.
+ * Makes a grant on this machine: writes the seed to a new file that only this user can read, and registers the public half with
+ * Muster. Makes the file first, so that no grant is registered whose seed cannot be stored.
  */
 export async function makeGrant(
   path: string,
@@ -23,7 +23,7 @@ export async function makeGrant(
     await file.writeFile(`${JSON.stringify(content)}\n`);
     return answer;
   } catch (error) {
-    // If only the answer was lost, the public half is registered, but its seed is nowhere: it enrolls nobody.
+    // If only the answer was lost, the public half is registered, but no file has its seed: it cannot enroll an agent.
     await rm(path, { force: true });
     throw error;
   } finally {
@@ -32,7 +32,7 @@ export async function makeGrant(
   }
 }
 
-/** Until the answered function is called, SIGINT and SIGTERM remove the file, and then do what they do. */
+/** Until the returned function is called, SIGINT and SIGTERM remove the file before they end the process. */
 function removeIfStopped(path: string): () => void {
   const signals = ['SIGINT', 'SIGTERM'] as const;
   const stop = (signal: NodeJS.Signals): void => {
@@ -47,7 +47,7 @@ function removeIfStopped(path: string): () => void {
   return keep;
 }
 
-/** A file that was not there before. */
+/** Makes a new file. Throws Problem `usage` if the file exists. */
 async function openNew(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx', 0o600);

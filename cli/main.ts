@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
-import { apiCommand } from './api.ts';
-import { identityCommand } from './identity.ts';
-import { printJson } from './json.ts';
-import { keyCommand } from './key.ts';
-import { ApiRefusal } from './operator-api.ts';
-import { reenrollCommand } from './re-enroll.ts';
-import { replayCommand } from './replay.ts';
+import { ApiRefusal } from './client.ts';
+import { apiCommand } from './commands/api.ts';
+import { identityCommand } from './commands/identity.ts';
+import { keyCommand } from './commands/key.ts';
+import { reenrollCommand } from './commands/re-enroll.ts';
+import { replayCommand } from './commands/replay.ts';
+import { printJson } from './output.ts';
 
 const program = new Command('muster').description('EC2 instances become managed servers.').exitOverride();
 program.addCommand(apiCommand());
@@ -22,7 +22,7 @@ try {
   process.exitCode = report(error);
 }
 
-/** Says what went wrong and answers the exit code: 2 for the command line, 4 for Muster's refusal, 1 for anything else. */
+/** Prints the error and returns the exit code: 2 for a wrong command line, 4 for a refusal by Muster, 1 for any other error. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed its message
   if (error instanceof ApiRefusal) printJson(error.answer);

@@ -4,18 +4,18 @@ import { SignatureV4, type SignatureV4Init } from '@smithy/signature-v4';
 export interface ApiRequest {
   url: string | URL;
   method: string;
-  /** JSON text, sent as it is. */
+  /** JSON text, sent unchanged. */
   body?: string | undefined;
 }
 
 export interface Signing {
   /** Credentials, or a function that finds them. */
   credentials: SignatureV4Init['credentials'];
-  /** Of a host that does not name its own, such as a custom domain; without it us-east-1. */
+  /** The Region for a host whose name does not contain one, such as a custom domain. Default: us-east-1. */
   region?: string | undefined;
 }
 
-/** API Gateway itself gives up after 30 seconds (apigateway/latest/developerguide/http-api-quotas.html). */
+/** API Gateway ends every request after 30 seconds (apigateway/latest/developerguide/http-api-quotas.html). */
 const timeoutMilliseconds = 30_000;
 
 /** Sends one request to the operator API, signed with AWS Signature Version 4. Rejects on a redirect and after 30 s. */
@@ -33,11 +33,11 @@ export async function signedFetch({ credentials, region, ...request }: ApiReques
     headers: { host: url.host, ...contentType(body) },
     ...(body !== undefined && { body }),
   });
-  const { host: _, ...rest } = headers; // fetch sets it, from the same URL
+  const { host: _, ...rest } = headers; // fetch sets this header itself, from the same URL
   return send({ method, body, url }, rest);
 }
 
-/** The same without a signature: what `npm start` takes. */
+/** The same without a signature, for the local region of `npm start`. */
 export function unsignedFetch(request: ApiRequest): Promise<Response> {
   return send(request, contentType(request.body));
 }
@@ -52,15 +52,15 @@ function send({ url, method, body }: ApiRequest, headers: Record<string, string>
 const contentType = (body: string | undefined): Record<string, string> =>
   body === undefined ? {} : { 'content-type': 'application/json' };
 
-/** What a request to this host is signed for, if the caller's Region is `own`. */
+/** The Region to sign for in a request to this host, if the caller's own Region is `own`. */
 export const signingRegion = (hostname: string, own: string | undefined): string =>
   regionOf(hostname) ?? own ?? 'us-east-1';
 
-/** API Gateway's own host names say where they are, whatever the partition. */
+/** The Region in a host name of API Gateway, in any partition. Undefined for other hosts. */
 export const regionOf = (hostname: string): string | undefined =>
   /^[^.]+\.execute-api\.([a-z]{2,4}(?:-[a-z]+)+-\d)\./.exec(hostname)?.[1];
 
-/** A `+` in a query means a space to some and itself to others: both sides must sign the same. */
+/** Encodes the query in one way: some programs read `+` as a space and others as a plus, and both sides must sign the same text. */
 function plainlyEncoded(url: string | URL): URL {
   const plain = new URL(url);
   plain.search = [...plain.searchParams].map((pair) => pair.map(encodeURIComponent).join('=')).join('&');

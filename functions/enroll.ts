@@ -37,12 +37,12 @@ export const handler = make(
     });
     const regions = [...new Set(Object.values(config.ACCOUNTS).flatMap((account) => account.regions))];
     for (const warning of watchAnchors(anchors, regions, new Date())) {
-      log.warn('identity key to look after', { ...warning });
+      log.warn('identity key needs attention', { ...warning });
       count('IdentityKeyEnding', stage);
     }
     const decided = (line: Readonly<Record<string, unknown>>) => {
       const code = line.code as ProblemCode | undefined;
-      // Whoever finds the line by the agent's reference reads there what to do
+      // An operator finds this line by the agent's reference and needs the next step in it.
       log.info('enrollment decided', { ...line, ...(code && { todo: problems[code].todo }) });
       count(line.decision === 'enrolled' ? 'EnrollmentAccepted' : 'EnrollmentRefused', stage);
     };

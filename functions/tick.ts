@@ -14,7 +14,7 @@ export const handler = make(
   once(() => {
     const { timing, stage, ...config } = readConfig('TABLE_NAME', 'LAUNCH_QUEUE_URL');
     const failed = (record: object, error: unknown) => {
-      log.error('due record failed', { ...record, ...errorFields(error) });
+      log.error('deadline not handled', { ...record, ...errorFields(error) });
       count('DueFailed', stage);
     };
     return {

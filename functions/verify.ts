@@ -13,7 +13,7 @@ import { errorFields, log } from '#shared/observe/log.ts';
 import { lambda, makeBatchHandler, once, parseBody, type Runtime } from './make-handler.ts';
 
 const failed = (message: VerifyMessage, error: unknown) =>
-  log.error('verify left a question open', { ...message, ...errorFields(error) });
+  log.error('verify failed and will be retried', { ...message, ...errorFields(error) });
 
 /** Instances in doubt: EC2 is asked about all of a batch at once. */
 export const make = (ports: () => VerifyPorts, runtime = lambda) =>

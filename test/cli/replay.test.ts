@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { Problem } from '#shared/domain/problems.ts';
-import { replayLines } from '../../cli/replay.ts';
+import { replayLines } from '../../cli/commands/replay.ts';
 import { aNotification } from '../build/a-notification.ts';
 import { aKey } from '../build/an-instance.ts';
 import { usuallyStale } from '../simulation/timelines/answers.ts';

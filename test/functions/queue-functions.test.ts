@@ -105,7 +105,7 @@ describe('verify', () => {
   it('gives all again when EC2 throttles', async () => {
     stage.ec2.faults.calls.push({ kind: 'throttle', times: 1 });
     expect(await failuresOf(handlers.verify, sqsBatch([asking(1), asking(2)]))).toEqual(['m0', 'm1']);
-    const line = { message: 'verify left a question open', error: 'RequestLimitExceeded' };
+    const line = { message: 'verify failed and will be retried', error: 'RequestLimitExceeded' };
     expect(stage.lines).toContainEqual(expect.objectContaining(line));
   });
 
@@ -113,7 +113,7 @@ describe('verify', () => {
     // By the filter, by name, and each by itself.
     stage.ec2.faults.calls.push({ kind: 'error', code: 'InternalError', times: 4 });
     expect(await failuresOf(handlers.verify, sqsBatch(['x', asking(1), asking(2)]))).toEqual(['m1', 'm2']);
-    const line = { message: 'verify left a question open', instanceId: instanceId(1), error: 'InternalError' };
+    const line = { message: 'verify failed and will be retried', instanceId: instanceId(1), error: 'InternalError' };
     expect(stage.lines).toContainEqual(expect.objectContaining(line));
   });
 });

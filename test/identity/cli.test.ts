@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { verdict } from '../../cli/identity.ts';
+import { verdict } from '../../cli/commands/identity.ts';
 import { authority, document } from './object-parts.ts';
 import { aws, now, vectors } from './vectors.ts';
 

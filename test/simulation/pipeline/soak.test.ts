@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
-import { replayLines } from '../../../cli/replay.ts';
+import { replayLines } from '../../../cli/commands/replay.ts';
 import { type Run, runSeed } from '../region/run.ts';
 import { soak } from '../region/soak.ts';
 

@@ -1,7 +1,7 @@
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { type Case, newCase, replay } from '#shared/domain/replay.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { readLine } from '../../../cli/replay.ts';
+import { readLine } from '../../../cli/commands/replay.ts';
 import { linesOf, type Timeline } from './model.ts';
 
 /** Feeds a timeline through the pure core as `muster replay` would; `watch` sees the case after every line. */

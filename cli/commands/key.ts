@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
 import { parseTime } from '#shared/domain/time.ts';
-import { makeGrant, readGrantId } from './grant-file.ts';
-import { printJson, readJsonText } from './json.ts';
-import { askApi, readBaseUrl, urlOption } from './operator-api.ts';
+import { askApi, readBaseUrl, urlOption } from '../client.ts';
+import { makeGrant, readGrantId } from '../grant-file.ts';
+import { printJson, readJsonText } from '../output.ts';
 
 const examples = `
 Examples:
@@ -57,7 +57,7 @@ async function createKey(options: CreateOptions): Promise<object> {
   );
 }
 
-/** What the API takes beside the public key, so far as a typing error would not be seen there. */
+/** The body's members besides the public key. Checks what the API would not report as a typing error. */
 async function readLimits({ scope, expiresAt, uses }: CreateOptions): Promise<object> {
   if (expiresAt !== undefined && parseTime(expiresAt) === undefined)
     throw usage('--expires-at is no RFC 3339 time, such as 2026-11-02T10:00:00Z.');

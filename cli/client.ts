@@ -5,24 +5,24 @@ import { Option } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
 import { type ApiRequest, type Signing, signedFetch, signingRegion, unsignedFetch } from './signed-fetch.ts';
 
-/** Muster refused: its answer as it came, and in the message the code and what to do. */
+/** A refusal by Muster. `answer` is the whole answer; the message has its code and the next step. */
 export class ApiRefusal extends Error {
   override readonly name = 'Refusal';
   readonly answer: object;
 
   constructor(answer: { code: string; todo?: unknown; detail?: unknown }) {
     const { code, todo, detail } = answer;
-    // What to do depends on which member is wrong
+    // For a malformed request, the next step depends on the member that is wrong.
     const what = code === 'malformed_request' && typeof detail === 'string' ? `${printable(detail)}. ` : '';
     super(`${code}: ${what}${typeof todo === 'string' ? printable(todo) : 'See docs/api.md.'}`);
     this.answer = answer;
   }
 }
 
-/** Where Muster is; the flag outranks the variable. */
+/** The option for the base URL. The flag has precedence over the environment variable. */
 export const urlOption = (): Option => new Option('--url <url>', 'the base URL of the operator API').env('MUSTER_URL');
 
-/** The base URL without a slash at its end: agents sign it letter by letter. Throws Problem `usage`. */
+/** The base URL without a slash at its end, because agents sign exactly this text. Throws Problem `usage`. */
 export function readBaseUrl(given: string | undefined): string {
   if (!given) {
     throw usage(
@@ -38,8 +38,9 @@ export function readBaseUrl(given: string | undefined): string {
 }
 
 /**
- * Asks the operator API and answers its JSON. Signed with the credentials of the AWS chain; on loopback, where there are none,
- * unsigned. Throws a Refusal if Muster refused, an Error of one sentence if there was no answer of Muster's.
+ * Sends a request to the operator API and returns the JSON of its answer. Signs it with the credentials that the AWS CLI would use;
+ * a request to this machine goes unsigned if there are none. Throws an ApiRefusal if Muster refuses, and an Error of one sentence
+ * if the answer is not from Muster or there is no answer.
  */
 export async function askApi(base: string, method: string, path: string, body?: string): Promise<object> {
   const request = { url: new URL(base + path), method, body };
@@ -56,20 +57,20 @@ type Credentials = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>;
 
 async function findCredentials({ hostname }: URL): Promise<Credentials | undefined> {
   const loopback = isLoopback(hostname);
-  // For this machine nobody shall wait for, or send the credentials of, an instance’s role.
+  // A request to this machine must not wait for the credentials of an instance's role, nor send them.
   if (loopback) process.env.AWS_EC2_METADATA_DISABLED = 'true';
   try {
     return await defaultProvider()();
   } catch {
     if (loopback) return undefined;
-    // The cause is left out: it may quote what a credential process printed.
+    // Without the cause: it may quote the output of a credential process.
     throw new Error(
       'No AWS credentials were found: sign in (aws sso login) or set AWS_PROFILE; aws sts get-caller-identity says whether it worked.',
     );
   }
 }
 
-/** As the AWS CLI finds it. */
+/** The Region that the AWS CLI would use. */
 const findRegion = loadConfig({
   environmentVariableSelector: (env) => env.AWS_REGION || env.AWS_DEFAULT_REGION,
   configFileSelector: (profile) => profile.region,
@@ -94,7 +95,7 @@ async function send(request: ApiRequest & { url: URL }, signing: Signing | undef
 /** API Gateway itself lets nothing larger through (apigateway/latest/developerguide/http-api-quotas.html). */
 const longestAnswer = 10 * 1024 * 1024;
 
-/** Undefined if it is longer; then the rest is not awaited. */
+/** The answer's text. Undefined if it is longer than the limit; the rest is not read then. */
 async function readText({ body }: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -106,7 +107,7 @@ async function readText({ body }: Response): Promise<string | undefined> {
   return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
-/** fetch says no more than that it failed; why is in its cause. */
+/** The reason of a failed fetch, which is in the error's cause. */
 function reason(error: unknown): string {
   const { cause = error } = error as { cause?: unknown };
   const { code, message } = cause as { code?: unknown; message?: unknown };
@@ -122,7 +123,7 @@ function readObject(text: string): object | undefined {
   }
 }
 
-/** RFC 9457 with a code; API Gateway's own refusals, and a proxy's, have none. */
+/** True for a refusal by Muster (RFC 9457 with a code). Errors of API Gateway or of a proxy have no code. */
 const isProblem = (json: object): json is { code: string } =>
   'code' in json && typeof json.code === 'string' && /^[a-z_]{1,64}$/.test(json.code);
 
@@ -132,11 +133,11 @@ function hint(status: number, region: string | undefined): string {
   return `these credentials need execute-api:Invoke on this API, a clock that is right, and the API’s Region: signed for ${printable(region)} (AWS_REGION).`;
 }
 
-/** 127.0.0.0/8, ::1 and the one name that always means them; URL has made every spelling one. */
+/** 127.0.0.0/8, ::1 or localhost. The URL parser has normalized every other spelling of these addresses. */
 const isLoopback = (hostname: string): boolean =>
   /^127(?:\.\d+){3}$/.test(hostname) || hostname === '[::1]' || hostname === 'localhost';
 
-/** What came over the network never steers the terminal. */
+/** Text from the network without control characters, so that it cannot control the terminal. */
 const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ');
 
 const usage = (detail: string): Problem => new Problem('usage', detail);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { makeGrant, readGrantId } from './grant-file.ts';
-import { printJson } from './json.ts';
-import { askApi, readBaseUrl, urlOption } from './operator-api.ts';
+import { askApi, readBaseUrl, urlOption } from '../client.ts';
+import { makeGrant, readGrantId } from '../grant-file.ts';
+import { printJson } from '../output.ts';
 
 const help = `
 Ends the binding of the instance's agent at once. For 15 minutes one agent may enroll there, once, with the grant in the

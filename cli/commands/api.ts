@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
-import { printJson, readJsonText } from './json.ts';
-import { askApi, readBaseUrl, urlOption } from './operator-api.ts';
+import { askApi, readBaseUrl, urlOption } from '../client.ts';
+import { printJson, readJsonText } from '../output.ts';
 
 const examples = `
 Examples:
@@ -32,7 +32,7 @@ export function apiCommand(): Command {
     });
 }
 
-/** Dots, encoded or not, could lead out of the API: what counts is where the URL ends. */
+/** Checks the parsed URL: dots in the path, encoded or not, could lead to an address outside the API. */
 function requireApiPath(base: string, path: string): void {
   const url = URL.parse(base + path);
   const ends = url && url.origin + url.pathname;

@@ -3,8 +3,8 @@ import { buffer } from 'node:stream/consumers';
 import { Problem } from '#shared/domain/problems.ts';
 
 /**
- * The JSON text in a file, or on standard input for `-`, unchanged. Throws Problem `usage`, which repeats nothing that was
- * given or read: it may be a secret.
+ * The JSON text in a file, or on standard input for `-`, unchanged. Throws Problem `usage`, which quotes neither the option nor the
+ * text, because they may hold a secret.
  */
 export async function readJsonText(option: string, file: string): Promise<string> {
   const bytes = await (file === '-' ? buffer(process.stdin) : readFile(file)).catch(() => {
@@ -20,15 +20,15 @@ export async function readJsonText(option: string, file: string): Promise<string
 }
 
 /**
- * Prints JSON for people and programs. JSON leaves as they are: C1 control characters, which would steer a terminal; format
- * characters, which hide text or turn it round; and separators of lines that are not ours.
+ * Prints JSON for people and programs. Escapes three kinds of characters that JSON.stringify does not escape: C1 control
+ * characters, which can control a terminal; format characters, which can hide or reverse text; and Unicode line separators.
  */
 export function printJson(value: object): void {
   const text = JSON.stringify(value, null, 2);
   process.stdout.write(`${text.replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, escaped)}\n`);
 }
 
-/** As JSON writes it; beyond U+FFFF that is a pair. */
+/** The JSON escape of a character; above U+FFFF a pair of escapes. */
 const escaped = (sign: string): string =>
   sign
     .split('')

@@ -7,12 +7,12 @@ import { type Anchors, awsAnchors, withTest } from '#shared/identity/anchors.ts'
 import { parseRfc3339 } from '#shared/identity/timestamp.ts';
 import { type DocumentProof, type VerifiedDocument, verifyDocument } from '#shared/identity/verify-document.ts';
 
-/** What was decided about a document, and everything needed to see why. */
+/** The result of verifying a document, with the reasons. */
 export type Verdict =
   | ({ verdict: 'accepted' } & VerifiedDocument)
   | { verdict: 'refused'; kind: Kind; code: string; title: string; detail: string; facts: object; todo: string };
 
-/** The bytes of the files that hold what instance metadata returned. */
+/** The bytes of the files with the texts of the instance metadata service. */
 export interface Evidence {
   kind: Kind;
   signature: Uint8Array;
@@ -21,7 +21,7 @@ export interface Evidence {
 
 type Kind = DocumentProof['kind'];
 
-/** Cryptography and document rules only, no policy: what `enroll` would say of this document at `at`. */
+/** Checks the document as an enrollment at time `at` would, without policy: cryptography and document rules only. */
 export function verdict(evidence: Evidence, anchors: Anchors, at: Date): Verdict {
   try {
     return { verdict: 'accepted', ...verifyDocument(proofOf(evidence), anchors, at) };
@@ -84,7 +84,7 @@ function withTestFile(path: string): Anchors {
   }
 }
 
-/** The texts in the files, unchanged. Bytes that are no UTF-8 are no text that an agent could send. */
+/** The texts in the files, unchanged. A document that is not UTF-8 is refused, because an agent cannot send it. */
 function proofOf({ kind, signature, document }: Evidence): DocumentProof {
   const text = document && textOf(document);
   const base64 = Buffer.from(signature).toString('latin1');
