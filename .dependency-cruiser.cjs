@@ -57,6 +57,12 @@ module.exports = {
       { path: '^agent/' },
       { pathNot: '^(agent|protocol)/', dependencyTypesNot: ['core'] },
     ),
+    rule(
+      'one-file-translates-items',
+      'table.ts translates values for DynamoDB, so that all items are written with the same options',
+      { path: '^(functions|shared)/', pathNot: '^shared/adapters/dynamo/table\\.ts$' },
+      { path: 'util-dynamodb' },
+    ),
     rule('no-cycles', 'a cycle hides which comes first', {}, { circular: true }),
   ],
   options: {

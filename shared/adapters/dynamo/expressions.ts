@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import { convertToAttr } from '@aws-sdk/util-dynamodb';
+import { toAttributeValue } from './table.ts';
 
 /** What an item must be like for a write to happen; all tests of a write must hold. An attribute that is not there satisfies no comparison. */
 export type Test =
@@ -32,7 +32,7 @@ export class Placeholders {
 
   value(value: unknown): string {
     const placeholder = `:v${Object.keys(this.values).length}`;
-    this.values[placeholder] = convertToAttr(value, { removeUndefinedValues: true });
+    this.values[placeholder] = toAttributeValue(value);
     return placeholder;
   }
 

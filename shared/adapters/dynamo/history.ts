@@ -1,11 +1,10 @@
-import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { HistoryEntry, HistoryStore } from '#shared/app/ports.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { expiryAfter } from './instance-item.ts';
 import { historyItemKey, historyPartition, historyTime, historyTimeItemKey, historyTimesPrefix } from './keys.ts';
 import { foreignPageToken, readPageToken, takePage } from './page-token.ts';
 import { query } from './read.ts';
-import type { Item, Table } from './table.ts';
+import { fromItem, type Item, type Table, toItem } from './table.ts';
 import { putItem } from './write.ts';
 
 const keptSeconds = 400 * 86_400;
@@ -29,7 +28,7 @@ export function createDynamoHistory(table: Table): HistoryStore {
         limit: size + 1,
       });
       const page = await takePage(items, size, (item) => ({ sk: item.sk?.S ?? '' }));
-      return { items: page.items.map((item) => unmarshall(item).entry as HistoryEntry), next: page.next };
+      return { items: page.items.map((item) => fromItem(item).entry as HistoryEntry), next: page.next };
     },
   };
 }
@@ -49,4 +48,4 @@ async function firstWritten(table: Table, entry: HistoryEntry): Promise<Instant>
 }
 
 const itemOf = (key: object, content: object, { writtenAt }: HistoryEntry): Item =>
-  marshall({ ...key, ...content, expiresAt: expiryAfter(writtenAt, keptSeconds) }, { removeUndefinedValues: true });
+  toItem({ ...key, ...content, expiresAt: expiryAfter(writtenAt, keptSeconds) });

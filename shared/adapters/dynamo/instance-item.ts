@@ -1,11 +1,10 @@
-import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { instanceRecord, readInstanceId } from '#shared/app/instance/record.ts';
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
 import { ec2States, type Instance, type InstanceKey, keyOf, newInstance } from '#shared/domain/instance/instance.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { dueShard, instanceItemKey } from './keys.ts';
-import { type Item, keyOfItem } from './table.ts';
+import { fromItem, type Item, keyOfItem, toItem } from './table.ts';
 
 type Field = Exclude<keyof Instance, keyof InstanceKey>;
 
@@ -93,14 +92,14 @@ export function toInstanceItem(instance: Instance, timing: Timing): Item {
         ? expiryAfter(instance.at ?? instance.notBefore, timing.keepTerminatedSeconds)
         : null,
   };
-  return marshall(Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null)));
+  return toItem(Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null)));
 }
 
 /** The record that an item of the instance kind holds; also what a stream's image holds. Throws on any other item. */
 export function fromInstanceItem(item: Item): Instance {
   const key = readInstanceId(instanceRecord.place.idOf(keyOfItem(item)) ?? '');
   if (!key) throw new Error(`${item.pk?.S} ${item.sk?.S} is no instance's item`);
-  const attributes: Record<string, unknown> = unmarshall(item);
+  const attributes: Record<string, unknown> = fromItem(item);
   const blank = newInstance(key, 0);
   const fields = Object.keys(blank).flatMap((field) => {
     const packed = attributes[attributeOf(field as Field)];

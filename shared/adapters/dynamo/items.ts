@@ -1,4 +1,3 @@
-import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import {
   type AnyRecord,
   definitionOf,
@@ -15,7 +14,7 @@ import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { dueOf, expiryAfter, fromInstanceItem, toInstanceItem } from './instance-item.ts';
 import { dueShard, factsItemKey, type ItemKey, leaseItemKey, pairItemKey } from './keys.ts';
-import type { Item } from './table.ts';
+import { fromItem, type Item, toItem } from './table.ts';
 import type { Put } from './write.ts';
 
 /** Kinds of items that are no records. */
@@ -37,14 +36,12 @@ function wrap(
   const { version, seq, link, overtakenAt, ...rest } = content as Partial<
     Record<'version' | 'seq' | 'overtakenAt', number>
   > & { link?: string };
-  // A tag may be called `constructor`; marshall would take its map for an instance of a class and refuse it.
-  const options = { removeUndefinedValues: true, convertClassInstanceToMap: true };
-  return marshall({ ...key, kind, version, seq, link, overtakenAt, ...beside, record: rest }, options);
+  return toItem({ ...key, kind, version, seq, link, overtakenAt, ...beside, record: rest });
 }
 
 /** The content of an item that `wrap` made. The table is Muster's own: it holds what Muster wrote. */
 export function unwrap<R>(item: Item): R {
-  const { record, version, seq, link, overtakenAt } = unmarshall(item);
+  const { record, version, seq, link, overtakenAt } = fromItem(item);
   const beside = { version, seq, link, overtakenAt };
   return { ...record, ...Object.fromEntries(Object.entries(beside).filter(([, value]) => value !== undefined)) };
 }
@@ -53,7 +50,7 @@ export function unwrap<R>(item: Item): R {
 export function readRecord<K extends Kind>(kind: K, item: Item): RecordOf<K> {
   if (kind === 'instance') return fromInstanceItem(item) as AnyRecord as unknown as RecordOf<K>;
   const content = unwrap<RecordOf<K>>(item);
-  return definitionOf(kind).read?.(content, unmarshall(item)) ?? content;
+  return definitionOf(kind).read?.(content, fromItem(item)) ?? content;
 }
 
 /** The put that a change comes to, on condition that the record is still the one it was decided on. */

@@ -1,10 +1,9 @@
-import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { UserDataStore } from '#shared/app/ports.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { expiryAfter } from './instance-item.ts';
 import { userDataItemKey } from './keys.ts';
 import { getItem } from './read.ts';
-import type { Table } from './table.ts';
+import { fromItem, type Table, toItem } from './table.ts';
 import { deleteItem, putItem } from './write.ts';
 
 /** No launch waits this long; what a crash left behind goes by itself. */
@@ -14,12 +13,12 @@ const keptSeconds = 86_400;
 export function createDynamoUserData(table: Table, now: () => Instant): UserDataStore {
   return {
     async put(launchId, userData) {
-      const item = marshall({ ...userDataItemKey(launchId), userData, expiresAt: expiryAfter(now(), keptSeconds) });
+      const item = toItem({ ...userDataItemKey(launchId), userData, expiresAt: expiryAfter(now(), keptSeconds) });
       await putItem(table, { item, tests: [] });
     },
     async get(launchId) {
       const item = await getItem(table, userDataItemKey(launchId));
-      return item && (unmarshall(item).userData as string);
+      return item && (fromItem(item).userData as string);
     },
     delete: (launchId) => deleteItem(table, userDataItemKey(launchId)),
   };
