@@ -1,5 +1,3 @@
-import { createServer } from '#shared/app/server/create.ts';
-import { launchServer } from '#shared/app/server/launch.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { request } from '#test/simulation/region/fleet.ts';
 import { Pipeline } from '#test/simulation/region/pipeline.ts';
@@ -27,10 +25,9 @@ export async function describesPerLife(origin: Origin): Promise<number> {
     ec2.runInstances(place, input);
   }
   for (let nth = 0; origin === 'launched' && nth < lives; nth++) {
-    const { id } = await functions.operate((own, now) =>
-      createServer({ name: `web-${nth}`, ...place, request }, now, own),
-    );
-    await functions.operate((own, now) => launchServer(id, now, own));
+    const wanted = { name: `web-${nth}`, ...place, request };
+    const { id } = await functions.operate<{ id: string }>('POST', '/v1/servers', wanted);
+    await functions.operate('POST', `/v1/servers/${id}/launch`);
   }
   await clock.advanceBy(seconds(50));
   const InstanceIds = ec2.truth().map(({ instanceId }) => instanceId);

@@ -5,12 +5,10 @@ import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
 import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
-import { createServer } from '#shared/app/server/create.ts';
-import { launchServer } from '#shared/app/server/launch.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { checkinRequest, enrollmentBody, newAgent } from '#test/simulation/region/agents.ts';
 import { newKey, request } from '#test/simulation/region/fleet.ts';
+import { Machine } from '#test/simulation/region/machine.ts';
 import { Pipeline } from '#test/simulation/region/pipeline.ts';
 import { accounts, agentImage, audience } from '#test/simulation/region/places.ts';
 import type { Ports } from '#test/simulation/region/ports.ts';
@@ -77,8 +75,8 @@ async function prepare(pipeline: Pipeline, origin: Origin): Promise<() => Promis
   const { functions, ec2 } = pipeline;
   if (origin === 'launched') {
     const wanted = { name: 'web-1', ...place, request };
-    const { id } = await functions.operate((ports, now) => createServer(wanted, now, ports));
-    return () => functions.operate((ports, now) => launchServer(id, now, ports));
+    const { id } = await functions.operate<{ id: string }>('POST', '/v1/servers', wanted);
+    return () => functions.operate('POST', `/v1/servers/${id}/launch`);
   }
   const grant = await newKey(pipeline, null);
   const UserData = Buffer.from(JSON.stringify({ muster: { url: audience, grant } })).toString('base64');
@@ -87,13 +85,12 @@ async function prepare(pipeline: Pipeline, origin: Origin): Promise<() => Promis
 }
 
 async function live(pipeline: Pipeline): Promise<void> {
-  const { clock, ec2, functions } = pipeline;
+  const { clock, ec2 } = pipeline;
   await clock.advanceBy(seconds(6));
   const [instance] = ec2.truth();
   if (!instance) throw new Error('nothing was launched');
-  const agent = newAgent({ ...place, instanceId: instance.instanceId }, pipeline.random);
-  await functions.enroll(enrollmentBody(agent, instance, pipeline));
-  await functions.checkin(checkinRequest(agent, pipeline));
+  // Enrolls and checks in once; the next check-in would come after this life.
+  await new Machine(pipeline, instance).start();
   const input = { InstanceIds: [instance.instanceId] };
   for (const change of ['stopInstances', 'startInstances', 'terminateInstances'] as const) {
     await clock.advanceBy(seconds(7));

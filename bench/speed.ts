@@ -1,17 +1,17 @@
 import { verify } from 'node:crypto';
+import type { AgentKey } from '#agent/key/agent-key.ts';
 import { identityDocument } from '#local/aws/ec2/identity-document.ts';
 import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
 import { readNotification } from '#shared/domain/cloud/notification.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
-import { keyOf } from '#shared/domain/instance/instance.ts';
+import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anchorsFor, publicKeyOf } from '#shared/identity/anchors.ts';
 import { isSignedBy, readSignedData } from '#shared/identity/cms.ts';
 import { publicKeyFromX } from '#shared/identity/ed25519.ts';
 import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
-import { enrollmentBody, newAgent } from '#test/simulation/region/agents.ts';
 import { signDocument, testAnchors } from '#test/simulation/region/authority.ts';
+import { Machine } from '#test/simulation/region/machine.ts';
 import { Pipeline } from '#test/simulation/region/pipeline.ts';
 import { accounts, agentImage, audience } from '#test/simulation/region/places.ts';
 import { runSeed } from '#test/simulation/region/run.ts';
@@ -95,12 +95,11 @@ export async function speedOfEnrollment(): Promise<EnrollmentSpeed> {
   pipeline.ec2.runInstances(place, { ImageId: agentImage, MinCount: 1, MaxCount: 1, InstanceType: 't4g.nano' });
   const [instance] = pipeline.ec2.truth();
   if (!instance) throw new Error('nothing was launched');
-  const agent = newAgent(instance, pipeline.random);
-  const body = enrollmentBody(agent, instance, pipeline);
+  const { body, key } = await enrollmentOf(pipeline, instance);
   const now = pipeline.clock.now();
   const read = () => readEnrollmentRequest(body, { audiences: [audience], now, clockSkewSeconds: 300 });
   const { proof } = await read();
-  const floor = floorOf(body, agent.identity.publicKeyX, signDocument(identityDocument(instance), now));
+  const floor = floorOf(body, key.publicKeyX, signDocument(identityDocument(instance), now).rsa2048);
   const requests = 200;
   const each = (run: () => unknown) =>
     best(requests, () => {
@@ -114,6 +113,19 @@ export async function speedOfEnrollment(): Promise<EnrollmentSpeed> {
     whole: { nanoseconds: whole, floorNanoseconds: await each(floor.whole) },
     object: { nanoseconds: object, floorNanoseconds: await each(floor.object) },
   };
+}
+
+/** A request to enroll as the agent sends it, and the key that signed it. */
+async function enrollmentOf(pipeline: Pipeline, instance: InstanceKey): Promise<{ body: string; key: AgentKey }> {
+  let body = '';
+  const { key } = await new Machine(pipeline, instance).ask({
+    settings: { url: audience },
+    send: async (_url, init) => {
+      body = String(init.body);
+      return Response.json({});
+    },
+  });
+  return { body, key };
 }
 
 /** No verifier does less: one RSA-2048 signature, one Ed25519 signature, and the payload's JSON. */

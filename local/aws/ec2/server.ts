@@ -9,13 +9,17 @@ import type { Place } from './simulated-instance.ts';
 /** A thousand ids or the largest user data, several times over. */
 const bodyLimitBytes = 1_048_576;
 
-export interface Ec2ServerOptions {
+/** What stands behind an EC2 endpoint, however its calls arrive. */
+export interface Ec2EndpointOptions {
   region: Ec2Region;
   /** Whose calls those are whose access key id is not twelve digits. */
   defaultAccount: string;
   newRequestId: () => string;
   /** Told of every call that is understood: the caller's access key id and the operation. */
   onCall?: (accessKeyId: string, operation: string) => void;
+}
+
+export interface Ec2ServerOptions extends Ec2EndpointOptions {
   /** 0, the default, takes any free port. */
   port?: number;
 }
@@ -29,23 +33,48 @@ export function startEc2Server(options: Ec2ServerOptions): Promise<LoopbackServe
 }
 
 async function answer(options: Ec2ServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const requestId = options.newRequestId();
-  const send = (status: number, xml: string) => {
-    response.writeHead(status, { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': requestId });
-    response.end(`<?xml version="1.0" encoding="UTF-8"?>\n${xml}`);
-  };
   try {
-    const query = Query.parse(await readBody(request));
-    const { accessKeyId, ...place } = readCaller(request.headers.authorization, options.defaultAccount);
-    options.onCall?.(accessKeyId, query.text('Action') ?? '');
-    send(200, dispatch(options.region, place, query, requestId));
+    const read = () => readBody(request);
+    const { status, headers, body } = await answerCall(options, request.headers.authorization, read);
+    response.writeHead(status, headers).end(body);
   } catch (error) {
-    if (error instanceof LostAnswer) {
-      request.socket.destroy();
-      return;
-    }
+    if (!(error instanceof LostAnswer)) throw error;
+    request.socket.destroy();
+  }
+}
+
+/** An HTTP answer of EC2's. */
+export interface Ec2Answer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/**
+ * Answers one call: its `authorization` header says which account calls and in which Region, its body is the query. A
+ * refusal is an answer too. Throws LostAnswer where the caller gets none.
+ */
+export async function answerCall(
+  options: Ec2EndpointOptions,
+  authorization: string | undefined,
+  readBody: () => string | Promise<string>,
+): Promise<Ec2Answer> {
+  const requestId = options.newRequestId();
+  const headers = { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': requestId };
+  const answer = (status: number, xml: string): Ec2Answer => ({
+    status,
+    headers,
+    body: `<?xml version="1.0" encoding="UTF-8"?>\n${xml}`,
+  });
+  try {
+    const query = Query.parse(await readBody());
+    const { accessKeyId, ...place } = readCaller(authorization, options.defaultAccount);
+    options.onCall?.(accessKeyId, query.text('Action') ?? '');
+    return answer(200, dispatch(options.region, place, query, requestId));
+  } catch (error) {
+    if (error instanceof LostAnswer) throw error;
     const refusal = error instanceof Ec2Error ? error : new Ec2Error('InternalError', String(error));
-    send(refusal.status, errorXml(refusal, requestId));
+    return answer(refusal.status, errorXml(refusal, requestId));
   }
 }
 

@@ -3,6 +3,7 @@ import { Problem } from '#shared/domain/problems.ts';
 import { type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
 import { portTaken } from '../../region/start-error.ts';
 import type { FunctionHost, FunctionName } from '../lambda/function-host.ts';
+import { httpApiEvent } from './http-api-event.ts';
 
 /** API Gateway's own limit (apigateway/latest/developerguide/http-api-quotas.html); the functions' are lower. */
 const bodyLimitBytes = 10 * 1024 * 1024;
@@ -61,7 +62,15 @@ async function route(request: IncomingMessage, options: GatewayOptions): Promise
   if (pathname === '/' && request.method === 'GET') return html(options.page());
   const name = functionFor(request.method ?? '', pathname);
   if (!name) throw new Problem('not_found', 'there is no such route', { path: pathname.slice(0, 200) });
-  const event = eventOf(request, pathname, searchParams, await readBody(request), options);
+  const event = httpApiEvent({
+    method: request.method ?? '',
+    path: pathname,
+    query: searchParams,
+    headers: headersOf(request),
+    body: await readBody(request),
+    requestId: options.newId(),
+    now: options.now(),
+  });
   try {
     return await options.functions.invoke<HttpAnswer>(name, event);
   } catch {
@@ -109,49 +118,11 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Payload format 2.0 (apigateway/latest/developerguide/http-api-develop-integrations-lambda.html). */
-function eventOf(
-  request: IncomingMessage,
-  rawPath: string,
-  query: URLSearchParams,
-  body: Buffer,
-  options: GatewayOptions,
-) {
-  const headers = Object.fromEntries(
+/** A header that was sent more than once becomes one, joined by commas. */
+const headersOf = (request: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [
       name,
       Array.isArray(value) ? value.join(',') : (value ?? ''),
     ]),
   );
-  const isText = /^(?:text\/|application\/(?:json|xml|javascript))/.test(headers['content-type'] ?? '');
-  const parameters = Object.fromEntries(query);
-  const method = request.method ?? '';
-  const now = options.now();
-  return {
-    version: '2.0',
-    routeKey: `${method} ${rawPath}`,
-    rawPath,
-    rawQueryString: query.toString(),
-    headers,
-    ...(query.size > 0 && { queryStringParameters: parameters }),
-    requestContext: {
-      accountId: 'local',
-      apiId: 'local',
-      domainName: headers.host,
-      http: {
-        method,
-        path: rawPath,
-        protocol: 'HTTP/1.1',
-        sourceIp: '127.0.0.1',
-        userAgent: headers['user-agent'] ?? '',
-      },
-      requestId: options.newId(),
-      routeKey: `${method} ${rawPath}`,
-      stage: '$default',
-      time: now.toUTCString(),
-      timeEpoch: now.getTime(),
-    },
-    ...(body.length > 0 && { body: body.toString(isText ? 'utf8' : 'base64') }),
-    isBase64Encoded: !isText && body.length > 0,
-  };
-}

@@ -12,9 +12,10 @@ export interface ImdsOptions {
   credentials?: CredentialsOf;
   now: () => Date;
   newToken: () => string;
-  /** 0, the default, takes any free port. */
-  port?: number;
 }
+
+/** What the metadata service reads of a request. `url` is the path, with a query or without. */
+type ImdsRequest = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
 
 interface Answer {
   status: number;
@@ -33,25 +34,35 @@ const ttlHeader = 'x-aws-ec2-metadata-token-ttl-seconds';
  * One instance's metadata service, for AWS_EC2_METADATA_SERVICE_ENDPOINT. Version 2, and version 1 where the
  * instance's HttpTokens is `optional`. An instance that is stopped or terminated has nobody who could ask: it is cut off.
  */
-export function startImds(options: ImdsOptions): Promise<LoopbackServer> {
-  const tokens: Tokens = new Map();
+export function startImds({ port = 0, ...options }: ImdsOptions & { port?: number }): Promise<LoopbackServer> {
+  const ask = openImds(options);
   const handle = (request: IncomingMessage, response: ServerResponse) => {
-    const instance = options.instance();
-    const state = instance && presentOf(instance).state;
-    if (!instance || state === 'stopped' || state === 'terminated') {
+    const answer = ask(request);
+    if (!answer) {
       request.socket.destroy();
       return;
     }
-    const { status, body, ttlSeconds } = answer(instance, request, tokens, options);
+    const { status, body, ttlSeconds } = answer;
     if (ttlSeconds !== undefined) response.setHeader(ttlHeader, ttlSeconds);
     response.writeHead(status, { 'content-type': 'text/plain' }).end(body);
   };
-  return serveOnLoopback(handle, options.port ?? 0);
+  return serveOnLoopback(handle, port);
+}
+
+/** The same service without a server: answers a request, or undefined where the instance is cut off. */
+export function openImds(options: ImdsOptions): (request: ImdsRequest) => Answer | undefined {
+  const tokens: Tokens = new Map();
+  return (request) => {
+    const instance = options.instance();
+    const state = instance && presentOf(instance).state;
+    if (!instance || state === 'stopped' || state === 'terminated') return undefined;
+    return answer(instance, request, tokens, options);
+  };
 }
 
 function answer(
   instance: Readonly<SimulatedInstance>,
-  request: IncomingMessage,
+  request: ImdsRequest,
   tokens: Tokens,
   options: ImdsOptions,
 ): Answer {
@@ -82,7 +93,7 @@ function readPath(url: string): string[] | undefined {
 }
 
 /** A PUT that came through a proxy is refused, and so is one to a dated version (same page). */
-function putToken(request: IncomingMessage, path: string[], tokens: Tokens, options: ImdsOptions): Answer {
+function putToken(request: ImdsRequest, path: string[], tokens: Tokens, options: ImdsOptions): Answer {
   const [version, ...rest] = path;
   if (rest.join('/') !== 'api/token') return refusal(404, 'Not Found');
   if (version !== 'latest' || request.headers['x-forwarded-for'] !== undefined) return refusal(403, 'Forbidden');
@@ -95,7 +106,7 @@ function putToken(request: IncomingMessage, path: string[], tokens: Tokens, opti
 }
 
 /** When the request's token ends: undefined without one, long ago if it was never given out here. */
-function tokenEnd(request: IncomingMessage, tokens: Tokens): number | undefined {
+function tokenEnd(request: ImdsRequest, tokens: Tokens): number | undefined {
   const token = request.headers['x-aws-ec2-metadata-token'];
   return token === undefined ? undefined : (tokens.get(String(token)) ?? 0);
 }

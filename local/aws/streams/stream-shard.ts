@@ -19,9 +19,9 @@ import { lambdaRecord } from './stream-record.ts';
 
 /** What the shards of one stream share. */
 export interface ShardOptions {
-  readonly client: DynamoDBStreamsClient;
+  readonly client: Pick<DynamoDBStreamsClient, 'send'>;
   readonly streamArn: string;
-  readonly checkpoint: StreamCheckpoint;
+  readonly checkpoint: Pick<StreamCheckpoint, 'get' | 'set'>;
   readonly handler: StreamHandler;
   /** The event source mapping's filter: records that it does not want never reach the handler. */
   readonly wants: (record: DynamoDBRecord) => boolean;

@@ -2,6 +2,7 @@ import {
   DescribeInstancesCommand,
   type DescribeInstancesCommandInput,
   EC2Client,
+  type EC2ClientConfig,
   type Instance as Ec2Instance,
   RunInstancesCommand,
   type RunInstancesCommandInput,
@@ -27,16 +28,21 @@ export interface Ec2 extends Launcher {
 /**
  * EC2 by the functions' own credentials for the deployment's account, and by a member's for that member: EC2 answers about whoever asks,
  * and what it says of one account would end all records of another. Without `memberCredentials`, members are refused. One client per
- * partition, account and region, kept for the life of the process.
+ * partition, account and region, kept for the life of the process. `settings` are for every client: a transport other than the network.
  */
-export function openEc2(ownAccount: string, now: () => number, memberCredentials?: MemberCredentials): Ec2 {
+export function openEc2(
+  ownAccount: string,
+  now: () => number,
+  memberCredentials?: MemberCredentials,
+  settings: EC2ClientConfig = {},
+): Ec2 {
   const clients = new Map<string, EC2Client>();
 
   /** Member credentials are asked for here as well, so that what goes wrong with them is no refusal of EC2's. */
   async function clientOf(account: string, region: string): Promise<EC2Client> {
     const credentials = account === ownAccount ? undefined : await credentialsOf(account, region);
     const key = `${partitionOf(region)}/${account}/${region}`;
-    const client = clients.get(key) ?? new EC2Client({ region, ...(credentials && { credentials }) });
+    const client = clients.get(key) ?? new EC2Client({ ...settings, region, ...(credentials && { credentials }) });
     clients.set(key, client);
     return client;
   }

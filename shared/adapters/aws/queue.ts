@@ -29,6 +29,12 @@ export function openQueue<Message>(queueUrl: string): Outbox<Message> {
 const shortestSeconds = 2;
 const longestSeconds = 60;
 
+/** How long a message that failed stays away, in seconds, after so many receptions. */
+export function secondsAway(receptions: number, random: () => number): number {
+  const ceiling = Math.min(longestSeconds, shortestSeconds * 2 ** receptions);
+  return shortestSeconds + Math.floor(random() * ceiling);
+}
+
 /** Lets a message that failed come back after a while that grows with its receptions. */
 export async function giveBack(
   queueUrl: string,
@@ -36,9 +42,7 @@ export async function giveBack(
   random: () => number,
 ): Promise<void> {
   client ??= new SQSClient({});
-  const receptions = Number(message.attributes.ApproximateReceiveCount);
-  const ceiling = Math.min(longestSeconds, shortestSeconds * 2 ** receptions);
-  const VisibilityTimeout = shortestSeconds + Math.floor(random() * ceiling);
+  const VisibilityTimeout = secondsAway(Number(message.attributes.ApproximateReceiveCount), random);
   await client.send(
     new ChangeMessageVisibilityCommand({ QueueUrl: queueUrl, ReceiptHandle: message.receiptHandle, VisibilityTimeout }),
   );

@@ -1,13 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
-import { registerKey } from '#shared/app/enrollment/keys.ts';
-import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import { newKey } from '#agent/state/state.ts';
+import { hex } from '#local/aws/ec2/random-ids.ts';
 import { keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { enrollmentBody, newIdentity, type SimulatedAgent } from '../region/agents.ts';
-import { unlessRefused } from '../region/fleet.ts';
 import { accounts, agentImage, audience } from '../region/places.ts';
 import { noTrouble } from '../region/ports.ts';
 import { dieOnce } from '../region/weather.ts';
@@ -40,14 +37,13 @@ async function unheardOf(byMuster: boolean) {
   } else await runWithKey(where);
   await pipeline.clock.advanceBy(seconds(16));
   const instance = pipeline.ec2.truth()[0]!;
-  const agent = agents.all.get(keyOf(instance))!;
-  return { where, events, instance, agent };
+  return { where, events, instance, machine: agents.on(instance) };
 }
 
 async function runWithKey({ pipeline }: Stage): Promise<void> {
   const { seed, publicKeyX } = newGrantKey(() => Buffer.alloc(32, 7));
-  const wanted = { publicKey: publicKeyX, scope: everyInstance, expiresAt: null, uses: null };
-  const { id } = await pipeline.functions.operate((ports, now) => registerKey(wanted, 'ann', now, ports));
+  const wanted = { publicKey: publicKeyX };
+  const { id } = await pipeline.functions.operate<{ id: string }>('POST', '/v1/enrollment-keys', wanted);
   const grant = { id, seed: Buffer.from(seed).toString('base64url') };
   pipeline.ec2.runInstances(here, {
     ...{ ImageId: agentImage, InstanceType: 't4g.nano', MinCount: 1, MaxCount: 1 },
@@ -57,16 +53,14 @@ async function runWithKey({ pipeline }: Stage): Promise<void> {
 
 /** Plays the steps at one moment, then lets everything settle as it does by itself. */
 async function play(byMuster: boolean, order: readonly Step[]) {
-  const { where, events, instance, agent } = await unheardOf(byMuster);
+  const { where, events, instance, machine } = await unheardOf(byMuster);
   const { functions, clock } = where.pipeline;
   const event = (state: string) => batchOf(events.filter(({ detail }) => detail.state === state));
-  const enroll = (who: SimulatedAgent, on: SimulatedInstance) =>
-    unlessRefused(() => functions.enroll(enrollmentBody(who, on, where.pipeline)));
   const acts: Record<Step, () => Promise<unknown>> = {
     pending: () => functions.onInstanceChanged(event('pending')),
     running: () => functions.onInstanceChanged(event('running')),
     answer: () => functions.launch(batchOf([...where.watch.launches.keys()].map((launchId) => ({ launchId })))),
-    enroll: () => enroll(agent, instance),
+    enroll: () => machine.ask(),
     sweep: () => functions.sweepRegion(batchOf([here])),
   };
   for (const step of order) await acts[step]();
@@ -121,10 +115,11 @@ describe('14 no theft', () => {
     await pipeline.clock.advanceBy(minutes(5));
     const [own, other] = launched(where);
     const before = [record(where, other!), [...watch.servers.values()]];
-    const thief = { ...agents.all.get(keyOf(own!))!, identity: newIdentity(pipeline.random) };
-    const stolen = { ...own!, configuration: { ...own!.configuration, userData: other!.configuration.userData } };
-    await expect(pipeline.functions.enroll(enrollmentBody(thief, stolen, pipeline))).rejects.toMatchObject({
-      code: 'grant_of_other_instance',
+    const key = newKey({ randomBytes: (count) => Buffer.from(hex(pipeline.random, 2 * count), 'hex') });
+    const settings = agents.on(other!).settings;
+    expect(await agents.on(own!).ask({ key, settings })).toMatchObject({
+      enrolled: null,
+      refused: 'grant_of_other_instance',
     });
     expect([record(where, other!), [...watch.servers.values()]]).toEqual(before);
   });
@@ -136,10 +131,8 @@ describe('14 no theft', () => {
     await pipeline.clock.advanceBy(minutes(5));
     const instance = launched(where)[0]!;
     const held = record(where, instance);
-    const answer = await pipeline.functions.enroll(
-      enrollmentBody(agents.all.get(keyOf(instance))!, instance, pipeline),
-    );
-    expect(answer.serverId).toBe(held?.serverId);
+    const { enrolled } = await agents.on(instance).ask();
+    expect(enrolled?.serverId).toBe(held?.serverId);
     expect(record(where, instance)).toBe(held);
     expect(watch.servers.size).toBe(1);
   });
@@ -188,7 +181,7 @@ describe('24 reversible', () => {
     });
     pipeline.trouble = { ...noTrouble, deathOf: () => null };
     pipeline.ec2.faults.calls.length = 0;
-    await pipeline.functions.enroll(enrollmentBody(agents.all.get(keyOf(instance))!, instance, pipeline));
+    await agents.on(instance).start();
     await pipeline.clock.advanceBy(longEnough);
     expect(record(where, instance)).toMatchObject({ management: 'enrolled', managementReason: 'launched' });
     expect(await where.wrong()).toEqual([]);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { registerKey, revokeKey } from '#shared/app/enrollment/keys.ts';
-import { type EnrollmentScope, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
-import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
+import type { EnrollmentScope } from '#shared/domain/enrollment/enrollment-key.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { agentImage, audience } from '../region/places.ts';
@@ -10,8 +9,7 @@ import { here, launch, launched, minutes, newServer, record, type Stage, stage }
 /** Registers a key and runs instances with its seed. */
 async function runWithKey({ pipeline }: Stage, scope: Partial<EnrollmentScope> = {}, count = 1) {
   const { seed, publicKeyX: publicKey } = newGrantKey(() => Buffer.alloc(32, 7));
-  const wanted = { publicKey, scope: { ...everyInstance, ...scope }, expiresAt: null, uses: null };
-  const { id } = await pipeline.functions.operate((ports, now) => registerKey(wanted, 'ann', now, ports));
+  const { id } = await pipeline.functions.operate<{ id: string }>('POST', '/v1/enrollment-keys', { publicKey, scope });
   const muster = { url: audience, grant: { id, seed: Buffer.from(seed).toString('base64url') } };
   const { Instances = [] } = pipeline.ec2.runInstances(here, {
     ...{ ImageId: agentImage, InstanceType: 't4g.nano', MinCount: count, MaxCount: count },
@@ -40,7 +38,7 @@ describe('a disk or an interface that was moved into an instance before its agen
     where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
     const { keys } = await runWithKey(where);
     await tamper(where, keys[0]!, what);
-    expect(where.agents.all.get(keyOf(keys[0]!))).toMatchObject({ enrolled: false, refused: 'attachments_differ' });
+    expect(where.agents.on(keys[0]!).state).toMatchObject({ enrolled: null, refused: 'attachments_differ' });
     expect(record(where, keys[0]!)).toMatchObject({ management: 'pending', agent: null });
   });
 
@@ -51,7 +49,7 @@ describe('a disk or an interface that was moved into an instance before its agen
     await where.pipeline.clock.advanceBy(seconds(1));
     const [instance] = launched(where);
     await tamper(where, instance!, 'disk');
-    expect(where.agents.all.get(keyOf(instance!))).toMatchObject({ enrolled: false, refused: 'attachments_differ' });
+    expect(where.agents.on(instance!).state).toMatchObject({ enrolled: null, refused: 'attachments_differ' });
   });
 
   it('lets it in where the key says so', async () => {
@@ -72,7 +70,7 @@ describe('a root volume that EC2 is slow to tell of', () => {
     await launch(where, await newServer(where));
     await clock.advanceBy(seconds(90));
     expect(record(where, launched(where)[0]!)).toMatchObject({ management: 'enrolled' });
-    expect(where.agents.all.get(keyOf(keys[0]!))).toMatchObject({ refused: 'instance_not_described' });
+    expect(where.agents.on(keys[0]!).state).toMatchObject({ refused: 'instance_not_described' });
     await clock.advanceBy(minutes(2));
     expect(record(where, keys[0]!)).toMatchObject({ management: 'enrolled', managementReason: 'enrollment_key' });
   });
@@ -85,12 +83,12 @@ describe('an enrollment key that is revoked while a fleet starts with it', () =>
     const { id, keys } = await runWithKey(where, {}, 20);
     const enrolled = () => keys.filter((key) => record(where, key)?.management === 'enrolled').length;
     for (let waited = 0; enrolled() === 0 && waited < 120; waited++) await clock.advanceBy(seconds(1));
-    const revoked = await functions.operate((ports, now) => revokeKey(id, now, ports));
+    const revoked = await functions.operate<{ lastUsedAt: string | null }>('DELETE', `/v1/enrollment-keys/${id}`);
     const then = enrolled();
     await clock.advanceBy(minutes(10));
     expect([then > 0, then < keys.length, enrolled()]).toEqual([true, true, then]);
     expect(revoked.lastUsedAt).not.toBeNull();
-    const told = keys.map((key) => where.agents.all.get(keyOf(key))?.refused ?? 'enrolled');
+    const told = keys.map((key) => where.agents.on(key).state?.refused ?? 'enrolled');
     expect(new Set(told)).toEqual(new Set(['enrolled', 'grant_revoked']));
   });
 });

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { unlessRefused } from '../region/fleet.ts';
-import { noTrouble } from '../region/ports.ts';
+import { type Mortal, noTrouble } from '../region/ports.ts';
 import { dieOnce } from '../region/weather.ts';
 import { launch, launched, longEnough, minutes, newServer, record, runOne, type Stage, stage, told } from './stage.ts';
 
-const mortals: readonly FunctionName[] = [
+const mortals: readonly Mortal[] = [
   ...(['operatorApi', 'launch', 'tick', 'onInstanceChanged', 'verify', 'sweepRegion', 'enroll'] as const),
-  'onRecordChanged',
+  ...(['checkin', 'onRecordChanged', 'agent'] as const),
 ];
 
 /** Launches a server, whatever becomes of it. */
@@ -37,10 +36,11 @@ describe('17 at most one and 18 adoption: whatever process dies, one instance at
   });
 });
 
-/** The third attempt launches, and until the deadline has passed EC2 shows nothing of it for nearly S. */
-function answerLostAtTheLastMoment({ pipeline: { ec2 } }: Stage): void {
-  ec2.faults.calls.push({ kind: 'throttle', operation: 'RunInstances', times: 2 });
-  ec2.faults.calls.push({ kind: 'lose-answer', operation: 'RunInstances' }); // and of every repetition
+/** EC2 refuses for two and a half minutes, then it launches without an answer, and shows nothing of it for nearly S. */
+function answerLostAtTheLastMoment({ pipeline: { ec2, clock } }: Stage): void {
+  const { calls } = ec2.faults;
+  calls.push({ kind: 'throttle', operation: 'RunInstances' });
+  clock.after(seconds(150), () => void calls.splice(0, 1, { kind: 'lose-answer', operation: 'RunInstances' }));
   ec2.visibility = { ...ec2.visibility, newInstanceMs: seconds(290) };
 }
 

@@ -2,8 +2,6 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
 import { sqsEvent } from '#local/aws/sqs/sqs-message.ts';
 import { noFaults } from '#local/faults.ts';
-import { createServer } from '#shared/app/server/create.ts';
-import { launchServer } from '#shared/app/server/launch.ts';
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { Agents } from '../region/agents.ts';
@@ -29,12 +27,12 @@ export type Stage = ReturnType<typeof stage>;
 
 /** An operator makes a server; nothing is launched yet. */
 export async function newServer({ pipeline }: Stage, name = 'web-1'): Promise<string> {
-  const made = await pipeline.functions.operate((ports, now) => createServer({ name, ...here, request }, now, ports));
-  return made.id;
+  const { id } = await pipeline.functions.operate<{ id: string }>('POST', '/v1/servers', { name, ...here, request });
+  return id;
 }
 
 export async function launch({ pipeline }: Stage, serverId: string): Promise<void> {
-  await pipeline.functions.operate((ports, now) => launchServer(serverId, now, ports));
+  await pipeline.functions.operate('POST', `/v1/servers/${serverId}/launch`);
 }
 
 /** Somebody runs instances past Muster, in one request. */

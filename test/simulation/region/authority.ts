@@ -16,12 +16,14 @@ function shared(): { authority: Authority; anchors: Anchors } {
 
 export const testAnchors = (): Anchors => shared().anchors;
 
-const signed = new Map<string, string>();
+type Signed = ReturnType<Authority['sign']>;
+
+const signed = new Map<string, Signed>();
 const mostKept = 1000;
 
-/** The document's PKCS#7 text as instance metadata serves it, which signs a document once and says when. */
-export function signDocument(document: string, at: Date): string {
-  const known = signed.get(document) ?? shared().authority.sign(document, at).rsa2048;
+/** What instance metadata serves about a document: it signs each document once and says when. */
+export function signDocument(document: string, at: Date): Signed {
+  const known = signed.get(document) ?? shared().authority.sign(document, at);
   if (signed.size >= mostKept) signed.clear();
   signed.set(document, known);
   return known;

@@ -2,10 +2,6 @@ import { Ec2Error, LostAnswer } from '#local/aws/ec2/ec2-error.ts';
 import { hex } from '#local/aws/ec2/random-ids.ts';
 import { type Place, presentOf } from '#local/aws/ec2/simulated-instance.ts';
 import type { Random } from '#local/random.ts';
-import { registerKey } from '#shared/app/enrollment/keys.ts';
-import { createServer } from '#shared/app/server/create.ts';
-import { launchServer } from '#shared/app/server/launch.ts';
-import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -57,11 +53,11 @@ const anyPlace = (random: Random): Place => ({
 async function runServer(pipeline: Pipeline, name: string, place: Place, againMs: number): Promise<void> {
   const { functions, clock } = pipeline;
   const made = await unlessRefused(() =>
-    functions.operate((ports, now) => createServer({ name, ...place, request }, now, ports)),
+    functions.operate<{ id: string }>('POST', '/v1/servers', { name, ...place, request }),
   );
   if (!made) return;
   const launch = async () => {
-    await unlessRefused(() => functions.operate((ports, now) => launchServer(made.id, now, ports)));
+    await unlessRefused(() => functions.operate('POST', `/v1/servers/${made.id}/launch`));
   };
   await launch();
   for (const share of [0.3, 0.6, 1]) clock.after(againMs * share, launch);
@@ -91,8 +87,8 @@ export async function newKey(
   uses: number | null = pick(random, [null, 1]),
 ): Promise<{ id: string; seed: string } | undefined> {
   const { seed, publicKeyX } = newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex'));
-  const wanted = { publicKey: publicKeyX, scope: everyInstance, expiresAt: null, uses };
-  const key = await unlessRefused(() => functions.operate((ports, now) => registerKey(wanted, 'someone', now, ports)));
+  const wanted = { publicKey: publicKeyX, uses };
+  const key = await unlessRefused(() => functions.operate<{ id: string }>('POST', '/v1/enrollment-keys', wanted));
   return key && { id: key.id, seed: Buffer.from(seed).toString('base64url') };
 }
 

@@ -1,33 +1,41 @@
 import { createHash } from 'node:crypto';
-import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { hex } from '#local/aws/ec2/random-ids.ts';
+import { httpApiEvent } from '#local/aws/http-api/http-api-event.ts';
+import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import { type ReceivedMessage, sqsEvent } from '#local/aws/sqs/sqs-message.ts';
-import type { CheckinAnswer } from '#protocol/check-in.ts';
-import type { EnrollmentAnswer } from '#protocol/enrollment.ts';
-import { type CheckinRequest, checkIn } from '#shared/app/agent/check-in.ts';
-import { recordNotification } from '#shared/app/cloud/record-notification.ts';
-import { sweepPairs } from '#shared/app/cloud/sweep-pairs.ts';
-import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
-import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
-import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
-import { type PublishedChange, publishChanges } from '#shared/app/events/publish-changes.ts';
-import { handleDue } from '#shared/app/handle-due.ts';
-import { runLaunch } from '#shared/app/launch/run-launch.ts';
-import { readLaunchMessage, readSweepMessage, readVerifyMessage } from '#shared/app/messages.ts';
-import type { OperatePorts } from '#shared/app/operator-ports.ts';
 import { isRegisteredIn, registeredPairs } from '#shared/domain/account/accounts.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
-import { Problem } from '#shared/domain/problems.ts';
-import type { Instant } from '#shared/domain/time.ts';
+import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
+import type { HttpAnswer } from '#shared/http/problem.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
+import * as checkin from '../../../functions/checkin.ts';
+import * as enroll from '../../../functions/enroll.ts';
+import * as launch from '../../../functions/launch.ts';
+import type { Runtime } from '../../../functions/make-handler.ts';
+import * as onInstanceChanged from '../../../functions/on-instance-changed.ts';
+import * as onRecordChanged from '../../../functions/on-record-changed.ts';
+import * as operatorApi from '../../../functions/operator-api.ts';
+import * as sweep from '../../../functions/sweep.ts';
+import * as sweepRegion from '../../../functions/sweep-region.ts';
+import * as tick from '../../../functions/tick.ts';
+import * as verify from '../../../functions/verify.ts';
 import { testAnchors } from './authority.ts';
-import { ProcessDied } from './killable.ts';
 import { audience, registered } from './places.ts';
 import type { Host, Ports } from './ports.ts';
 
 type OnQueue = (event: SQSEvent) => Promise<SQSBatchResponse>;
 
-/** What functions/ exports, over the simulation's ports instead of AWS. */
+/** A request to the HTTP API. */
+interface ApiRequest {
+  method: string;
+  path: string;
+  /** By lower-case name. */
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** The handlers of functions/, each invocation in a process of its own that may die. A dead process's caller gets ProcessDied. */
 export interface Functions {
   onInstanceChanged: OnQueue;
   verify: OnQueue;
@@ -35,10 +43,11 @@ export interface Functions {
   launch: OnQueue;
   sweep: () => Promise<void>;
   tick: () => Promise<void>;
-  onRecordChanged: (batch: readonly PublishedChange[]) => Promise<number>;
-  enroll: (body: string) => Promise<EnrollmentAnswer>;
-  checkin: (request: CheckinRequest) => Promise<CheckinAnswer>;
-  operate: <Result>(run: (ports: OperatePorts, now: Instant) => Promise<Result>) => Promise<Result>;
+  onRecordChanged: (event: DynamoDBStreamEvent) => Promise<DynamoDBBatchResponse>;
+  /** What the HTTP API answers. */
+  request: (request: ApiRequest) => Promise<HttpAnswer>;
+  /** What an operator gets: the answer's JSON. Throws a refusal as the Problem that it is. */
+  operate: <Answer = unknown>(method: string, path: string, body?: object) => Promise<Answer>;
   /** Handles one waiting message of any queue, if there is one. */
   handleOneMore: () => Promise<void>;
   sweepPeriodSeconds: number;
@@ -47,154 +56,134 @@ export interface Functions {
 const isRegistered = isRegisteredIn(registered);
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 const sweepPeriodSeconds = 300;
+const stage = 'simulation';
+const context = {} as Context;
 
-export function makeFunctions(pipeline: Host): Functions {
-  const { timing } = pipeline;
-  const alarm = (what: string) => void pipeline.alarms.push(what);
-  const onQueues = queueFunctions(pipeline, alarm);
-  const newId = (prefix: string) => `${prefix}_${hex(pipeline.random, 32)}`;
+export function makeFunctions(host: Host): Functions {
+  const { timing } = host;
+  const runtime = runtimeOf(host);
+  const onQueues = queueFunctions(host, runtime);
+  const unlessItDies = async <Fields>(run: Promise<Fields>): Promise<Fields | undefined> =>
+    run.catch((error: unknown) => void host.failed(error));
+  const request = (asked: ApiRequest) => answer(host, runtime, asked);
   return {
     ...onQueues,
-    ...schedules(pipeline),
     sweepPeriodSeconds,
-    onRecordChanged: (batch) => publishAll(pipeline, batch),
-    enroll: (body) =>
-      pipeline.invoke('enroll', (ports, now) =>
-        enrollInstance(body, now, {
-          ...{ store: ports.store, verify: ports.verify, anchors: testAnchors(), audiences: [audience] },
-          ...{
-            isRegistered,
-            allowedProofs: ['iid-rsa2048'],
-            launchPolicy: usualLaunchPolicy,
-            reenrollOnRestart: false,
-            askSts: () => Promise.reject(new Error('no agent here proves itself by STS')),
-          },
-          ...{ decided: () => {}, newId, timing },
-        }),
+    request,
+    operate: (method, path, body) => operate(request, method, path, body),
+    handleOneMore: () => handleOneMore(host, onQueues),
+    sweep: async () => {
+      const outside = { registered: registeredPairs(registered), periodSeconds: sweepPeriodSeconds };
+      const run = ({ store, sweep: outbox }: Ports) =>
+        sweep.make(() => ({ store, outbox, ...outside }), runtime)({}, context);
+      await unlessItDies(host.invoke('sweep', run));
+    },
+    tick: async () => {
+      const failed = (_record: object, error: unknown) => host.failed(error);
+      const run = ({ store, launch: outbox }: Ports) =>
+        tick.make(() => ({ store, launch: outbox, failed, timing }), runtime)({}, context);
+      const fields = await unlessItDies(host.invoke('tick', run));
+      if (Number(fields?.due) > 0) host.timeline.time(host.now());
+    },
+    onRecordChanged: (event) =>
+      host.invoke('onRecordChanged', ({ bus, history }) =>
+        onRecordChanged.make(() => ({ bus, history, hash, stage }), runtime)(event, context),
       ),
-    checkin: (request) =>
-      pipeline.invoke('checkin', ({ store, verify }, now) =>
-        checkIn(request, now, { store, verify, audiences: [audience], twinSeen: () => {}, timing }),
-      ),
-    operate: (run) => pipeline.invoke('operatorApi', (ports, now) => run(operatePorts(pipeline, ports, newId), now)),
-    handleOneMore: () => handleOneMore(pipeline, onQueues),
   };
 }
 
-const operatePorts = (
-  { random, timing }: Host,
-  { store, history, userData, launch }: Ports,
-  newId: (prefix: string) => string,
-): OperatePorts => ({
-  ...{ store, history, userData, launch, accounts: registered, audience, newId, timing },
-  terminate: async () => {},
-  newGrantKey: () => newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex')),
-});
+/** The log is silent, but a mistake of the program that it would tell of is one of the simulation's findings. */
+function runtimeOf(host: Host): Runtime {
+  return {
+    now: () => host.now(),
+    newId: (prefix) => `${prefix}_${hex(host.random, 32)}`,
+    log: { info: () => {}, warn: () => {}, error: (_message, fields) => host.logged(fields) },
+    count: () => {},
+    stage: () => stage,
+  };
+}
 
 type QueueFunctions = Pick<Functions, 'onInstanceChanged' | 'verify' | 'sweepRegion' | 'launch'>;
 
-function queueFunctions(pipeline: Host, alarm: (what: string) => void): QueueFunctions {
-  const { timing } = pipeline;
+function queueFunctions(host: Host, runtime: Runtime): QueueFunctions {
+  const { timing } = host;
+  const alarm = (what: string) => void host.alarms.push(what);
   return {
-    onInstanceChanged: eachMessage(pipeline, 'onInstanceChanged', ({ store, verify }, body, now) => {
-      pipeline.timeline.event(now, body);
-      return recordNotification(body, now, { store, verify, eventSource: 'aws.ec2', isRegistered, timing });
-    }),
-    sweepRegion: eachMessage(pipeline, 'sweepRegion', async ({ store, ec2, verify }, body) => {
-      const { account, region } = readSweepMessage(body);
-      if (isRegistered(account, region)) await sweepRegion(account, region, { store, ec2, verify, alarm, timing });
-    }),
-    launch: eachMessage(pipeline, 'launch', ({ store, ec2, userData }, body, now) =>
-      runLaunch(readLaunchMessage(body).launchId, now, { store, ec2, userData, timing }),
-    ),
-    verify: ({ Records }) =>
-      pipeline.invoke('verify', async ({ store, ec2, verify }) => {
-        const asked = Records.map(({ body, messageId }) => ({
-          message: readVerifyMessage(JSON.parse(body)),
-          messageId,
-        }));
-        const open = new Set(
-          await verifyInstances(
-            asked.map(({ message }) => message),
-            { store, ec2, verify, isRegistered, alarm, failed: (_message, error) => pipeline.failed(error), timing },
-          ),
-        );
-        const failed = asked.filter(({ message }) => open.has(message));
-        return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+    onInstanceChanged: (event) => {
+      for (const { body } of event.Records) host.timeline.event(host.now(), JSON.parse(body));
+      return host.invoke('onInstanceChanged', ({ store, verify }) => {
+        const ports = { store, verify, eventSource: 'aws.ec2', isRegistered, stage, timing };
+        return onInstanceChanged.make(() => ports, runtime)(event, context);
+      });
+    },
+    sweepRegion: (event) =>
+      host.invoke('sweepRegion', ({ store, ec2, verify }) => {
+        const ports = { store, ec2, verify, alarm, isRegistered, stage, timing };
+        return sweepRegion.make(() => ports, runtime)(event, context);
+      }),
+    launch: (event) =>
+      host.invoke('launch', ({ store, ec2, userData, launchQueue }) => {
+        const ports = { store, ec2, userData, giveBack: launchQueue.giveBack, stage, timing };
+        return launch.make(() => ports, runtime)(event, context);
+      }),
+    verify: (event) =>
+      host.invoke('verify', ({ store, ec2, verify: outbox }) => {
+        const failed = (_message: object, error: unknown) => host.failed(error);
+        const ports = { store, ec2, verify: outbox, isRegistered, alarm, failed, timing };
+        return verify.make(() => ports, runtime)(event, context);
       }),
   };
 }
 
-/** As functions/make-handler.ts: what throws is given again and holds up no other; what is malformed is let go. */
-function eachMessage(
-  pipeline: Host,
-  name: 'onInstanceChanged' | 'sweepRegion' | 'launch',
-  handle: (ports: Ports, body: unknown, now: Instant) => Promise<unknown>,
-): OnQueue {
-  return ({ Records }) =>
-    pipeline.invoke(name, async (ports, now) => {
-      const failed = await Promise.all(
-        Records.map(async ({ body, messageId }) => {
-          try {
-            await handle(ports, JSON.parse(body), now);
-            return [];
-          } catch (error) {
-            pipeline.failed(error);
-            return error instanceof Problem && error.code === 'malformed_request' ? [] : [messageId];
-          }
-        }),
+/** The HTTP API's routes, by function. */
+function answer(host: Host, runtime: Runtime, { method, path, headers, body }: ApiRequest): Promise<HttpAnswer> {
+  const name: FunctionName = path === '/v1/enroll' ? 'enroll' : path === '/v1/checkin' ? 'checkin' : 'operatorApi';
+  const now = new Date(host.now());
+  const event = httpApiEvent({ method, path, headers, body: Buffer.from(body), requestId: 'request', now });
+  return host.invoke(name, (ports) => apiHandlers[name](host, runtime, ports)(event, context));
+}
+
+type ApiFunction = 'enroll' | 'checkin' | 'operatorApi';
+
+const apiHandlers: Record<ApiFunction, (host: Host, runtime: Runtime, ports: Ports) => ReturnType<typeof enroll.make>> =
+  {
+    enroll: ({ timing }, runtime, { store, verify }) => {
+      const policy = {
+        allowedProofs: ['iid-rsa2048'] as const,
+        launchPolicy: usualLaunchPolicy,
+        reenrollOnRestart: false,
+      };
+      const askSts = () => Promise.reject(new Error('no agent here proves itself by STS'));
+      const common = { anchors: testAnchors(), audiences: [audience], isRegistered, decided: () => {} };
+      return enroll.make(
+        () => ({ store, verify, ...common, ...policy, askSts, newId: runtime.newId, timing }),
+        runtime,
       );
-      return { batchItemFailures: failed.flat().map((itemIdentifier) => ({ itemIdentifier })) };
-    });
-}
-
-function schedules(pipeline: Host): Pick<Functions, 'sweep' | 'tick'> {
-  const { timing } = pipeline;
-  const unlessItDies = async (run: Promise<unknown>) => {
-    await run.catch((error: unknown) => pipeline.failed(error));
+    },
+    checkin: ({ timing }, runtime, { store, verify }) =>
+      checkin.make(() => ({ store, verify, audiences: [audience], twinSeen: () => {}, timing }), runtime),
+    operatorApi: ({ timing, random }, runtime, { store, history, userData, launch }) => {
+      const grantKey = () => newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex'));
+      const ports = { store, history, userData, launch, accounts: registered, audience, newId: runtime.newId, timing };
+      return operatorApi.make(() => ({ ...ports, terminate: async () => {}, newGrantKey: grantKey }), runtime);
+    },
   };
-  return {
-    sweep: () =>
-      unlessItDies(
-        pipeline.invoke('sweep', ({ store, sweep }, now) =>
-          sweepPairs(now, {
-            store,
-            outbox: sweep,
-            registered: registeredPairs(registered),
-            periodSeconds: sweepPeriodSeconds,
-          }),
-        ),
-      ),
-    tick: () =>
-      unlessItDies(
-        pipeline.invoke('tick', async ({ store, launch }, now) => {
-          const failed = (_record: object, error: unknown) => pipeline.failed(error);
-          const { due } = await handleDue(now, { store, launch, failed, timing });
-          if (due > 0) pipeline.timeline.time(now);
-        }),
-      ),
-  };
+
+async function operate<Answer>(
+  request: Functions['request'],
+  method: string,
+  path: string,
+  body?: object,
+): Promise<Answer> {
+  const headers = { 'content-type': 'application/json' };
+  const answered = await request({ method, path, headers, body: body ? JSON.stringify(body) : '' });
+  const json = JSON.parse(answered.body);
+  if (answered.statusCode < 400) return json;
+  throw new Problem(json.code as ProblemCode, json.detail, json);
 }
 
-/** Record by record in order; where one fails, Lambda begins again. A process that dies has done nothing that counts. */
-async function publishAll(pipeline: Host, batch: readonly PublishedChange[]): Promise<number> {
-  let done = 0;
-  try {
-    await pipeline.invoke('onRecordChanged', async ({ bus, history }) => {
-      for (const change of batch) {
-        await publishChanges([change], { bus, history, hash, stage: 'simulation' });
-        done += 1;
-      }
-    });
-    return done;
-  } catch (error) {
-    pipeline.failed(error);
-    return error instanceof ProcessDied ? 0 : done;
-  }
-}
-
-async function handleOneMore(pipeline: Host, functions: QueueFunctions): Promise<void> {
-  const { queues, random } = pipeline;
+async function handleOneMore(host: Host, functions: QueueFunctions): Promise<void> {
+  const { queues, random } = host;
   const waiting = (
     [
       ['events', functions.onInstanceChanged],
@@ -207,7 +196,7 @@ async function handleOneMore(pipeline: Host, functions: QueueFunctions): Promise
   if (!name || !handle) return;
   const queue = queues.queue(name);
   const received: ReceivedMessage[] = queue.receive(1);
-  const answer = await handle(sqsEvent(received, queue.arn)).catch((error: unknown) => pipeline.failed(error));
-  if (!answer || answer.batchItemFailures.length > 0) return;
+  const answered = await handle(sqsEvent(received, queue.arn)).catch((error: unknown) => host.failed(error));
+  if (!answered || answered.batchItemFailures.length > 0) return;
   for (const { receipt } of received) queue.delete(receipt);
 }

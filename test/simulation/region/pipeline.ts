@@ -1,3 +1,4 @@
+import type { SQSRecord } from 'aws-lambda';
 import { Ec2Region } from '#local/aws/ec2/region.ts';
 import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
 import { Bus, type BusEvent } from '#local/aws/events/bus.ts';
@@ -5,6 +6,7 @@ import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import { Queues } from '#local/aws/sqs/queues.ts';
 import { VirtualClock } from '#local/clock.ts';
 import { type Random, random } from '#local/random.ts';
+import { secondsAway } from '#shared/adapters/aws/queue.ts';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import type { PublishedEvent } from '#shared/app/events/publish-changes.ts';
@@ -12,8 +14,8 @@ import type { Outbox } from '#shared/app/ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
-import { ChangeFeed } from './change-feed.ts';
-import { ec2InProcess } from './ec2-in-process.ts';
+import type { Fields } from '#shared/observe/log.ts';
+import { openSimulatedEc2 } from './ec2-transport.ts';
 import { type Functions, makeFunctions } from './functions.ts';
 import { killable, Life, ProcessDied } from './killable.ts';
 import { accounts, beganAt } from './places.ts';
@@ -27,6 +29,7 @@ import {
   queueSettings,
   type Trouble,
 } from './ports.ts';
+import { RecordStream } from './record-stream.ts';
 import { Timeline } from './timeline.ts';
 
 export interface PipelineOptions {
@@ -41,8 +44,8 @@ export interface PipelineOptions {
 }
 
 /**
- * All of Muster on a clock that moves only when told to: the use cases of shared/app between a simulated EC2, buses and
- * queues that lose, repeat and delay, and a store in memory. The same seed runs the same, crashes included.
+ * All of Muster on a clock that moves only when told to: the handlers of functions/ and the EC2 adapter between a simulated
+ * EC2, buses and queues that lose, repeat and delay, and a store in memory. The same seed runs the same, crashes included.
  */
 export class Pipeline implements Host {
   readonly clock = new VirtualClock(new Date(beganAt));
@@ -53,7 +56,7 @@ export class Pipeline implements Host {
   readonly awsBus: Bus;
   readonly queues: Queues;
   readonly functions: Functions;
-  readonly feed: ChangeFeed;
+  readonly stream: RecordStream;
   /** What a consumer of Muster's bus has got, by the events' ids. */
   readonly told = new Map<string, PublishedEvent>();
   /** Mistakes of the program, as opposed to failures of its surroundings. */
@@ -91,7 +94,12 @@ export class Pipeline implements Host {
       },
     });
     this.functions = makeFunctions(this);
-    this.feed = new ChangeFeed(clock, (batch) => this.functions.onRecordChanged(batch));
+    this.stream = new RecordStream({
+      clock,
+      timing,
+      handler: (event) => this.functions.onRecordChanged(event),
+      onError,
+    });
     this.ports = this.#outside(new Bus({ ...place, name: 'muster', onError }));
     this.#wire();
   }
@@ -101,7 +109,7 @@ export class Pipeline implements Host {
   }
 
   /** Runs a function as one process, which may die at any of its calls. */
-  async invoke<Result>(name: FunctionName, run: (ports: Ports, now: Instant) => Promise<Result>): Promise<Result> {
+  async invoke<Result>(name: FunctionName, run: (ports: Ports) => Promise<Result>): Promise<Result> {
     const invocation = { name, at: this.now() };
     const life = new Life(this.trouble.deathOf(name), (nthCall) => this.#letOthersIn(nthCall));
     const entered = () => {
@@ -111,15 +119,19 @@ export class Pipeline implements Host {
     const ports = Object.fromEntries(
       Object.entries(this.ports).map(([port, outside]) => [port, killable(outside, life, entered)]),
     ) as unknown as Ports;
-    const result = await run(ports, invocation.at);
+    const result = await run(ports);
     if (life.isDead) throw new ProcessDied('the process died');
     return result;
   }
 
-  /** Notes a failure that is nobody's but the program's. */
+  /** Notes an error, if it is a mistake of the program. */
   failed(error: unknown): void {
-    if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
-      this.defects.push(error);
+    if (error instanceof Error && isMistake(error.name)) this.defects.push(error);
+  }
+
+  /** The same for an error that a function wrote to its log. */
+  logged({ error, stack }: Fields): void {
+    if (isMistake(String(error))) this.defects.push(stack);
   }
 
   deadLetters(): number {
@@ -139,12 +151,13 @@ export class Pipeline implements Host {
       store,
       userData: createMemoryUserData(),
       history: createMemoryHistory(),
-      ec2: ec2InProcess(this.ec2, () => this.now(), {
+      ec2: openSimulatedEc2(this.ec2, () => this.now(), {
         answered: (answer) => this.timeline.describe(answer),
         sent: (launchId) => this.#watch.sent(launchId),
       }),
       verify: box('verify'),
       launch: box('launch'),
+      launchQueue: { giveBack: async (message) => this.#giveBack(message) },
       sweep: box('sweep'),
       bus: { publish: async (events) => publish(bus, events) },
     };
@@ -152,9 +165,12 @@ export class Pipeline implements Host {
 
   #changed(change: RecordChange): void {
     this.#watch.changed(change, this.#current);
-    if (change.kind !== 'instance') return;
-    const changedAt = seconds(Math.floor(this.now() / 1000));
-    this.feed.add({ ...change, changedAt });
+    this.stream.add(change);
+  }
+
+  #giveBack({ receiptHandle, attributes }: SQSRecord): void {
+    const away = secondsAway(Number(attributes.ApproximateReceiveCount), this.random);
+    this.queues.queue('launch').changeVisibility(receiptHandle, away);
   }
 
   #wire(): void {
@@ -192,6 +208,9 @@ export class Pipeline implements Host {
     }
   }
 }
+
+const mistakes: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError']);
+const isMistake = (name: string): boolean => mistakes.has(name);
 
 /** PutEvents takes ten at a time. */
 function publish(bus: Bus, events: readonly PublishedEvent[]): void {

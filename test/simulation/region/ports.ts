@@ -1,3 +1,4 @@
+import type { SQSRecord } from 'aws-lambda';
 import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import type { Queues } from '#local/aws/sqs/queues.ts';
 import type { Random } from '#local/random.ts';
@@ -8,6 +9,7 @@ import type { Launcher } from '#shared/app/launch/run-launch.ts';
 import type { HistoryStore, Outbox, Store, UserDataStore, VerifyMessage } from '#shared/app/ports.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
+import type { Fields } from '#shared/observe/log.ts';
 import type { Death } from './killable.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -25,13 +27,18 @@ export interface Ports {
   ec2: Launcher;
   verify: Outbox<VerifyMessage>;
   launch: Outbox<LaunchMessage>;
+  /** The launch queue, as its consumer sees it. */
+  launchQueue: { giveBack(message: SQSRecord): Promise<void> };
   sweep: Outbox<SweepMessage>;
   bus: PublishPorts['bus'];
 }
 
-/** What goes wrong with the functions themselves; may be changed at any time. */
+/** What may die: an invocation of a function, or one turn of an agent, from one of its waits to the next. */
+export type Mortal = FunctionName | 'agent';
+
+/** What goes wrong with the processes themselves; may be changed at any time. */
 export interface Trouble {
-  deathOf: (name: FunctionName) => Death | null;
+  deathOf: (name: Mortal) => Death | null;
   /** Whether another message is handled first where a function makes its n-th call, counted from 1. */
   comesBetween: (nthCall: number) => boolean;
 }
@@ -45,10 +52,13 @@ export interface Host {
   readonly queues: Queues;
   readonly timeline: Timeline;
   readonly alarms: string[];
-  /** Runs a function as one process, which may die at any of its calls. */
-  invoke<Result>(name: FunctionName, run: (ports: Ports, now: Instant) => Promise<Result>): Promise<Result>;
-  /** Notes a failure that is nobody's but the program's. */
+  now(): Instant;
+  /** Runs a function as one process, which may die at any of its calls. Then it rejects with ProcessDied. */
+  invoke<Result>(name: FunctionName, run: (ports: Ports) => Promise<Result>): Promise<Result>;
+  /** Notes an error, if it is a mistake of the program. */
   failed(error: unknown): void;
+  /** The same for an error that a function wrote to its log, by the fields of the line. */
+  logged(fields: Fields): void;
 }
 
 /** Receives and visibility as infra/queues.yml has them. */

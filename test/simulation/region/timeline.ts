@@ -1,6 +1,6 @@
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
-import type { Answer } from './ec2-in-process.ts';
+import type { Answer } from './ec2-transport.ts';
 
 /** Everything that a simulated Muster got to see, as a file for `muster replay`. */
 export class Timeline {

@@ -95,8 +95,8 @@ function launchesOf(truth: readonly SimulatedInstance[], watch: Watch): string[]
 }
 
 /** Consumers got exactly the events that the changes owe, and the history tells of the same. */
-async function eventsTold({ told, feed, ports }: Pipeline, { owed }: Watch): Promise<string[]> {
-  if (feed.length > 0) return [`${feed.length} changes were not told yet`];
+async function eventsTold({ told, stream, ports }: Pipeline, { owed }: Watch): Promise<string[]> {
+  if (stream.waiting > 0) return [`${stream.waiting} changes were not told yet`];
   const wrong: string[] = [];
   const records = new Set(owed.values());
   const inHistory = new Set<string>();

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { RecordChange } from '#shared/app/records/registry.ts';
-import { type DomainEvent, eventsOf } from '#shared/domain/events/events.ts';
+import { type DomainEvent, eventsOf, keyEventsOf } from '#shared/domain/events/events.ts';
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
 import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import type { Launch } from '#shared/domain/launch/launch.ts';
@@ -16,7 +16,7 @@ export class Watch {
   readonly instances = new Map<string, Instance>();
   readonly servers = new Map<string, Server>();
   readonly launches = new Map<string, Launch>();
-  /** The ids of all events that the changes owe to the world, each with its instance. */
+  /** The ids of all events that the changes owe to the world, each with the record whose history tells of it. */
   readonly owed = new Map<string, string>();
   /** How often an instance became discovered-only in one epoch. */
   readonly #discoveries = new Map<string, number>();
@@ -25,6 +25,8 @@ export class Watch {
     if (change.kind === 'instance') this.#instanceChanged(change.before, change.after, by);
     if (change.kind === 'server') this.servers.set(change.after.id, change.after);
     if (change.kind === 'launch') this.launches.set(change.after.id, change.after);
+    if (change.kind === 'key')
+      for (const event of keyEventsOf(change.before, change.after)) this.owed.set(eventId(event), event.record);
   }
 
   /** Between two calls every transaction is whole. */

@@ -1,13 +1,12 @@
 import type { CallFault, StartFault } from '#local/aws/ec2/faults.ts';
 import { type Timings, usualTimings } from '#local/aws/ec2/power.ts';
 import { consistent, type Visibility } from '#local/aws/ec2/sighting.ts';
-import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import { type Faults, noFaults } from '#local/faults.ts';
 import type { Random } from '#local/random.ts';
 import type { Death } from './killable.ts';
 import type { Pipeline } from './pipeline.ts';
 import { regions } from './places.ts';
-import { noTrouble, queueNames } from './ports.ts';
+import { type Mortal, noTrouble, queueNames } from './ports.ts';
 
 /** Everything that goes wrong in one run. Times are milliseconds from its beginning. */
 export interface Weather {
@@ -17,7 +16,7 @@ export interface Weather {
   queues: Faults;
   visibility: Visibility;
   timings: Timings;
-  /** The share of invocations that die at one of their first calls. */
+  /** The share of invocations, and of agents' turns, that die at one of their first calls. */
   deaths: number;
   intrusion: number;
   spells: readonly Spell[];
@@ -121,11 +120,8 @@ export function clearUp(pipeline: Pipeline): void {
   pipeline.trouble = noTrouble;
 }
 
-/** Deaths at one place of one function, once; for a matrix of them. */
-export function dieOnce(
-  name: FunctionName,
-  death: Death,
-): { deathOf: (name: FunctionName) => Death | null; died: () => boolean } {
+/** A death at one call of one function or agent, once; for a matrix of them. */
+export function dieOnce(name: Mortal, death: Death): { deathOf: (name: Mortal) => Death | null; died: () => boolean } {
   let left = true;
   return {
     deathOf(running) {
