@@ -9,6 +9,7 @@ interface Content {
 
 interface Operation {
   summary: string;
+  'x-muster-group': string;
   security?: readonly Record<string, unknown>[];
   parameters?: readonly { name: string; in: string; schema: Schema }[];
   requestBody?: Content;
@@ -27,7 +28,7 @@ export function apiPage({ paths, components }: ApiDocument): string {
     Object.entries(methods).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
   );
   return page(
-    madeFrom('shared/http/openapi.ts, shared/http/problem.ts and shared/domain/problems.ts'),
+    madeFrom('shared/http/routes/, shared/http/problem.ts and shared/domain/problems.ts'),
     '# The API',
     introduction,
     table(
@@ -95,16 +96,16 @@ function operationParts(name: string, operation: Operation): string[] {
   const query = parameters.filter((parameter) => parameter.in === 'query');
   return [
     `### ${code(name)}`,
-    `${summary}. ${authorization(name, operation)}`,
+    `${summary}. ${authorization(operation)}`,
     ...(query.length > 0 ? [`Query: ${query.map((it) => `${code(it.name)} (${typeOf(it.schema)})`).join(', ')}.`] : []),
     ...(requestBody ? bodyParts(requestBody) : []),
-    `Answers ${answerOf(responses)}.`,
+    `Answers ${answerOf(responses)}. Can refuse with ${codesOf(responses).map(code).join(', ')}.`,
   ];
 }
 
-function authorization(name: string, { security = [] }: Operation): string {
-  if (security.some((scheme) => 'agent' in scheme)) return 'Carries a token by the agent’s own key.';
-  return name === 'POST /v1/enroll' ? 'The body is its own proof.' : 'Signed by a person, with IAM.';
+function authorization({ security = [], 'x-muster-group': group }: Operation): string {
+  if (security.some((scheme) => 'agent' in scheme)) return 'The agent’s own key signs the token that it carries.';
+  return security.length === 0 ? 'The body is its own proof.' : `For the group *${group}*, signed with IAM.`;
 }
 
 function bodyParts({ content }: Content): string[] {
@@ -117,9 +118,15 @@ function bodyParts({ content }: Content): string[] {
 
 const answerOf = (responses: Operation['responses']): string =>
   Object.entries(responses)
-    .filter(([status]) => status !== 'default')
+    .filter(([, { content }]) => 'application/json' in content)
     .map(([status, { content }]) => {
       const { $ref } = content['application/json']?.schema ?? {};
       return $ref ? `${status} with ${linkTo($ref)}` : status;
     })
     .join(' or ');
+
+/** The codes that an operation can refuse with, sorted. */
+const codesOf = (responses: Operation['responses']): string[] =>
+  Object.values(responses)
+    .flatMap(({ content }) => content['application/problem+json']?.schema.allOf?.[1]?.properties?.code?.enum ?? [])
+    .sort();

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { openApiDocument } from '#shared/http/openapi.ts';
+import { allRoutes } from '#shared/http/routes/index.ts';
 import { type ApiDocument, apiPage } from './api-page.ts';
 import { attacksPage } from './attacks-page.ts';
 import { designParts, fillParts } from './design-page.ts';
@@ -11,7 +12,7 @@ const repository = new URL('../', import.meta.url);
 export function generatedPages(): Record<string, string> {
   const samples = detailTypes.map((type) => [type, JSON.parse(readText(sampleFile(type)))]);
   return {
-    'docs/api.md': apiPage(openApiDocument() as unknown as ApiDocument),
+    'docs/api.md': apiPage(openApiDocument(allRoutes) as unknown as ApiDocument),
     'docs/attacks.md': attacksPage(),
     'docs/events.md': eventsPage(Object.fromEntries(samples)),
     ...designPages(),

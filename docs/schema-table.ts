@@ -7,6 +7,7 @@ export interface Schema {
   enum?: readonly string[];
   const?: unknown;
   anyOf?: readonly Schema[];
+  allOf?: readonly Schema[];
   format?: string;
   pattern?: string;
   minimum?: number;

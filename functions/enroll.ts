@@ -1,15 +1,13 @@
-import { enrollmentMediaType } from '#protocol/enrollment.ts';
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { newId } from '#shared/adapters/ids.ts';
-import { type EnrollPorts, enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
+import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { type ProblemCode, problems } from '#shared/domain/problems.ts';
-import { jsonAnswer } from '#shared/http/problem.ts';
-import { readBody } from '#shared/http/request.ts';
+import { enrollRoute } from '#shared/http/routes/enroll.ts';
 import { watchAnchors } from '#shared/identity/anchor-watch.ts';
 import { loadAnchors } from '#shared/identity/anchors.ts';
 import type { CallerIdentityRequest } from '#shared/identity/sts-request.ts';
@@ -19,10 +17,7 @@ import { lambda, makeApiHandler, once } from './make-handler.ts';
 
 /** POST /v1/enroll: an agent proves which instance it runs on. */
 export const make = (ports: () => EnrollPorts, runtime = lambda) =>
-  makeApiHandler(async (event) => {
-    const body = readBody(event, enrollmentMediaType).toString('latin1');
-    return jsonAnswer(200, await enrollInstance(body, runtime.now(), ports()));
-  }, runtime);
+  makeApiHandler((event) => enrollRoute.serve(event, runtime.now(), ports()), runtime);
 
 export const handler = make(
   once(() => {

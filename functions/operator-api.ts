@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import httpRouter from '@middy/http-router';
-import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openHistory, openStore, openUserData } from '#shared/adapters/dynamo/open.ts';
 import { newId } from '#shared/adapters/ids.ts';
@@ -8,22 +7,15 @@ import type { LaunchMessage } from '#shared/app/handle-due.ts';
 import type { OperatePorts } from '#shared/app/operator-ports.ts';
 import { readConfig } from '#shared/config.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
-import { openApiRoute } from '#shared/http/openapi.ts';
-import { operatorRoutes } from '#shared/http/operator-routes.ts';
+import { served } from '#shared/http/route.ts';
+import { operatorRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { lambda, makeApiHandler, once } from './make-handler.ts';
 
-/** What people ask, by the routes of shared/http/operator-routes.ts. */
+/** What people ask: the routes of shared/http/routes/. */
 export const make = (ports: () => OperatePorts, runtime = lambda) =>
   makeApiHandler(
-    httpRouter([
-      openApiRoute,
-      ...operatorRoutes.map(({ method, path, run }) => ({
-        method,
-        path,
-        handler: (event: APIGatewayProxyEventV2) => run(event, runtime.now(), ports()),
-      })),
-    ]),
+    httpRouter(served(['operatorApi', 'operatorChange', 'operatorEc2'], operatorRoutes, runtime.now, ports)),
     runtime,
   );
 

@@ -3,6 +3,7 @@ import { proofKinds } from '#protocol/enrollment.ts';
 import { type Accounts, foreignRegions } from '#shared/domain/account/accounts.ts';
 import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
+import { accountPattern } from '#shared/domain/ids.ts';
 import { defaultTiming, type Timing } from './domain/timing.ts';
 
 const texts = z.array(z.string());
@@ -64,7 +65,7 @@ const variables = {
   TIMING: json(z.strictObject(durations), '{}'),
   /** The deployment's own Region: Lambda sets it. */
   AWS_REGION: text,
-  HOME_ACCOUNT: z.string().check(z.regex(/^\d{12}$/)),
+  HOME_ACCOUNT: z.string().check(z.regex(accountPattern)),
   TABLE_NAME: text,
   PRIVATE_TABLE_NAME: text,
   BUS_NAME: text,
@@ -73,7 +74,7 @@ const variables = {
     text,
     z.transform((list) => list.split(',').map((url) => url.trim())),
   ),
-  ACCOUNTS: json(z.record(z.string().check(z.regex(/^\d{12}$/)), Account), '{}'),
+  ACCOUNTS: json(z.record(z.string().check(z.regex(accountPattern)), Account), '{}'),
   POLICY: json(Policy),
   EXTRA_ANCHORS: json(z.unknown(), '[]'),
   TEST_ANCHORS: json(z.unknown(), '[]'),

@@ -1,5 +1,6 @@
 import { Argument, Command } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
+import { methods } from '#shared/http/route.ts';
 import { askApi, readBaseUrl, urlOption } from '../client.ts';
 import { printJson, readJsonText } from '../output.ts';
 
@@ -17,7 +18,7 @@ Exit code 0: done, 4: Muster refused, 2: the command line is wrong, 1: anything 
 export function apiCommand(): Command {
   return new Command('api')
     .description('send one signed request to the operator API and print its answer')
-    .addArgument(new Argument('<method>').choices(['GET', 'POST', 'DELETE']))
+    .addArgument(new Argument('<method>').choices(methods))
     .argument('<path>', 'begins with /v1/')
     .option('--data <file>', 'the JSON body of a POST, from a file, or - for standard input')
     .addOption(urlOption())

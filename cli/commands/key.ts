@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import type { Shown } from '#shared/app/answer.ts';
+import type { KeyAnswer } from '#shared/app/enrollment/key-view.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { parseTime } from '#shared/domain/time.ts';
 import { askApi, readBaseUrl, urlOption } from '../client.ts';
@@ -53,7 +55,7 @@ async function createKey(options: CreateOptions): Promise<object> {
   return makeGrant(
     options.userData,
     (publicKey) => askApi(url, 'POST', '/v1/enrollment-keys', JSON.stringify({ publicKey, ...limits })),
-    (key: { id?: unknown }, seed) => ({ muster: { url, grant: { id: readGrantId(key.id), seed } } }),
+    (key: Partial<Shown<typeof KeyAnswer>>, seed) => ({ muster: { url, grant: { id: readGrantId(key.id), seed } } }),
   );
 }
 

@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import type { Shown } from '#shared/app/answer.ts';
+import type { InstanceAnswer } from '#shared/app/instance/view.ts';
 import { askApi, readBaseUrl, urlOption } from '../client.ts';
 import { makeGrant, readGrantId } from '../grant-file.ts';
 import { printJson } from '../output.ts';
@@ -37,4 +39,4 @@ export function reenrollCommand(): Command {
     );
 }
 
-const grantIn = (answer: { reenrollment?: { keyId?: unknown } | null }): unknown => answer.reenrollment?.keyId;
+const grantIn = (answer: Partial<Shown<typeof InstanceAnswer>>): unknown => answer.reenrollment?.keyId;

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Command } from 'commander';
 import { type DescribedState, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
-import { isAccount, isInstanceId, isRegion } from '#shared/domain/cloud/notification.ts';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/ids.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { isEc2State } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';

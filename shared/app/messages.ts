@@ -1,21 +1,19 @@
 import * as z from 'zod/mini';
-import { isAccount, isInstanceId, isRegion } from '#shared/domain/cloud/notification.ts';
+import { launchIdPattern } from '#shared/domain/ids.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import type { SweepMessage } from './cloud/sweep-pairs.ts';
 import type { LaunchMessage } from './handle-due.ts';
+import { account, instanceId, region } from './id-schemas.ts';
 import type { VerifyMessage } from './ports.ts';
-
-const account = z.string().check(z.refine(isAccount));
-const region = z.string().check(z.refine(isRegion));
 
 const Sweep = z.strictObject({ account, region });
 const Verify = z.strictObject({
   account,
   region,
-  instanceId: z.string().check(z.refine(isInstanceId)),
+  instanceId,
   attempt: z.int().check(z.minimum(0), z.maximum(10)),
 });
-const Launch = z.strictObject({ launchId: z.string().check(z.regex(/^lch_[0-9a-f]{32}$/)) });
+const Launch = z.strictObject({ launchId: z.string().check(z.regex(launchIdPattern)) });
 
 function read<T extends z.ZodMiniType>(schema: T, body: unknown): z.output<T> {
   const result = z.safeParse(schema, body);

@@ -23,6 +23,10 @@ export const problems = {
     title: 'There is no record or route at this address',
     todo: 'Check the method, the path, the id, the account and the Region.',
   },
+  wrong_function: {
+    title: 'Another function of Muster serves this route',
+    todo: 'Send the request to the API, or invoke the function that `function` names.',
+  },
   foreign_host: { title: 'The request names another host', todo: 'Use the address that npm start printed.' },
   foreign_origin: { title: 'The request comes from another web site', todo: 'Use the console at this address.' },
   internal: {

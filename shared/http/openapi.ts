@@ -1,27 +1,23 @@
-import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { CheckinReport } from '#shared/app/agent/check-in.ts';
-import { answerSchemas } from './answer-schemas.ts';
-import { operatorRoutes, type Route } from './operator-routes.ts';
-import { type HttpAnswer, jsonAnswer } from './problem.ts';
+import { answers } from '#shared/app/answer.ts';
+import { type ProblemCode, problems } from '#shared/domain/problems.ts';
+import { statusOf } from './problem.ts';
+import { problemsOf, type Route } from './route.ts';
 
 type Json = Record<string, unknown>;
 
-/** The API's own OpenAPI 3.1 document, made from the table of routes and the schemas that check requests. */
-export function openApiDocument(): Json {
-  const paths: Record<string, Json> = {
-    '/v1/enroll': { post: enroll },
-    '/v1/checkin': { post: checkin() },
-    '/v1/openapi.json': { get: { summary: 'This document', security: [{ iam: [] }], responses: answers(200, {}) } },
-  };
-  for (const route of operatorRoutes) {
+/** The API's OpenAPI 3.1 document, from the definitions of its routes. `url` is the API's base URL. */
+export function openApiDocument(routes: readonly Route[], url = '/'): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: operation(route) };
   }
   return {
     openapi: '3.1.0',
     info: { title: 'Muster', version: '1', description: 'EC2 instances become managed servers.' },
+    servers: [{ url }],
     paths,
-    components: { schemas: answerSchemas, securitySchemes },
+    components: { schemas: { ...answerSchemas(), Problem }, securitySchemes },
   };
 }
 
@@ -30,64 +26,94 @@ const securitySchemes = {
   agent: { type: 'http', scheme: 'bearer', description: 'A JWT by the agent’s own key, typ muster-agent+jwt' },
 };
 
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-const problem = {
-  description: 'A problem (RFC 9457)',
-  content: { 'application/problem+json': { schema: ref('Problem') } },
-};
-const answers = (status: number, schema: Json): Json => ({
-  [status]: { description: 'OK', content: { 'application/json': { schema } } },
-  default: problem,
-});
-
-function operation({ method, path, summary, body, answers: answer }: Route): Json {
-  const isAsked = /\/(launch|terminate)$/.test(path);
-  const status = isAsked ? 202 : method === 'POST' && path.split('/').length === 3 ? 201 : 200;
+function operation(route: Route): Json {
+  const { operationId, summary, group, pathParameters, query, body, mediaType, status } = route;
   return {
+    operationId,
     summary,
-    security: [{ iam: [] }],
-    parameters: [...pathParameters(path), ...(answer.endsWith('Page') ? pageParameters : [])],
-    ...(body && { requestBody: jsonBody(body) }),
-    responses: answers(status, ref(answer)),
+    security: securityOf(route),
+    'x-muster-group': group,
+    parameters: [...parameters('path', pathParameters), ...parameters('query', query)],
+    ...(body && { requestBody: requestBody(body, mediaType) }),
+    responses: {
+      [status]: { description: summary, content: { 'application/json': { schema: refOf(route.answer) } } },
+      ...refusals(route),
+    },
   };
 }
 
-const pathParameters = (path: string): Json[] =>
-  [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
+/** The body of an enrollment is its own proof. */
+function securityOf({ group, token }: Route): Json[] {
+  if (token) return [{ agent: [] }];
+  return group === 'agent' ? [] : [{ iam: [] }];
+}
+
+function parameters(place: 'path' | 'query', schema: z.ZodMiniType | undefined): Json[] {
+  if (!schema) return [];
+  const { properties = {}, required = [] } = inputSchema(schema) as { properties?: Json; required?: string[] };
+  return Object.entries(properties).map(([name, schema]) => ({
+    ...{ name, in: place, required: place === 'path' || required.includes(name), schema },
   }));
+}
 
-const pageParameters: Json[] = [
-  { name: 'pageSize', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 100, default: 100 } },
-  { name: 'pageToken', in: 'query', schema: { type: 'string' } },
-];
-
-const jsonBody = (schema: z.ZodMiniType): Json => ({
+const requestBody = (schema: z.ZodMiniType, mediaType = 'application/json'): Json => ({
   required: true,
-  content: { 'application/json': { schema: z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) } },
-});
-
-const enroll: Json = {
-  summary: 'Enroll the agent of an instance',
-  requestBody: {
-    required: true,
-    content: { 'application/jose': { schema: { type: 'string', description: 'A compact JWS' } } },
+  content: {
+    [mediaType]: {
+      schema: mediaType === 'application/jose' ? { type: 'string', description: 'A compact JWS' } : inputSchema(schema),
+    },
   },
-  responses: answers(200, ref('Enrollment')),
-};
-
-const checkin = (): Json => ({
-  summary: 'Check in',
-  security: [{ agent: [] }],
-  requestBody: jsonBody(CheckinReport),
-  responses: answers(200, ref('Checkin')),
 });
 
-export const openApiRoute = {
-  method: 'GET' as const,
-  path: '/v1/openapi.json',
-  handler: async (_event: APIGatewayProxyEventV2): Promise<HttpAnswer> => jsonAnswer(200, openApiDocument()),
+/** A request's schema: what a caller may send. */
+function inputSchema(schema: z.ZodMiniType): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest;
+}
+
+/** Refusals by their status; of each, the codes that the route can give. */
+function refusals(route: Route): Json {
+  const byStatus = Map.groupBy(problemsOf(route), statusOf);
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      status,
+      {
+        description: codes.map((code) => `${code}: ${problems[code].title}`).join('; '),
+        content: { 'application/problem+json': { schema: problemSchema(codes) } },
+      },
+    ]),
+  );
+}
+
+const problemSchema = (codes: readonly ProblemCode[]): Json => ({
+  allOf: [refTo('Problem'), { properties: { code: { enum: codes } } }],
+});
+
+const refTo = (name: string): Json => ({ $ref: schemaUri(name) });
+const schemaUri = (name: string): string => `#/components/schemas/${name}`;
+const refOf = (schema: z.ZodMiniType): Json => refTo(answers.get(schema)?.id ?? '');
+
+/** Answers by name. A caller ignores members that it does not know, so no schema is closed. */
+function answerSchemas(): Json {
+  const { schemas } = z.toJSONSchema(answers, { uri: schemaUri, io: 'input' });
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]),
+  );
+}
+
+/** RFC 9457, section 3.2: the facts of one refusal are members of their own. */
+const Problem: Json = {
+  type: 'object',
+  properties: {
+    type: { type: 'string' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { enum: Object.keys(problems) },
+    todo: { type: 'string' },
+    reference: { type: 'string' },
+    retryAfterSeconds: { type: 'number' },
+  },
+  required: ['type', 'title', 'status', 'detail', 'code', 'todo'],
+  additionalProperties: true,
 };

@@ -5,6 +5,7 @@ const statuses: Partial<Record<ProblemCode, number>> = {
   body_too_large: 413,
   unsupported_media_type: 415,
   not_found: 404,
+  wrong_function: 421,
   foreign_host: 421,
   foreign_origin: 403,
   internal: 500,

@@ -24,9 +24,8 @@ export function readBody(event: APIGatewayProxyEventV2, mediaType: string): Buff
   return body;
 }
 
-/** The body as JSON of the given shape; `malformed_request` names the first member that is not. */
-export function readJson<T extends z.ZodMiniType>(event: APIGatewayProxyEventV2, schema: T): z.output<T> {
-  const body = readBody(event, 'application/json');
+/** A body as JSON of the given shape. Throws Problem `malformed_request` that names the first member that is wrong. */
+export function readJson<T extends z.ZodMiniType>(body: Buffer, schema: T): z.output<T> {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body), refuseProto);
@@ -37,46 +36,54 @@ export function readJson<T extends z.ZodMiniType>(event: APIGatewayProxyEventV2,
   return checked(schema, json);
 }
 
-/** A record's schema passes over this name without a word: a scope would narrow by less than was asked for. */
+/** zod drops a record's member of this name silently, so an enrollment key's scope would exclude less than its operator asked for. */
 function refuseProto(name: string, value: unknown): unknown {
   if (name === '__proto__') throw new Problem('malformed_request', 'no object carries this member', { member: name });
   return value;
 }
 
+/** A value of the given shape. Throws Problem `malformed_request` that names the first member that is wrong. */
 export function checked<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
   const member = [...(issue?.path ?? []), ...unknown].map(String).join('.').slice(0, 100);
-  throw new Problem('malformed_request', issue ? whatIsWrong(issue, member, value) : 'not of its form', { member });
+  throw new Problem('malformed_request', issue ? whatIsWrong(issue, member, value) : 'it has the wrong format', {
+    member,
+  });
 }
 
 function whatIsWrong(issue: z.core.$ZodIssue, member: string, value: unknown): string {
   const name = member === '' ? 'the body' : `"${member}"`;
-  if (issue.code === 'unrecognized_keys') return `there is no ${name} here`;
+  if (issue.code === 'unrecognized_keys') return `unknown field ${name}`;
   const given = issue.path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown>)?.[step], value);
   if (given === undefined) return `${name} is missing`;
   if (issue.code === 'too_big') return `${name} is over the limit, ${issue.maximum}`;
   if (issue.code === 'too_small') return `${name} is below the limit, ${issue.minimum}`;
-  return `${name} is not of its form`;
+  return `${name} has the wrong format`;
 }
 
-const Page = z.object({
+/** The query of a list. `pageSize` is a maximum; `pageToken` is opaque (google.aip.dev/158). */
+export const PageQuery = z.strictObject({
   pageSize: z._default(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(100)), 100),
   pageToken: z.optional(z.string().check(z.maxLength(1024))),
 });
 
-/** `pageSize` is a maximum; `pageToken` is opaque (google.aip.dev/158). */
-export function readPage(event: APIGatewayProxyEventV2): { size: number; after: string | null } {
-  const { pageSize, pageToken } = checked(Page, event.queryStringParameters ?? {});
-  return { size: pageSize, after: pageToken ?? null };
-}
+/** The page that the query of a list asks for. */
+export const pageOf = ({ pageSize, pageToken }: z.output<typeof PageQuery>) => ({
+  size: pageSize,
+  after: pageToken ?? null,
+});
 
-/** Who asks, by IAM; API Gateway has checked the signature. On a laptop nobody signs. */
+/** The query parameters. Throws Problem `malformed_request` for one that is wrong or unknown. */
+export const readQuery = <T extends z.ZodMiniType>(event: APIGatewayProxyEventV2, schema: T): z.output<T> =>
+  checked(schema, event.queryStringParameters ?? {});
+
+/** The ARN of the person that signed the request; API Gateway has checked the signature. `npm start` takes unsigned requests. */
 export function callerOf(event: APIGatewayProxyEventV2): string {
-  const { authorizer } = event.requestContext as { authorizer?: { iam?: { userArn?: string } } };
-  return authorizer?.iam?.userArn ?? 'local';
+  const context = event.requestContext as { authorizer?: { iam?: { userArn?: string } } } | undefined;
+  return context?.authorizer?.iam?.userArn ?? 'local';
 }
 
 /** The token of an `Authorization: Bearer` header (RFC 6750, section 2.1). */

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
+import { regionPattern } from '#shared/domain/ids.ts';
 import { Problem } from '../domain/problems.ts';
 import { type PinnedCertificate, pinCertificate } from './certificate.ts';
-import { regionPattern } from './document.ts';
 import { parseRfc3339 } from './timestamp.ts';
 
 /** Which signature a key makes: IMDS's `rsa2048`, or the 1024-bit `signature`. */

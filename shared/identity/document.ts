@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { accountPattern, imageIdPattern, instanceIdPattern, regionPattern } from '#shared/domain/ids.ts';
 import { Problem } from '../domain/problems.ts';
 import { isJsonObject, parseStrictJson } from './strict-json.ts';
 import { parseRfc3339 } from './timestamp.ts';
@@ -17,18 +18,15 @@ export interface InstanceDocument {
   privateIp: string | null;
 }
 
-/** The shape of a Region's name: the spelling that keys, endpoints and table keys are made of. */
-export const regionPattern = /^[a-z]{2,4}(?:-[a-z]+){1,3}-\d{1,2}$/;
-
 /** Genuine documents have under 600 bytes; product codes may make them longer. */
 const maxDocumentBytes = 4096;
 
 const patterns = {
-  accountId: /^\d{12}$/,
+  accountId: accountPattern,
   region: regionPattern,
-  instanceId: /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/, // docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
+  instanceId: instanceIdPattern,
   availabilityZone: /^[a-z0-9-]{1,64}$/,
-  imageId: /^ami-(?:[0-9a-f]{8}|[0-9a-f]{17})$/,
+  imageId: imageIdPattern,
   instanceType: /^[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}$/,
   architecture: /^[a-z0-9_]{1,32}$/,
 } as const;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { problems } from '#shared/domain/problems.ts';
-import { operatorRoutes } from '#shared/http/operator-routes.ts';
+import { allRoutes } from '#shared/http/routes/index.ts';
 import { json, table } from '../../docs/markdown.ts';
 import { generatedPages } from '../../docs/pages.ts';
 
@@ -14,7 +14,7 @@ it.each(Object.entries(pages))('%s says what the code says', (path, text) => {
 describe('docs/api.md', () => {
   const page = pages['docs/api.md'] ?? '';
 
-  it.each(operatorRoutes)('has a section about $method $path', ({ method, path }) => {
+  it.each(allRoutes)('has a section about $method $path', ({ method, path }) => {
     expect(page).toContain(`\n### \`${method} ${path}\`\n`);
   });
 

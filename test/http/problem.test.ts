@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Problem, type ProblemCode, problems } from '#shared/domain/problems.ts';
-import { answerSchemas } from '#shared/http/answer-schemas.ts';
 import { asProblem, problemAnswer, statusOf } from '#shared/http/problem.ts';
-import { violations } from './violations.ts';
+import { answerNamed, violations } from './violations.ts';
 
 const codes = Object.keys(problems) as ProblemCode[];
 
@@ -10,7 +9,7 @@ describe('an answer that refuses', () => {
   it.each(codes)('is a problem of RFC 9457 for %s', (code) => {
     const { statusCode, headers, body } = problemAnswer(new Problem(code, 'what happened'));
     const json = JSON.parse(body);
-    expect(violations(json, answerSchemas.Problem!, answerSchemas)).toEqual([]);
+    expect(violations(json, answerNamed('Problem'))).toEqual([]);
     const { title, todo } = problems[code];
     expect(json).toMatchObject({ code, status: statusCode, detail: 'what happened', title, todo });
     expect(headers).toMatchObject({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' });

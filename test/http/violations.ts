@@ -1,54 +1,55 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { openApiDocument } from '#shared/http/openapi.ts';
+import { pathPattern, type Route } from '#shared/http/route.ts';
+import { allRoutes } from '#shared/http/routes/index.ts';
+
 type Schema = Readonly<Record<string, unknown>>;
-const refPrefix = '#/components/schemas/';
 
-/** Where a value is not as its schema says, by path; as far as the OpenAPI document's answers use JSON Schema. */
-export function violations(
-  value: unknown,
-  schema: Schema,
-  named: Readonly<Record<string, Schema>>,
-  path = '$',
-): string[] {
-  if (typeof schema.$ref === 'string') {
-    const target = named[schema.$ref.slice(refPrefix.length)];
-    return target ? violations(value, target, named, path) : [`${path}: ${schema.$ref} is not there`];
-  }
-  if (Array.isArray(schema.anyOf)) {
-    const fits = schema.anyOf.some((one: Schema) => violations(value, one, named, path).length === 0);
-    return fits ? [] : [`${path}: fits none of its forms`];
-  }
-  if (Array.isArray(schema.enum))
-    return schema.enum.includes(value) ? [] : [`${path}: ${String(value)} is no such word`];
-  if (schema.type === 'array') {
-    if (!Array.isArray(value)) return [`${path}: is no list`];
-    return value.flatMap((item, nth) => violations(item, schema.items as Schema, named, `${path}[${nth}]`));
-  }
-  if (schema.type === 'object') return objectViolations(value, schema, named, path);
-  return typeMatches(value, schema) ? [] : [`${path}: is no ${String(schema.format ?? schema.type)}`];
+/** The OpenAPI document, its answers closed: here a member that the document does not name is a mistake. */
+const apiDocument = openApiDocument(allRoutes) as unknown as {
+  paths: Record<string, Record<string, { responses: Record<string, { content: Record<string, { schema: Schema }> }> }>>;
+  components: { schemas: Record<string, Schema> };
+};
+
+const ajv = new Ajv2020({ allErrors: true, strict: false });
+addFormats.default(ajv);
+ajv.addSchema({ $id: 'api', components: { schemas: closed(apiDocument.components.schemas) } });
+
+function closed(schema: unknown): unknown {
+  if (typeof schema !== 'object' || schema === null) return schema;
+  if (Array.isArray(schema)) return schema.map(closed);
+  const members = Object.fromEntries(Object.entries(schema).map(([name, member]) => [name, closed(member)]));
+  const isClosed = members.type === 'object' && 'properties' in members && !('additionalProperties' in members);
+  return { ...members, ...(isClosed && { additionalProperties: false }) };
 }
 
-function objectViolations(
-  value: unknown,
-  schema: Schema,
-  named: Readonly<Record<string, Schema>>,
+/** Where a value is not as a schema of the OpenAPI document says. */
+export function violations(value: unknown, schema: Schema): string[] {
+  const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"api#/components'));
+  const validate = ajv.compile(absolute);
+  return validate(value)
+    ? []
+    : (validate.errors ?? []).map(
+        ({ instancePath, message, params }) => `$${instancePath}: ${message} ${JSON.stringify(params)}`,
+      );
+}
+
+/** The schema of the answer with this name. */
+export const answerNamed = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+
+/** The route that serves a request. */
+export const routeOf = (method: string, path: string): Route | undefined =>
+  allRoutes.find((route) => route.method === method && pathPattern(route.path).test(path));
+
+/** Where an answer is not as the document says of its route: the status, or the value. */
+export function undocumented(
+  method: string,
   path: string,
+  { statusCode, json }: { statusCode: number; json: unknown },
 ): string[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [`${path}: is no object`];
-  const properties = (schema.properties ?? {}) as Record<string, Schema>;
-  const others = schema.additionalProperties as Schema | true | undefined;
-  const missing = ((schema.required ?? []) as string[]).filter((name) => !Object.hasOwn(value, name));
-  const told = Object.entries(value).flatMap(([name, member]) => {
-    const of = properties[name] ?? others;
-    if (of === true) return [];
-    if (of) return violations(member, of, named, `${path}.${name}`);
-    return schema.properties ? [`${path}.${name}: is not documented`] : [];
-  });
-  return [...missing.map((name) => `${path}.${name}: is missing`), ...told];
-}
-
-function typeMatches(value: unknown, { type, format }: Schema): boolean {
-  if (type === 'null') return value === null;
-  if (type === 'integer') return Number.isInteger(value);
-  if (format === 'date-time')
-    return typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/.test(value);
-  return typeof value === type;
+  const route = routeOf(method, path);
+  const { content } = apiDocument.paths[route?.path ?? '']?.[method.toLowerCase()]?.responses[statusCode] ?? {};
+  if (!content) return [`${method} ${path}: the status ${statusCode} is not documented`];
+  return Object.values(content).flatMap(({ schema }) => violations(json, schema));
 }

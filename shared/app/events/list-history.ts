@@ -1,5 +1,14 @@
+import * as z from 'zod/mini';
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
+import { answer, pageOf, type Shown, text } from '../answer.ts';
 import type { HistoryEntry, HistoryStore, PageRequest } from '../ports.ts';
+
+/** One event that was told of a record; docs/events.md explains each `detailType` and its `detail`. */
+const HistoryEntryAnswer = answer(
+  'HistoryEntry',
+  z.object({ id: text, detailType: text, detail: z.record(text, z.unknown()) }),
+);
+export const HistoryPage = answer('HistoryPage', pageOf(HistoryEntryAnswer));
 
 interface HistoryPorts {
   history: HistoryStore;
@@ -15,4 +24,8 @@ export async function listHistory(record: string, page: PageRequest, { history }
   return { items: items.map(historyView), nextPageToken: next };
 }
 
-const historyView = ({ eventId, detailType, detail }: HistoryEntry) => ({ id: eventId, detailType, detail });
+const historyView = ({ eventId, detailType, detail }: HistoryEntry): Shown<typeof HistoryEntryAnswer> => ({
+  id: eventId,
+  detailType,
+  detail,
+});

@@ -1,29 +1,91 @@
+import * as z from 'zod/mini';
 import type { Lease } from '#shared/domain/agent/lease.ts';
-import { attachmentOf } from '#shared/domain/enrollment/attachment.ts';
+import { attachmentOf, attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
 import { instanceActions } from '#shared/domain/instance/actions.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
+import { conflictReasons, ec2States, type Instance } from '#shared/domain/instance/instance.ts';
 import { agentWord } from '#shared/domain/server/server.ts';
-import { formatTime, type Instant, seconds, formatTimeOrNull as time } from '#shared/domain/time.ts';
+import { formatTime, type Instant, seconds, formatTimeOrNull as timeOrNull } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
+import { actions, answer, pageOf, type Shown, text, time } from '../answer.ts';
+import { account, instanceId, region } from '../id-schemas.ts';
+
+const nullable = z.nullable;
+
+/** What EC2 described of an instance beyond its state. */
+const FactsAnswer = z.object({
+  imageId: text,
+  instanceType: text,
+  architecture: nullable(text),
+  availabilityZone: nullable(text),
+  subnetId: nullable(text),
+  vpcId: nullable(text),
+  privateIp: nullable(text),
+  publicIp: nullable(text),
+  instanceProfileArn: nullable(text),
+  clientToken: nullable(text),
+  amiLaunchIndex: z.int(),
+  tags: z.record(text, text),
+  rootDeviceType: nullable(text),
+  rootDeviceName: nullable(text),
+  rootVolumeId: nullable(text),
+  rootAttachedAt: nullable(time),
+  interfaceAttachedAt: nullable(time),
+  attachment: z.enum(attachmentOutcomes),
+  launchTime: nullable(time),
+  describedAt: time,
+});
+
+/** An instance as the API shows it; only a request for one instance shows `facts`. */
+export const InstanceAnswer = answer(
+  'Instance',
+  z.object({
+    account,
+    region,
+    instanceId,
+    state: z.enum([...ec2States, 'unknown']),
+    epoch: nullable(time),
+    at: nullable(time),
+    management: z.enum(['pending', 'enrolled', 'discovered-only']),
+    managementSince: nullable(time),
+    managementReason: text,
+    serverId: nullable(text),
+    agent: nullable(
+      z.object({ id: text, version: text, state: nullable(text), lastSeenAt: time, silent: z.boolean() }),
+    ),
+    conflict: nullable(z.object({ reason: z.enum(conflictReasons), since: time })),
+    reenrollment: nullable(
+      z.object({ agentId: nullable(text), keyId: nullable(text), replaces: nullable(text), until: time }),
+    ),
+    verify: nullable(z.object({ reason: text, since: time })),
+    inferred: z.boolean(),
+    failedStart: nullable(z.object({ reason: text, at: time })),
+    surplusSince: nullable(time),
+    prediction: nullable(z.object({ what: text, at: time })),
+    refusedAttempt: nullable(z.object({ code: text, reference: text, at: time })),
+    actions,
+    facts: z.optional(nullable(FactsAnswer)),
+  }),
+);
+export const InstancePage = answer('InstancePage', pageOf(InstanceAnswer));
 
 export interface Clock {
   now: Instant;
   timing: Timing;
 }
 
-/** An instance as the API shows it. */
-export function instanceView(instance: Instance, lease: Lease | undefined, clock: Clock) {
+/** An instance, without its facts. */
+export function instanceView(instance: Instance, lease: Lease | undefined, clock: Clock): Shown<typeof InstanceAnswer> {
   const { account, region, instanceId, state, verify, failedStart, attempt, prediction, conflict } = instance;
   return {
     account,
     region,
     instanceId,
     state,
-    epoch: time(instance.epoch),
-    at: time(instance.at),
+    epoch: timeOrNull(instance.epoch),
+    at: timeOrNull(instance.at),
     management: instance.management,
-    managementSince: time(instance.managementSince),
+    managementSince: timeOrNull(instance.managementSince),
     managementReason: instance.managementReason,
     serverId: instance.serverId,
     agent: agentView(instance, lease, clock),
@@ -32,7 +94,7 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     verify: verify && { reason: verify.reason, since: formatTime(verify.since) },
     inferred: instance.inferred,
     failedStart: failedStart && { reason: failedStart.reason, at: formatTime(failedStart.at) },
-    surplusSince: time(instance.surplusSince),
+    surplusSince: timeOrNull(instance.surplusSince),
     prediction: prediction && { what: prediction.what, at: formatTime(prediction.at) },
     refusedAttempt: attempt && { code: attempt.code, reference: attempt.reference, at: formatTime(attempt.at) },
     actions: instanceActions(instance),
@@ -66,15 +128,16 @@ function agentView(instance: Instance, lease: Lease | undefined, { now, timing }
   };
 }
 
-export function factsView(facts: InstanceFacts | undefined) {
+/** The facts of one instance; null where EC2 has described none yet. */
+export function factsView(facts: InstanceFacts | undefined): Shown<typeof FactsAnswer> | null {
   if (!facts) return null;
   const { account: _account, region: _region, instanceId: _id, ...rest } = facts;
   return {
     ...rest,
     attachment: attachmentOf(facts),
-    rootAttachedAt: time(facts.rootAttachedAt ?? null),
-    interfaceAttachedAt: time(facts.interfaceAttachedAt ?? null),
-    launchTime: time(facts.launchTime ?? null),
+    rootAttachedAt: timeOrNull(facts.rootAttachedAt ?? null),
+    interfaceAttachedAt: timeOrNull(facts.interfaceAttachedAt ?? null),
+    launchTime: timeOrNull(facts.launchTime ?? null),
     describedAt: formatTime(facts.describedAt),
   };
 }

@@ -1,10 +1,37 @@
+import * as z from 'zod/mini';
 import { serverActions } from '#shared/domain/instance/actions.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { conditionsOf, effectiveState, type Server } from '#shared/domain/server/server.ts';
-import { formatTime, formatTimeOrNull as time } from '#shared/domain/time.ts';
+import { formatTime, formatTimeOrNull as timeOrNull } from '#shared/domain/time.ts';
+import { actions, answer, pageOf, type Shown, text, time } from '../answer.ts';
+import { account, instanceId, region } from '../id-schemas.ts';
+
+const InstanceKeyAnswer = z.object({ account, region, instanceId });
+
+/** A server as the API shows it. `state` is the one word that docs/design/words.md explains. */
+export const ServerAnswer = answer(
+  'Server',
+  z.object({
+    id: text,
+    name: text,
+    account,
+    region,
+    state: text,
+    instance: z.nullable(InstanceKeyAnswer),
+    generation: z.int(),
+    launch: z.nullable(z.object({ id: text, state: z.nullable(text) })),
+    pastInstances: z.array(InstanceKeyAnswer),
+    createdAt: time,
+    conditions: z.array(
+      z.object({ type: text, status: z.enum(['true', 'false', 'unknown']), reason: text, since: z.nullable(time) }),
+    ),
+    actions,
+  }),
+);
+export const ServerPage = answer('ServerPage', pageOf(ServerAnswer));
 
 /** A server as the API shows it. `instance` is its current one's record. */
-export function serverView(server: Server, instance: Instance | null) {
+export function serverView(server: Server, instance: Instance | null): Shown<typeof ServerAnswer> {
   return {
     id: server.id,
     name: server.name,
@@ -16,7 +43,10 @@ export function serverView(server: Server, instance: Instance | null) {
     launch: server.launchId === null ? null : { id: server.launchId, state: server.launchState },
     pastInstances: server.past,
     createdAt: formatTime(server.createdAt),
-    conditions: conditionsOf(server, instance).map((condition) => ({ ...condition, since: time(condition.since) })),
+    conditions: conditionsOf(server, instance).map((condition) => ({
+      ...condition,
+      since: timeOrNull(condition.since),
+    })),
     actions: serverActions(server, instance),
   };
 }

@@ -1,3 +1,4 @@
+import { isAccount, isInstanceId, isRegion } from '../ids.ts';
 import { type InstanceKey, isEc2State } from '../instance/instance.ts';
 import { type Instant, parseTime } from '../time.ts';
 import type { StateChange } from './merge-event.ts';
@@ -15,12 +16,6 @@ const predictions: ReadonlyMap<unknown, string> = new Map([
   ['EC2 Spot Instance Interruption Warning', 'spot_interruption'],
   ['EC2 Instance Rebalance Recommendation', 'rebalance_recommendation'],
 ]);
-
-export const isInstanceId = (text: unknown): text is string =>
-  typeof text === 'string' && /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(text);
-export const isAccount = (text: unknown): text is string => typeof text === 'string' && /^\d{12}$/.test(text);
-export const isRegion = (text: unknown): text is string =>
-  typeof text === 'string' && /^[a-z]{2,4}(?:-[a-z]+)+-\d$/.test(text);
 
 /**
  * Reads an EventBridge notification of EC2's (monitoring-instance-state-changes.html). It counts only if its one

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isAccount, isInstanceId, isRegion, readNotification } from '#shared/domain/cloud/notification.ts';
+import { readNotification } from '#shared/domain/cloud/notification.ts';
+import { isAccount, isInstanceId, isRegion } from '#shared/domain/ids.ts';
 import { aNotification } from '#test/build/a-notification.ts';
 import { aKey, clock } from '#test/build/an-instance.ts';
 

@@ -1,0 +1,138 @@
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import * as z from 'zod/mini';
+import type { CheckinPorts } from '#shared/app/agent/check-in.ts';
+import type { Shown } from '#shared/app/answer.ts';
+import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
+import type { ChangePorts, Ec2Ports, ReadPorts } from '#shared/app/operator-ports.ts';
+import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
+import type { Instant } from '#shared/domain/time.ts';
+import { type HttpAnswer, jsonAnswer } from './problem.ts';
+import { callerOf, checked, readBearer, readBody, readJson, readQuery } from './request.ts';
+
+/** What a route needs, by the function that serves it: each function's role allows that and no more. */
+export interface PortsOf {
+  operatorApi: ReadPorts;
+  operatorChange: ChangePorts;
+  operatorEc2: Ec2Ports;
+  enroll: EnrollPorts;
+  checkin: CheckinPorts;
+}
+export type ApiFunction = keyof PortsOf;
+
+/** Who may call a route: agents prove themselves to Muster; IAM checks people, by the group that their policy allows. */
+type Group = 'agent' | 'reader' | 'operator' | 'designer' | 'administrator';
+
+type ObjectSchema = z.ZodMiniObject;
+const nothing = z.strictObject({});
+type Nothing = typeof nothing;
+
+/** A request, checked. */
+interface Request<Path extends z.ZodMiniType, Query extends z.ZodMiniType, Body extends z.ZodMiniType> {
+  path: z.output<Path>;
+  query: z.output<Query>;
+  body: z.output<Body>;
+  /** The body as it came. */
+  bytes: Buffer;
+  /** The token of the `Authorization` header; empty unless the route asks for one. */
+  token: string;
+  /** The ARN of the person that signed, by IAM. */
+  caller: string;
+}
+
+/** The methods that routes have. */
+export const methods = ['GET', 'POST', 'DELETE'] as const;
+
+interface Definition<
+  F extends ApiFunction,
+  Answer extends z.ZodMiniType,
+  Path extends ObjectSchema,
+  Query extends ObjectSchema,
+  Body extends z.ZodMiniType,
+> {
+  method: (typeof methods)[number];
+  /** With `{name}` for each path parameter. */
+  path: string;
+  operationId: string;
+  /** One line, without a full stop. */
+  summary: string;
+  group: Group;
+  /** The Lambda function that serves the route. */
+  function: F;
+  pathParameters?: Path;
+  query?: Query;
+  /** JSON of this schema, or the text of a compact JWS if `mediaType` says so. */
+  body?: Body;
+  mediaType?: 'application/json' | 'application/jose';
+  /** True if the request carries a token that the agent's key signed. */
+  token?: boolean;
+  status: 200 | 201 | 202;
+  answer: Answer;
+  /** What the route can refuse, beside what `problemsOf` adds for each route of its kind. */
+  problems: readonly ProblemCode[];
+  run: (request: Request<Path, Query, Body>, now: Instant, ports: PortsOf[F]) => Promise<Shown<Answer>>;
+}
+
+/** A route as functions serve it, and as the OpenAPI document describes it. */
+export interface Route<F extends ApiFunction = ApiFunction>
+  extends Omit<Definition<F, z.ZodMiniType, ObjectSchema, ObjectSchema, z.ZodMiniType>, 'run'> {
+  /** Answers a request that API Gateway sent to this route. Throws a Problem. */
+  serve(event: APIGatewayProxyEventV2, now: Instant, ports: PortsOf[F]): Promise<HttpAnswer>;
+}
+
+/** Declares a route. Unknown members of query and body are refused. */
+export function defineRoute<
+  F extends ApiFunction,
+  Answer extends z.ZodMiniType,
+  Path extends ObjectSchema = Nothing,
+  Query extends ObjectSchema = Nothing,
+  Body extends z.ZodMiniType = Nothing,
+>({ run, ...route }: Definition<F, Answer, Path, Query, Body>): Route<F> {
+  const { pathParameters, query, body, mediaType = 'application/json', token, status } = route;
+  return {
+    ...route,
+    async serve(event, now, ports) {
+      const signed = token ? readBearer(event) : '';
+      const bytes = body ? readBody(event, mediaType) : Buffer.alloc(0);
+      const request = {
+        path: checked(pathParameters ?? z.object({}), event.pathParameters ?? {}),
+        query: readQuery(event, query ?? nothing),
+        body: body && (mediaType === 'application/json' ? readJson(bytes, body) : bytes.toString('latin1')),
+        ...{ bytes, token: signed, caller: callerOf(event) },
+      };
+      // Absent schemas have the type of the empty object, which nothing reads
+      return jsonAnswer(status, await run(request as Request<Path, Query, Body>, now, ports));
+    },
+  };
+}
+
+/** All that a route can refuse, each code once. */
+export function problemsOf({ body, token, problems }: Route): ProblemCode[] {
+  const ofBody: ProblemCode[] = body ? ['body_too_large', 'unsupported_media_type'] : [];
+  const ofToken: ProblemCode[] = token ? ['malformed_jws'] : [];
+  return [...new Set<ProblemCode>(['malformed_request', 'internal', ...ofBody, ...ofToken, ...problems])];
+}
+
+/** `/v1/servers/{id}` as a pattern for a request's path. */
+export const pathPattern = (path: string): RegExp => new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
+
+/** Routes as @middy/http-router takes them. A function answers `wrong_function` for the route of another. */
+export function served<F extends ApiFunction>(
+  own: readonly F[],
+  routes: readonly Route[],
+  now: () => Instant,
+  ports: () => PortsOf[F],
+) {
+  return routes.map((route) => ({
+    method: route.method,
+    path: route.path,
+    handler: async (event: APIGatewayProxyEventV2) => {
+      if (isOf(route, own)) return route.serve(event, now(), ports());
+      throw new Problem('wrong_function', `the function ${route.function} serves this route`, {
+        function: route.function,
+      });
+    },
+  }));
+}
+
+const isOf = <F extends ApiFunction>(route: Route, own: readonly F[]): route is Route<F> =>
+  (own as readonly ApiFunction[]).includes(route.function);
