@@ -43,7 +43,7 @@ module.exports = {
       'hot-path-without-ec2',
       'the event path never calls EC2',
       { path: '^functions/(on-instance-changed|enroll|checkin|tick|sweep)\\.ts$' },
-      { path: 'adapters/ec2|client-ec2' },
+      { path: 'adapters/aws/(ec2|deployment-ec2)|client-ec2' },
     ),
     rule(
       'protocol-stands-alone',

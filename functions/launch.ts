@@ -1,6 +1,5 @@
 import type { SQSRecord } from 'aws-lambda';
-import { openEc2 } from '#shared/adapters/aws/ec2.ts';
-import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
+import { openDeploymentEc2 } from '#shared/adapters/aws/deployment-ec2.ts';
 import { giveBack } from '#shared/adapters/aws/queue.ts';
 import { openStore, openUserData } from '#shared/adapters/dynamo/open.ts';
 import { type LaunchPorts, runLaunch } from '#shared/app/launch/run-launch.ts';
@@ -38,20 +37,15 @@ export const make = (ports: () => LaunchFunctionPorts, runtime = lambda) =>
 export const handler = make(
   once(() => {
     const { timing, stage, region, ...config } = readConfig(
-      'HOME_ACCOUNT',
-      'TABLE_NAME',
-      'PRIVATE_TABLE_NAME',
-      'ACCOUNTS',
-      'LAUNCH_QUEUE_URL',
+      ...(['HOME_ACCOUNT', 'TABLE_NAME', 'PRIVATE_TABLE_NAME', 'ACCOUNTS', 'LAUNCH_QUEUE_URL'] as const),
     );
     const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
-    const members = openMemberCredentials(home, 'launch', Date.now);
     const userData = openUserData(config.PRIVATE_TABLE_NAME);
     const store = openStore(config.TABLE_NAME, timing);
     return {
       store,
       userData,
-      ec2: openEc2(home.account, Date.now, members),
+      ec2: openDeploymentEc2(home, 'launch', Date.now),
       giveBack: (message: SQSRecord) => giveBack(config.LAUNCH_QUEUE_URL, message, Math.random),
       stage,
       timing,

@@ -1,5 +1,4 @@
-import { openEc2 } from '#shared/adapters/aws/ec2.ts';
-import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
+import { openDeploymentEc2 } from '#shared/adapters/aws/deployment-ec2.ts';
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { type SweepRegionPorts, sweepRegion } from '#shared/app/cloud/sweep-region.ts';
@@ -32,18 +31,14 @@ export const make = (ports: () => SweepFunctionPorts, runtime = lambda) =>
 export const handler = make(
   once(() => {
     const { timing, stage, region, ...config } = readConfig(
-      'HOME_ACCOUNT',
-      'TABLE_NAME',
-      'ACCOUNTS',
-      'VERIFY_QUEUE_URL',
+      ...(['HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL'] as const),
     );
     const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
     const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
-    const members = openMemberCredentials(home, 'sweepRegion', Date.now);
     const store = openStore(config.TABLE_NAME, timing);
     return {
       store,
-      ec2: openEc2(home.account, Date.now, members),
+      ec2: openDeploymentEc2(home, 'sweepRegion', Date.now),
       verify,
       alarm: alarmOn(stage),
       isRegistered: isRegisteredIn(home.accounts),

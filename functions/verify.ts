@@ -1,6 +1,5 @@
 import type { SQSRecord } from 'aws-lambda';
-import { openEc2 } from '#shared/adapters/aws/ec2.ts';
-import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
+import { openDeploymentEc2 } from '#shared/adapters/aws/deployment-ec2.ts';
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
 import { type VerifyPorts, verifyInstances } from '#shared/app/cloud/verify-instances.ts';
@@ -40,17 +39,13 @@ function readOrDrop(record: SQSRecord, { log }: Runtime): { message: VerifyMessa
 export const handler = make(
   once(() => {
     const { timing, stage, region, ...config } = readConfig(
-      'HOME_ACCOUNT',
-      'TABLE_NAME',
-      'ACCOUNTS',
-      'VERIFY_QUEUE_URL',
+      ...(['HOME_ACCOUNT', 'TABLE_NAME', 'ACCOUNTS', 'VERIFY_QUEUE_URL'] as const),
     );
     const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
     const home = { account: config.HOME_ACCOUNT, region, stage, accounts: config.ACCOUNTS };
-    const members = openMemberCredentials(home, 'verify', Date.now);
     return {
       store: openStore(config.TABLE_NAME, timing),
-      ec2: openEc2(home.account, Date.now, members),
+      ec2: openDeploymentEc2(home, 'verify', Date.now),
       verify,
       isRegistered: isRegisteredIn(home.accounts),
       alarm: alarmOn(stage),

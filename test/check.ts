@@ -17,6 +17,8 @@ const checks: Record<string, string[]> = {
     'bench',
   ],
   'dead code': ['knip', '--no-progress'],
+  'no copies': ['node', 'test/checks/copies.ts'],
+  'no citation of other repositories': ['node', 'test/checks/outside.ts'],
 };
 
 const failed = Object.entries(checks).filter(([name, [command = '', ...args]]) => {
