@@ -1,4 +1,6 @@
 import * as z from 'zod/mini';
+import { enrollmentMediaType } from '#protocol/enrollment.ts';
+import { agentTokenType } from '#protocol/token.ts';
 import { answers } from '#shared/app/answer.ts';
 import { type ProblemCode, problems } from '#shared/domain/problems.ts';
 import { statusOf } from './problem.ts';
@@ -23,7 +25,7 @@ export function openApiDocument(routes: readonly Route[], url = '/'): Json {
 
 const securitySchemes = {
   iam: { type: 'apiKey', in: 'header', name: 'authorization', description: 'AWS Signature Version 4' },
-  agent: { type: 'http', scheme: 'bearer', description: 'A JWT by the agent’s own key, typ muster-agent+jwt' },
+  agent: { type: 'http', scheme: 'bearer', description: `A JWT by the agent’s own key, typ ${agentTokenType}` },
 };
 
 function operation(route: Route): Json {
@@ -60,7 +62,8 @@ const requestBody = (schema: z.ZodMiniType, mediaType = 'application/json'): Jso
   required: true,
   content: {
     [mediaType]: {
-      schema: mediaType === 'application/jose' ? { type: 'string', description: 'A compact JWS' } : inputSchema(schema),
+      schema:
+        mediaType === enrollmentMediaType ? { type: 'string', description: 'A compact JWS' } : inputSchema(schema),
     },
   },
 });

@@ -1,5 +1,6 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 import * as z from 'zod/mini';
+import type { enrollmentMediaType } from '#protocol/enrollment.ts';
 import type { CheckinPorts } from '#shared/app/agent/check-in.ts';
 import type { Shown } from '#shared/app/answer.ts';
 import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
@@ -62,7 +63,7 @@ interface Definition<
   query?: Query;
   /** JSON of this schema, or the text of a compact JWS if `mediaType` says so. */
   body?: Body;
-  mediaType?: 'application/json' | 'application/jose';
+  mediaType?: 'application/json' | typeof enrollmentMediaType;
   /** True if the request carries a token that the agent's key signed. */
   token?: boolean;
   status: 200 | 201 | 202;
