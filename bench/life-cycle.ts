@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { FunctionName } from '#local/aws/lambda/function-host.ts';
+import type { FunctionName } from '#local/topology.ts';
 import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';

@@ -59,7 +59,7 @@ const json = <T extends z.ZodMiniType>(schema: T, fallback?: string) =>
 
 const text = z.string().check(z.minLength(1));
 
-/** Every variable that a function may need. Each function is given only its own (serverless.yml). */
+/** Every variable that a function may need. Each function is given only its own (infra/functions.cjs). */
 const variables = {
   STAGE: z._default(text, 'dev'),
   TIMING: json(z.strictObject(durations), '{}'),

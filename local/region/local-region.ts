@@ -9,13 +9,14 @@ import { startDynamoDbLocal } from '../aws/dynamodb/dynamodb-local.ts';
 import { type AwsEndpoints, startAwsEndpoints } from '../aws/endpoints.ts';
 import { Bus, type BusEvent, type Delivery } from '../aws/events/bus.ts';
 import { startGateway } from '../aws/http-api/gateway.ts';
-import { FunctionHost, type FunctionName } from '../aws/lambda/function-host.ts';
+import { FunctionHost } from '../aws/lambda/function-host.ts';
 import { Queues } from '../aws/sqs/queues.ts';
 import type { StoredMessage } from '../aws/sqs/sqs-message.ts';
 import { StreamPump } from '../aws/streams/stream-pump.ts';
 import { RealClock } from '../clock.ts';
 import { random } from '../random.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
+import { type FunctionName, queueFunctions } from '../topology.ts';
 import { assembled, type Undo } from './assemble.ts';
 import { JournaledMap } from './journal.ts';
 import * as settings from './settings.ts';
@@ -118,7 +119,7 @@ const request: Engine['request'] = (url, init) =>
 
 const credentials = { accessKeyId: settings.account, secretAccessKey: 'local' };
 
-/** The kinds of records whose changes are news: the filter of serverless.yml. */
+/** The kinds of records whose changes are news: the filter in infra/functions.cjs. */
 const isTold = (kind: string | undefined): boolean => ['instance', 'server', 'launch', 'key'].includes(kind ?? '');
 
 async function createTables(endpoint: string): Promise<string> {
@@ -172,12 +173,13 @@ function environment(
   };
 }
 
-/** Every queue with its dead-letter queue, as infra/queues.yml has them; the visibility is a demonstration's. */
+/** Every queue with its dead letters, as the table of functions has them. A demonstration does not wait minutes for a message that failed. */
 function createQueues(queues: Queues): void {
-  for (const name of Object.values(settings.queueNames)) {
-    const deadLetterQueue = queues.create(`${name}-dead`);
-    queues.create(name, { visibilitySeconds: 3, redrive: { deadLetterQueue, maxReceiveCount: 10 } });
+  for (const { queue } of queueFunctions) {
+    const deadLetterQueue = queues.create(`${queue.name}-dead`);
+    queues.create(queue.name, { visibilitySeconds: 3, redrive: { deadLetterQueue, maxReceiveCount: queue.receives } });
   }
+  queues.create(settings.queueNames.consumer);
 }
 
 function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {
@@ -195,12 +197,15 @@ function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {
 }
 
 function consumeQueues(queues: Queues, functions: FunctionHost, consumedFile: string): void {
-  const { events, verify, sweep, launch, consumer } = settings.queueNames;
-  const to = (name: FunctionName) => (event: unknown) => functions.invoke<SQSBatchResponse>(name, event);
-  queues.consume(events, { batchSize: 10, maxConcurrency: 5, invoke: to('onInstanceChanged') });
-  queues.consume(verify, { batchSize: 100, windowSeconds: 1, maxConcurrency: 2, invoke: to('verify') });
-  queues.consume(sweep, { batchSize: 1, maxConcurrency: 2, invoke: to('sweepRegion') });
-  queues.consume(launch, { batchSize: 1, maxConcurrency: 2, invoke: to('launch') });
+  const { consumer } = settings.queueNames;
+  for (const { name, queue } of queueFunctions) {
+    queues.consume(queue.name, {
+      batchSize: queue.batch,
+      windowSeconds: Math.min(queue.window ?? 0, 1),
+      maxConcurrency: Math.min(queue.concurrency, mostAtOnce),
+      invoke: (event) => functions.invoke<SQSBatchResponse>(name, event),
+    });
+  }
   // Somebody who listens to Muster's bus: what arrives is kept, one line an event.
   queues.consume(consumer, {
     batchSize: 10,
@@ -210,6 +215,9 @@ function consumeQueues(queues: Queues, functions: FunctionHost, consumedFile: st
     },
   });
 }
+
+/** One process runs all functions here. */
+const mostAtOnce = 5;
 
 /** What EventBridge sends on a schedule. */
 const scheduled = (now: Date) => ({

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type FunctionName, isFunctionName } from '../aws/lambda/function-host.ts';
+import { type FunctionName, isFunctionName } from '../topology.ts';
 import type { DemonstrationOptions } from './demonstration.ts';
 import { StartError } from './start-error.ts';
 

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import makeResources from '../../infra/function-resources.cjs';
 
 interface Alarm {
-  Type: string;
-  Properties: { AlarmName: string; AlarmDescription: string };
+  AlarmName: string;
+  AlarmDescription: string;
 }
 
 const runbook = readFileSync('docs/runbook.md', 'utf8');
@@ -15,19 +16,31 @@ const sections = new Map(
   }),
 );
 
-/** CloudFormation's own tags stay unread: no alarm's name or description has one. */
-const alarms = ['infra/alarms.yml', 'infra/function-alarms.yml'].flatMap((file) => {
-  const { Resources } = parse(readFileSync(file, 'utf8'), { merge: true, maxAliasCount: -1, logLevel: 'silent' }) as {
-    Resources: Record<string, Alarm>;
-  };
-  return Object.values(Resources)
+interface Template {
+  Resources: Record<string, { Type: string; Properties: object }>;
+}
+
+const stage = '<stage>';
+const made = await makeResources({ resolveVariable: async () => stage });
+/** Only names and descriptions are read, and no CloudFormation tag is in one. */
+const written = parse(readFileSync('infra/alarms.yml', 'utf8'), {
+  merge: true,
+  maxAliasCount: -1,
+  logLevel: 'silent',
+}) as Template;
+
+const alarms = [made.template, written].flatMap(({ Resources }) =>
+  Object.values(Resources)
     .filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm')
-    .map(({ Properties: { AlarmName, AlarmDescription } }) => ({
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: the variable of serverless.yml
-      name: AlarmName.replace('${sls:stage}', '<stage>'),
-      section: /See docs\/runbook\.md, "([^"]+)"/.exec(AlarmDescription)?.[1] ?? '',
-    }));
-});
+    .map(({ Properties }) => {
+      const { AlarmName, AlarmDescription } = Properties as Alarm;
+      return {
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the variable of serverless.yml
+        name: AlarmName.replace('${sls:stage}', stage),
+        section: /See docs\/runbook\.md, "([^"]+)"/.exec(AlarmDescription)?.[1] ?? '',
+      };
+    }),
+);
 
 describe('docs/runbook.md', () => {
   it.each(alarms)('has the section that $name refers to, and names the alarm in it', ({ name, section }) => {

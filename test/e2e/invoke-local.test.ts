@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { functionFiles, isFunctionName } from '#local/aws/lambda/function-host.ts';
 import { type LocalRegion, startLocalRegion } from '#local/region/local-region.ts';
 import * as settings from '#local/region/settings.ts';
 import { createKey, inState, pathOf, runDirectly } from '#local/scenario/acts.ts';
 import { simulatedStage } from '#local/scenario/simulated-stage.ts';
 import type { ShownInstance, ShownServer, Stage } from '#local/scenario/stage.ts';
+import { functionNames } from '#local/topology.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { sample } from '../events/samples.ts';
@@ -34,7 +34,7 @@ const show = (key: InstanceKey) =>
 const unrecorded = (key: InstanceKey) => expect(show(key)).rejects.toThrow('404 not_found');
 
 beforeAll(async () => {
-  const names = Object.keys(functionFiles).filter(isFunctionName);
+  const names = functionNames;
   const disabled = new Set(names.filter((name) => name !== 'operatorApi'));
   region = await startLocalRegion({ port: await freePort(), folder, inMemory: true, disabled, page: () => '' });
   stage = simulatedStage(region);

@@ -1,9 +1,9 @@
 import { describe, expect, it, type TestContext } from 'vitest';
-import { type FunctionName, functionFiles } from '#local/aws/lambda/function-host.ts';
 import { startLocalRegion } from '#local/region/local-region.ts';
 import { chapters } from '#local/scenario/chapters.ts';
 import { playScenario, type Row, type Verdict } from '#local/scenario/play.ts';
 import { simulatedStage } from '#local/scenario/simulated-stage.ts';
+import { type FunctionName, functionNames as names } from '#local/topology.ts';
 import { freePort, ownFolder, startMuster } from './muster-process.ts';
 
 /** What nobody would miss need not be there: without the function, this row of the demonstration ends wrong. */
@@ -19,7 +19,6 @@ const missedBy: Record<FunctionName, string> = {
   operatorApi: 'enrolled with an enrollment key',
   onRecordChanged: 'launched past Muster from a plain image',
 };
-const names = Object.keys(functionFiles) as FunctionName[];
 const timeout = 120_000;
 
 async function playOnce(

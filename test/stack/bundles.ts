@@ -36,8 +36,8 @@ export function bundles(stack: () => PackagedStack): void {
   it.each(functionNames)('%s is one file within its budget, with the EC2 client only if it calls EC2', (name) => {
     const [[, code] = ['', Buffer.alloc(0)], ...others] = files(name);
     expect(others).toEqual([]);
-    expect(code.length).toBeLessThan(budgets[name].kilobytes * 1000);
-    expect(code.includes(ec2Client)).toBe(budgets[name].holdsEc2);
+    expect(code.length).toBeLessThan(budgets[name]!.kilobytes * 1000);
+    expect(code.includes(ec2Client)).toBe(budgets[name]!.holdsEc2);
   });
 
   it('every one loads where nothing else is installed', async () => {

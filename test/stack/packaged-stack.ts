@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { createAuthority, newAuthorityKeys } from '#local/aws/identity/authority.ts';
+import rows from '../../infra/functions.cjs';
 import { type Node, resolveConditions } from './cloudformation.ts';
 import { readZip } from './zip.ts';
 
@@ -37,18 +38,8 @@ export interface PackagedStack {
   archives: Record<string, Map<string, Buffer>>;
 }
 
-export const functionNames = [
-  'onInstanceChanged',
-  'verify',
-  'tick',
-  'sweep',
-  'sweepRegion',
-  'enroll',
-  'checkin',
-  'launch',
-  'operatorApi',
-  'onRecordChanged',
-] as const;
+/** Of every function, as infra/functions.cjs has them. */
+export const functionNames = rows.map(({ name }) => name);
 
 /** An account that is a member of production, and the one that it is deployed in, which may be written as a number too. */
 export const [memberAccount, ownAccount] = ['444455556666', '111122223333'] as const;

@@ -13,8 +13,13 @@ const inMembers = { [`arn:<AWS::Partition>:iam::${memberAccount}:role/muster-pro
 const anythingOfEc2 = 'arn:<AWS::Partition>:ec2:*:<AWS::AccountId>:*/*';
 
 /** Beyond its log and its traces, what each function may do: by resource, with the condition in brackets. Nothing else. */
-const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> = {
-  onInstanceChanged: { InstanceEventsQueue: readsQueue, MainTable: updates, VerifyQueue: sends },
+const allowed: Record<string, Record<string, string[]>> = {
+  onInstanceChanged: {
+    InstanceEventsQueue: readsQueue,
+    'MainTable [INSTANCE#*]': ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+    'MainTable [INSTANCE#*, PAIRS]': ['dynamodb:PutItem'],
+    VerifyQueue: sends,
+  },
   verify: {
     MainTable: writes,
     VerifyQueue: [...readsQueue, ...sends],
@@ -30,8 +35,18 @@ const allowed: Record<(typeof functionNames)[number], Record<string, string[]>> 
     '*': ['ec2:DescribeInstances'],
     ...inMembers,
   },
-  enroll: { MainTable: ['dynamodb:ConditionCheckItem', ...updates], VerifyQueue: sends },
-  checkin: { MainTable: writes, VerifyQueue: sends },
+  enroll: {
+    'MainTable [INSTANCE#*, AGENT#*, LAUNCH#*, KEYS]': ['dynamodb:GetItem'],
+    'MainTable [INSTANCE#*, AGENT#*, SERVERS, KEYS]': ['dynamodb:PutItem'],
+    'MainTable [REVOKED#*]': ['dynamodb:ConditionCheckItem'],
+    'MainTable [KEYS]': ['dynamodb:UpdateItem'],
+    VerifyQueue: sends,
+  },
+  checkin: {
+    'MainTable [INSTANCE#*, AGENT#*]': ['dynamodb:GetItem'],
+    'MainTable [INSTANCE#*]': ['dynamodb:PutItem'],
+    VerifyQueue: sends,
+  },
   launch: {
     MainTable: writes,
     'PrivateTable [USERDATA#*]': ['dynamodb:DeleteItem', 'dynamodb:GetItem'],
@@ -71,7 +86,9 @@ const ofEveryFunction = (functionName: string) => ({
 
 export function permissions(stack: () => PackagedStack): void {
   it.each(functionNames)('%s may do exactly what it does', (name) => {
-    expect(grantsOf(stack().resources[`${logicalId(name)}Role`])).toEqual(merged(allowed[name], ofEveryFunction(name)));
+    expect(grantsOf(stack().resources[`${logicalId(name)}Role`])).toEqual(
+      merged(allowed[name]!, ofEveryFunction(name)),
+    );
   });
 
   it.each(functionNames)('%s has a role of its own, which only Lambda may take', (name) => {

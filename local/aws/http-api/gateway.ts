@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { Problem } from '#shared/domain/problems.ts';
 import { type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
 import { portTaken } from '../../region/start-error.ts';
-import type { FunctionHost, FunctionName } from '../lambda/function-host.ts';
+import type { FunctionName } from '../../topology.ts';
+import type { FunctionHost } from '../lambda/function-host.ts';
 import { httpApiEvent } from './http-api-event.ts';
 
 /** API Gateway's own limit (apigateway/latest/developerguide/http-api-quotas.html); the functions' are lower. */

@@ -1,21 +1,6 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-
-/** The functions by their names in serverless.yml, and the files that hold them. */
-export const functionFiles = {
-  onInstanceChanged: 'on-instance-changed',
-  verify: 'verify',
-  tick: 'tick',
-  sweep: 'sweep',
-  sweepRegion: 'sweep-region',
-  enroll: 'enroll',
-  checkin: 'checkin',
-  launch: 'launch',
-  operatorApi: 'operator-api',
-  onRecordChanged: 'on-record-changed',
-} as const;
-export type FunctionName = keyof typeof functionFiles;
-export const isFunctionName = (name: string): name is FunctionName => Object.hasOwn(functionFiles, name);
+import { type FunctionName, functionFiles } from '../../topology.ts';
 
 export interface FunctionHostOptions {
   env: Record<string, string>;
@@ -65,7 +50,7 @@ export class FunctionHost {
     };
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
-      this.#worker.postMessage({ id, file: functionFiles[name], event, context });
+      this.#worker.postMessage({ id, file: functionFiles.get(name), event, context });
     });
   }
 

@@ -5,7 +5,7 @@ import { failedMessageIds, type ReceivedMessage, sqsEvent } from './sqs-message.
 
 const never = Number.POSITIVE_INFINITY;
 
-/** An event source mapping's settings, as serverless.yml names them. */
+/** An event source mapping's settings, as serverless names them. */
 export interface ConsumerOptions {
   batchSize: number;
   /** How long the first message of a batch that is not full waits for others. */

@@ -1,7 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
-import type { FunctionName } from '#local/aws/lambda/function-host.ts';
 import type { Queues } from '#local/aws/sqs/queues.ts';
 import type { Random } from '#local/random.ts';
+import type { FunctionName } from '#local/topology.ts';
 import type { SweepMessage } from '#shared/app/cloud/sweep-pairs.ts';
 import type { PublishPorts } from '#shared/app/events/publish-changes.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
@@ -61,7 +61,7 @@ export interface Host {
   logged(fields: Fields): void;
 }
 
-/** Receives and visibility as infra/queues.yml has them. */
+/** Receives and visibility as infra/functions.cjs has them. */
 export const queueSettings = {
   events: { visibilitySeconds: 90, maxReceiveCount: 10 },
   verify: { visibilitySeconds: 182, maxReceiveCount: 5 },

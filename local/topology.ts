@@ -1,0 +1,23 @@
+import rows from '../infra/functions.cjs';
+
+/** The functions that a queue feeds, with the queue: from the table that the deployed stack is made of. */
+export const queueFunctions = rows.flatMap(({ name, queue }) => (queue ? [{ name: name as FunctionName, queue }] : []));
+
+/** The files of the functions in functions/, by name. */
+export const functionFiles: ReadonlyMap<string, string> = new Map(rows.map(({ name, handler }) => [name, handler]));
+
+/** A function's name in infra/functions.cjs; test/functions/table.test.ts holds the two together. */
+export const functionNames = [
+  'onInstanceChanged',
+  'verify',
+  'tick',
+  'sweep',
+  'sweepRegion',
+  'enroll',
+  'checkin',
+  'launch',
+  'operatorApi',
+  'onRecordChanged',
+] as const;
+export type FunctionName = (typeof functionNames)[number];
+export const isFunctionName = (name: string): name is FunctionName => functionFiles.has(name);
