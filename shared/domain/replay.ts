@@ -134,14 +134,20 @@ export function summarize(state: Case): Record<string, unknown> {
 }
 
 function summarizeInstance(instance: Instance): Record<string, unknown> {
-  const { account, region, instanceId, state, verify, management, inferred } = instance;
+  const {
+    account,
+    region,
+    instanceId,
+    cloud: { state, verify, inferred },
+    management: { status: management },
+  } = instance;
   return {
     account,
     region,
     instanceId,
     state,
-    epoch: formatTimeOrNull(instance.epoch),
-    at: formatTimeOrNull(instance.at),
+    epoch: formatTimeOrNull(instance.cloud.epoch),
+    at: formatTimeOrNull(instance.cloud.at),
     verify: verify && { reason: verify.reason, since: formatTimeOrNull(verify.since) },
     management,
     inferred,

@@ -110,10 +110,14 @@ describe('a life with Muster', () => {
     const copy = copyOf(disk);
     expect((await run(disk, 5, { rotate: true })).said).toEqual([`rotated to ${await agentId()}`]);
     expect(await agentId()).not.toBe(first);
-    expect(await held()).toMatchObject({ management: 'enrolled', conflict: null, agent: { state: 'operational' } });
+    expect(await held()).toMatchObject({
+      agent: { state: 'operational' },
+      management: { status: 'enrolled' },
+      identity: { conflict: null },
+    });
     pass(600);
     expect((await run(copy, 5)).outcome).toBe('refused');
-    expect(await held()).toMatchObject({ conflict: { reason: 'rotated_key' } });
+    expect(await held()).toMatchObject({ identity: { conflict: { reason: 'rotated_key' } } });
   });
 
   it('ends with a release, and does not come back by itself, restarted or not', async () => {
@@ -122,7 +126,7 @@ describe('a life with Muster', () => {
     await run(disk, 3);
     await release(now());
     for (const _ of [1, 2]) expect((await run(disk, 3)).outcome).toBe('refused');
-    expect(await held()).toMatchObject({ management: 'discovered-only', managementReason: 'released', agent: null });
+    expect(await held()).toMatchObject({ agent: null, management: { status: 'discovered-only', reason: 'released' } });
   });
 
   it('ends with a release for good, though its user data has a grant from before another', async () => {
@@ -135,14 +139,17 @@ describe('a life with Muster', () => {
     await run(disk, 3, { settings: { url: audience, grant: other } });
     await release(now());
     expect((await run(disk, 5)).outcome).toBe('refused');
-    expect(await held()).toMatchObject({ managementReason: 'released', agent: null });
+    expect(await held()).toMatchObject({ agent: null, management: { reason: 'released' } });
   });
 
   it('goes on with an operator’s grant and another key', async () => {
     const { run, held, reenrollByGrant, agentId, now } = await world();
     const disk = newFolder();
     await run(disk, 3);
-    const { serverId, agent } = await held();
+    const {
+      assignment: { serverId },
+      agent,
+    } = await held();
     const { seed, publicKeyX } = newSeed();
     const { reenrollment } = await reenrollByGrant(publicKeyX, now());
     const settings = {
@@ -150,7 +157,11 @@ describe('a life with Muster', () => {
       grant: { id: reenrollment?.keyId ?? '', seed: Buffer.from(seed).toString('base64url') },
     };
     expect((await run(disk, 3, { settings })).outcome).toBe('stopped');
-    expect(await held()).toMatchObject({ management: 'enrolled', serverId, agent: { state: 'operational' } });
+    expect(await held()).toMatchObject({
+      agent: { state: 'operational' },
+      management: { status: 'enrolled' },
+      assignment: { serverId },
+    });
     expect(await agentId()).not.toBe(agent?.id);
   });
 });
@@ -162,18 +173,25 @@ describe('a disk that was copied', () => {
     await run(disk, 4);
     const twin = copyOf(disk);
     for (let turn = 0; turn < 3; turn++) for (const folder of [disk, twin]) await run(folder, 2);
-    expect(await held()).toMatchObject({ management: 'enrolled', conflict: { reason: 'broken_chain' } });
+    expect(await held()).toMatchObject({
+      management: { status: 'enrolled' },
+      identity: { conflict: { reason: 'broken_chain' } },
+    });
     const [said, other] = [(await run(disk, 1)).said.at(-1), (await run(twin, 1)).said.at(-1)];
     const named = (line = '') => / agentId (\S+) /.exec(line)?.[1] ?? '';
     expect(named(said)).not.toBe(named(other));
     await reenrollByKey(named(said), now());
     expect((await run(twin, 3)).outcome).toBe('refused');
     expect((await run(disk, 3)).outcome).toBe('stopped');
-    expect(await held()).toMatchObject({ management: 'enrolled', conflict: null, agent: { state: 'operational' } });
+    expect(await held()).toMatchObject({
+      agent: { state: 'operational' },
+      management: { status: 'enrolled' },
+      identity: { conflict: null },
+    });
     expect(await agentId()).toBe(named(said));
     expect((await run(twin, 3)).outcome).toBe('refused');
     expect((await run(disk, 30)).outcome).toBe('stopped');
-    expect(await held()).toMatchObject({ conflict: null });
+    expect(await held()).toMatchObject({ identity: { conflict: null } });
   });
 
   it('and counts as high as it can is seen all the same', async () => {
@@ -185,7 +203,7 @@ describe('a disk that was copied', () => {
     writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), seq: 2 ** 52 - 20 }));
     await run(copy, 5);
     await run(disk, 3);
-    expect(await held()).toMatchObject({ conflict: { reason: 'broken_chain' } });
+    expect(await held()).toMatchObject({ identity: { conflict: { reason: 'broken_chain' } } });
   });
 
   it('and rotates the key is seen by the last word of the machine that it locks out', async () => {
@@ -193,9 +211,9 @@ describe('a disk that was copied', () => {
     const disk = newFolder();
     await run(disk, 4);
     await run(copyOf(disk), 3, { rotate: true });
-    expect(await held()).toMatchObject({ conflict: null });
+    expect(await held()).toMatchObject({ identity: { conflict: null } });
     expect((await run(disk, 5)).outcome).toBe('refused');
-    expect(await held()).toMatchObject({ conflict: { reason: 'rotated_key' } });
+    expect(await held()).toMatchObject({ identity: { conflict: { reason: 'rotated_key' } } });
   });
 
   it('and rotates the key is seen even where the true machine has another grant to try', async () => {
@@ -205,6 +223,6 @@ describe('a disk that was copied', () => {
     await run(copyOf(disk), 3, { rotate: true });
     const settings = { url: audience, grant: { id: 'key_of_nobody', seed: Buffer.alloc(32, 7).toString('base64url') } };
     expect((await run(disk, 5, { settings })).outcome).toBe('refused');
-    expect(await held()).toMatchObject({ conflict: { reason: 'rotated_key' } });
+    expect(await held()).toMatchObject({ identity: { conflict: { reason: 'rotated_key' } } });
   });
 });

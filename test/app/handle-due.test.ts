@@ -8,20 +8,18 @@ import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts'
 import { keyEventsOf } from '#shared/domain/events/events.ts';
 import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import { enrollmentKeyNamed, instanceNamed, launchNamed, second, start } from '../contracts/records.ts';
 import { KeepingOutbox } from '../fakes/outbox.ts';
 
 const deadline = start + defaultTiming.enrollmentDeadlineSeconds * second;
 const putOff = defaultTiming.putOffSeconds * second;
-const waiting = (nth: number, fields: Partial<Instance> = {}) =>
-  instanceNamed(`i-${nth}`, {
-    state: 'running',
-    at: start,
-    runningAt: start,
-    epoch: start,
-    epochNamed: true,
-    ...fields,
-  });
+const waiting = (nth: number, fields: InstanceParts = {}) =>
+  instanceNamed(
+    `i-${nth}`,
+    { cloud: { state: 'running', at: start, runningAt: start, epoch: start, epochNamed: true } },
+    fields,
+  );
 
 async function stageWith(records: readonly Instance[]) {
   const written: RecordChange[] = [];
@@ -45,14 +43,14 @@ describe('a tick', () => {
     expect(await tick(deadline + putOff)).toEqual({ due: 0, failed: 0 });
     expect(written).toHaveLength(1);
     expect(await store.getInstance(waiting(1))).toMatchObject({
-      ...{ state: 'running', management: 'discovered-only', managementReason: 'deadline_passed' },
-      managementSince: deadline,
+      cloud: { state: 'running' },
+      management: { status: 'discovered-only', reason: 'deadline_passed', since: deadline },
     });
   });
 
   it('leaves an instance alone that enrolled or stopped in time', async () => {
-    const ended = waiting(2, { state: 'stopped', stoppedAt: start });
-    const { written, tick } = await stageWith([waiting(1, { management: 'enrolled' }), ended]);
+    const ended = waiting(2, { cloud: { state: 'stopped', stoppedAt: start } });
+    const { written, tick } = await stageWith([waiting(1, { management: { status: 'enrolled' } }), ended]);
     expect(await tick(deadline)).toEqual({ due: 0, failed: 0 });
     expect(written).toEqual([]);
   });
@@ -64,7 +62,7 @@ describe('a tick', () => {
   });
 
   it('reads the record itself: an index entry that came early moves to the deadline that stands', async () => {
-    const { store, written, tick } = await stageWith([waiting(1, { notBefore: start + 60 * second })]);
+    const { store, written, tick } = await stageWith([waiting(1, { management: { notBefore: start + 60 * second } })]);
     const early: Store = { ...store, listDue: () => store.listDue(deadline + 60 * second, 10) };
     expect(await tick(deadline, early)).toEqual({ due: 1, failed: 0 });
     expect(written).toEqual([]);
@@ -91,7 +89,7 @@ describe('a record that fails', () => {
     expect(failures.map(({ id }) => id)).toEqual([keyOf(waiting(7))]);
     expect(await tick(deadline + putOff - 1)).toEqual({ due: 0, failed: 0 });
     expect(await tick(deadline + putOff)).toEqual({ due: 1, failed: 0 });
-    expect(await store.getInstance(waiting(7))).toMatchObject({ management: 'discovered-only' });
+    expect(await store.getInstance(waiting(7))).toMatchObject({ management: { status: 'discovered-only' } });
   });
 
   it('holds up no other even if it cannot be put off', async () => {

@@ -44,11 +44,14 @@ export function operatorStage() {
 }
 
 /** A server, `srv_1`, whose current instance is in some state. */
-export async function attached(state: Instance['state'], fields: Partial<Server> = {}) {
+export async function attached(state: Instance['cloud']['state'], fields: Partial<Server> = {}) {
   const stage = operatorStage();
   const server = serverNamed('srv_1', { request, instance: here, generation: 1, launchState: 'launched', ...fields });
   await stage.store.commit([{ kind: 'server', before: undefined, after: server }]);
-  await stage.store.saveInstance(undefined, instanceNamed('i-1', { state, at: start, serverId: 'srv_1' }));
+  await stage.store.saveInstance(
+    undefined,
+    instanceNamed('i-1', { cloud: { state, at: start }, assignment: { serverId: 'srv_1' } }),
+  );
   stage.written.length = 0;
   return stage;
 }

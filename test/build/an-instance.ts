@@ -8,18 +8,39 @@ export const aKey = { account: '111122223333', region: 'us-east-1', instanceId: 
 /** A moment of the day on which all of this happens: `clock('10:00:05')`, milliseconds allowed. */
 export const clock = (time: string): Instant => Date.parse(`2026-11-02T${time}Z`);
 
-/** A record that has been running, under a named epoch, since 10:00:21; nothing doubts it and nobody enrolled it. */
-export function anInstance(overrides: Partial<Instance> = {}): Instance {
-  return {
-    ...newInstance(aKey, clock('10:00:06')),
-    state: 'running',
-    at: clock('10:00:21'),
-    source: 'event',
-    epoch: clock('10:00:05'),
-    epochNamed: true,
-    runningAt: clock('10:00:21'),
-    ...overrides,
+/** Some members of some parts of a record: what a test wants to be different. */
+export type InstanceParts = Partial<Omit<Instance, Part>> & { [P in Part]?: Partial<Instance[P]> };
+type Part = 'cloud' | 'management' | 'assignment' | 'identity';
+
+/** The record with the given members in place of its own; where two name the same member, the later one counts. */
+export function withParts(instance: Instance, ...changes: readonly InstanceParts[]): Instance {
+  let merged = instance;
+  for (const { cloud, management, assignment, identity, ...rest } of changes) {
+    merged = {
+      ...merged,
+      ...rest,
+      cloud: { ...merged.cloud, ...cloud },
+      management: { ...merged.management, ...management },
+      assignment: { ...merged.assignment, ...assignment },
+      identity: { ...merged.identity, ...identity },
+    };
+  }
+  return merged;
+}
+
+/** A record that has been running, under a named epoch, since 10:00:21. Nothing doubts it and no agent is enrolled. */
+export function anInstance(...changes: readonly InstanceParts[]): Instance {
+  const running: InstanceParts = {
+    cloud: {
+      state: 'running',
+      at: clock('10:00:21'),
+      source: 'event',
+      epoch: clock('10:00:05'),
+      epochNamed: true,
+      runningAt: clock('10:00:21'),
+    },
   };
+  return withParts(newInstance(aKey, clock('10:00:06')), running, ...changes);
 }
 
 /** `running` at 10:00:21, received a second later. */

@@ -7,9 +7,10 @@ import {
   type Instance,
   ledgerEntry,
   ledgerLimit,
-  type Management,
   type ManagementReason,
+  type ManagementStatus,
 } from '#shared/domain/instance/instance.ts';
+import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
 import { instanceNamed, keyNamed, start } from './records.ts';
 
 /** Half seconds of a few minutes: few enough for stamps to meet. */
@@ -21,13 +22,11 @@ const managements = {
   pending: ['awaiting_enrollment', 'start_failed', 'ended_unenrolled'],
   enrolled: ['launched', 'enrollment_key', 'adopted'],
   'discovered-only': ['deadline_passed', 'released', 'blocked'],
-} as const satisfies Record<Management, readonly ManagementReason[]>;
+} as const satisfies Record<ManagementStatus, readonly ManagementReason[]>;
 
 const management = fc
-  .constantFrom(...(Object.keys(managements) as Management[]))
-  .chain((word) =>
-    fc.constantFrom(...managements[word]).map((reason) => ({ management: word, managementReason: reason })),
-  );
+  .constantFrom(...(Object.keys(managements) as ManagementStatus[]))
+  .chain((word) => fc.constantFrom(...managements[word]).map((reason) => ({ status: word, reason })));
 
 /** Transitions of the past: none is later than what was last applied, and none is of the event to come. */
 const ledger = (until: number) =>
@@ -58,40 +57,47 @@ const reenroll = fc.record({
 export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
   fc
     .record({
-      base: fc.record({
+      cloud: fc.record({
+        state: ec2State,
         source: fc.constantFrom('event' as const, 'describe' as const, 'launch' as const),
         epoch: maybe(instant),
-        named: fc.boolean(),
+        epochNamed: fc.boolean(),
         stoppedAt: maybe(instant),
         runningAt: maybe(instant),
         seenAt: maybe(instant),
         verify: maybe(fc.record({ reason: fc.constant('illegal_step' as const), since: instant })),
         absent: maybe(fc.record({ seenAt: instant, since: maybe(instant) })),
+        inferred: fc.boolean(),
         failedStart: maybe(fc.record({ at: instant, reason: fc.constant('unknown') })),
-        prediction: maybe(fc.record({ what: fc.constant('spot_interruption'), at: instant })),
-        managementSince: instant,
-        notBefore: instant,
+        warning: maybe(fc.record({ what: fc.constant('spot_interruption'), at: instant })),
+      }),
+      words: management,
+      times: fc.record({ since: instant, notBefore: instant }),
+      assignment: fc.record({
         serverId: maybe(fc.constant('srv_1')),
         launchId: maybe(fc.constant('lch_1')),
         surplusSince: maybe(instant),
-        agent: maybe(agent),
+      }),
+      agent: maybe(agent),
+      identity: fc.record({
         conflict: maybe(fc.record({ reason: fc.constantFrom(...conflictReasons), since: instant })),
         reenroll: maybe(reenroll),
-        attempt: maybe(fc.record({ at: instant, code: fc.constant('grant_missing'), reference: fc.constant('ref_1') })),
+        refusedAttempt: maybe(
+          fc.record({ at: instant, code: fc.constant('grant_missing'), reference: fc.constant('ref_1') }),
+        ),
       }),
-      management,
-      state: ec2State,
-      inferred: fc.boolean(),
       stamped: instant.chain((at) => ledger(at).map((entries) => ({ at, ledger: entries }))),
     })
-    .map(({ base: { named, ...base }, management: words, state, inferred, stamped }) =>
+    .map(({ cloud, words, times, stamped, ...parts }) =>
       instanceNamed(instanceId, {
-        ...base,
-        ...words,
-        ...stamped,
-        state,
-        epochNamed: named && base.epoch !== null,
-        inferred: inferred && state === 'terminated',
+        ...parts,
+        management: { ...words, ...times },
+        cloud: {
+          ...cloud,
+          ...stamped,
+          epochNamed: cloud.epochNamed && cloud.epoch !== null,
+          inferred: cloud.inferred && cloud.state === 'terminated',
+        },
       }),
     );
 
@@ -115,21 +121,23 @@ export const anyStep = (instanceId: string): fc.Arbitrary<{ record: Instance; ev
       fc.integer({ min: 1500, max: 9000 }),
     )
     .map(([record, event, tidied, later]) => {
-      const tidy = [{}, { verify: null }, { verify: null, failedStart: null }][tidied] ?? plain(record);
-      const at = (record.at ?? start) + later;
-      return { record: { ...record, ...tidy }, event: { ...event, at, receivedAt: at + 700 } };
+      const tidy: InstanceParts =
+        [{}, { cloud: { verify: null } }, { cloud: { verify: null, failedStart: null } }][tidied] ?? plain(record);
+      const at = (record.cloud.at ?? start) + later;
+      return { record: withParts(record, tidy), event: { ...event, at, receivedAt: at + 700 } };
     });
 
-function plain({ state, at, managementReason }: Instance): Partial<Instance> {
+function plain({ cloud: { state, at }, management }: Instance): InstanceParts {
   const ended = state === 'stopping' || state === 'stopped' || state === 'shutting-down';
-  const waits = managementReason === 'start_failed' || managementReason === 'ended_unenrolled';
+  const waits = management.reason === 'start_failed' || management.reason === 'ended_unenrolled';
   return {
-    verify: null,
-    failedStart: null,
-    epoch: start - 60_000,
-    runningAt: state === 'pending' ? null : start - 30_000,
-    stoppedAt: ended ? at : null,
-    notBefore: start - 60_000,
-    ...(waits && { managementReason: 'awaiting_enrollment' as const }),
+    cloud: {
+      verify: null,
+      failedStart: null,
+      epoch: start - 60_000,
+      runningAt: state === 'pending' ? null : start - 30_000,
+      stoppedAt: ended ? at : null,
+    },
+    management: { notBefore: start - 60_000, ...(waits && { reason: 'awaiting_enrollment' as const }) },
   };
 }

@@ -4,6 +4,7 @@ import { mergeEnrollment } from '#shared/domain/agent/merge-agent.ts';
 import { type FirstTry, firstTry } from '#shared/domain/cloud/first-try.ts';
 import { type Ec2State, type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
 import { enrollmentKeyNamed, instanceNamed, keyNamed, launchNamed, type MakeStore, second, start } from './records.ts';
 
 const everything = 1000;
@@ -11,7 +12,10 @@ const farAhead = start + 365 * 86_400 * second;
 const deadline = 900 * second;
 
 const running = (instanceId: string, since: number): Instance =>
-  instanceNamed(instanceId, { state: 'running', at: since, epoch: since, runningAt: since, notBefore: since });
+  instanceNamed(instanceId, {
+    cloud: { state: 'running', at: since, epoch: since, runningAt: since },
+    management: { notBefore: since },
+  });
 
 const event = (state: Ec2State, at: number): FirstTry =>
   firstTry({ ...keyNamed('i-1'), id: `${state} ${at}`, state, at, receivedAt: at }, defaultTiming)!;
@@ -22,16 +26,16 @@ const dueTimes = async (store: Store, now = farAhead) =>
 /** Instances are called by their instance id alone. */
 const nameOf = (id: string): string => id.split('/').at(-1) ?? id;
 
-async function change(store: Store, fields: Partial<Instance>): Promise<void> {
+async function change(store: Store, fields: InstanceParts): Promise<void> {
   const before = await store.getInstance(keyNamed('i-1'));
-  await store.saveInstance(before, { ...before!, ...fields });
+  await store.saveInstance(before, withParts(before!, fields));
 }
 
 export function dueContract(makeStore: MakeStore): void {
   describe('what is due', () => {
     test('an instance is in the index while it runs and waits for an enrollment, through its whole life', async () => {
       const store = await makeStore();
-      const pending = { state: 'pending', at: start, epoch: start } as const;
+      const pending = { cloud: { state: 'pending', at: start, epoch: start } } as const;
       await store.saveInstance(undefined, instanceNamed('i-1', pending));
       expect(await dueTimes(store)).toEqual([]);
       await store.tryFirst(event('running', start + 20 * second));
@@ -58,9 +62,9 @@ export function dueContract(makeStore: MakeStore): void {
         expect(await dueTimes(store)).toEqual([]);
       }
       // Released, the same record waits for nothing either; made to wait again, it is due.
-      await change(store, { management: 'discovered-only', managementReason: 'released' });
+      await change(store, { management: { status: 'discovered-only', reason: 'released' } });
       expect(await dueTimes(store)).toEqual([]);
-      await change(store, { management: 'pending', managementReason: 'awaiting_enrollment' });
+      await change(store, { management: { status: 'pending', reason: 'awaiting_enrollment' } });
       expect(await dueTimes(store)).toEqual([['i-1', 240 * second + deadline]]);
     });
 
@@ -142,7 +146,7 @@ export function dueContract(makeStore: MakeStore): void {
       expect(await store.get('launch', 'lch_1')).toBeUndefined();
       await store.saveInstance(undefined, running('i-1', start));
       const [entry] = await store.listDue(farAhead, everything);
-      await change(store, { notBefore: start + 60 * second });
+      await change(store, { management: { notBefore: start + 60 * second } });
       await store.putOff(entry!, start + 5000 * second);
       expect(await dueTimes(store)).toEqual([['i-1', 60 * second + deadline]]);
     });

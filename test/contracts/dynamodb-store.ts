@@ -43,7 +43,7 @@ export function dynamoContract(
     const table = await makeTable('main');
     const store = createDynamoStore({ ...table, timing: defaultTiming });
     const stopped = { state: 'stopped', at: start, stoppedAt: start, source: 'event' } as const;
-    const record = instanceNamed('i-1', { ...stopped, management: 'enrolled', managementReason: 'launched' });
+    const record = instanceNamed('i-1', { cloud: stopped, management: { status: 'enrolled', reason: 'launched' } });
     await store.saveInstance(undefined, record);
     const at = start + 60_000;
     const event = { ...keyNamed('i-1'), id: 'end', state: 'terminated', at, receivedAt: start } as const;

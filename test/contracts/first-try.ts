@@ -5,6 +5,7 @@ import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.t
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
 import { type Instance, keyOf, ledgerEntry } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import { anyStep } from './arbitraries.ts';
 import { instanceNamed, keyNamed, type MakeStore, second, start } from './records.ts';
 
@@ -20,15 +21,20 @@ const eventAt = (state: StateChange['state'], at: number): StateChange => ({
 
 const stepOf = (event: StateChange) => firstTry(event, defaultTiming)!;
 
-const launched = (fields: Partial<Instance> = {}): Instance =>
-  instanceNamed('i-1', {
-    state: 'pending',
-    at: start,
-    source: 'event',
-    epoch: start,
-    ledger: [ledgerEntry('pending', start, 'first')],
-    ...fields,
-  });
+const launched = (fields: InstanceParts = {}): Instance =>
+  instanceNamed(
+    'i-1',
+    {
+      cloud: {
+        state: 'pending',
+        at: start,
+        source: 'event',
+        epoch: start,
+        ledger: [ledgerEntry('pending', start, 'first')],
+      },
+    },
+    fields,
+  );
 
 /** One step in ten applies: with every second chosen from those, some do however few are tried. */
 const step = anyStep('i-1');
@@ -43,11 +49,14 @@ export function firstTryContract(makeStore: MakeStore, cases: number): void {
       expect(await store.tryFirst(stepOf(event))).toEqual({ saved: true });
       expect(await store.getInstance(keyNamed('i-1'))).toEqual({
         ...launched(),
-        state: 'running',
-        at: event.at,
-        runningAt: event.at,
-        ledger: [ledgerEntry('pending', start, 'first'), ledgerEntry('running', event.at, event.id)],
         version: 2,
+        cloud: {
+          ...launched().cloud,
+          state: 'running',
+          at: event.at,
+          runningAt: event.at,
+          ledger: [ledgerEntry('pending', start, 'first'), ledgerEntry('running', event.at, event.id)],
+        },
       });
     });
 
@@ -67,25 +76,29 @@ export function firstTryContract(makeStore: MakeStore, cases: number): void {
       expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
     });
 
-    test.each<[string, Partial<Instance>, StateChange['state']]>([
-      ['in a state that does not come before', { state: 'stopping' }, 'running'],
-      ['within the ordering window', { at: start + 18 * second }, 'running'],
-      ['later than the event', { at: start + 30 * second }, 'running'],
-      ['in doubt', { verify: { reason: 'illegal_step', since: start } }, 'running'],
+    test.each<[string, InstanceParts, StateChange['state']]>([
+      ['in a state that does not come before', { cloud: { state: 'stopping' } }, 'running'],
+      ['within the ordering window', { cloud: { at: start + 18 * second } }, 'running'],
+      ['later than the event', { cloud: { at: start + 30 * second } }, 'running'],
+      ['in doubt', { cloud: { verify: { reason: 'illegal_step', since: start } } }, 'running'],
       [
         'with a full ledger',
-        { ledger: Array.from({ length: 8 }, (_, n) => ledgerEntry('pending', start - n, `${n}`)) },
+        { cloud: { ledger: Array.from({ length: 8 }, (_, n) => ledgerEntry('pending', start - n, `${n}`)) } },
         'running',
       ],
-      ['that knows nothing of the cloud yet', { state: 'unknown', at: null }, 'running'],
-      ['whose deadline counts from a later time', { notBefore: start + 21 * second }, 'running'],
-      ['that ran in this epoch already', { runningAt: start }, 'running'],
-      ['without an epoch', { epoch: null }, 'running'],
-      ['that waits because a start failed', { managementReason: 'start_failed' }, 'running'],
-      ['whose last stop is of an epoch before', { state: 'stopped', stoppedAt: start - 1 }, 'pending'],
-      ['with a failed start', { state: 'stopping', failedStart: { at: start, reason: 'unknown' } }, 'stopped'],
-      ['whose running was never seen', { state: 'running' }, 'stopping'],
-      ['that still waits for an enrollment', { state: 'shutting-down' }, 'terminated'],
+      ['that knows nothing of the cloud yet', { cloud: { state: 'unknown', at: null } }, 'running'],
+      ['whose deadline counts from a later time', { management: { notBefore: start + 21 * second } }, 'running'],
+      ['that ran in this epoch already', { cloud: { runningAt: start } }, 'running'],
+      ['without an epoch', { cloud: { epoch: null } }, 'running'],
+      ['that waits because a start failed', { management: { reason: 'start_failed' } }, 'running'],
+      ['whose last stop is of an epoch before', { cloud: { state: 'stopped', stoppedAt: start - 1 } }, 'pending'],
+      [
+        'with a failed start',
+        { cloud: { state: 'stopping', failedStart: { at: start, reason: 'unknown' } } },
+        'stopped',
+      ],
+      ['whose running was never seen', { cloud: { state: 'running' } }, 'stopping'],
+      ['that still waits for an enrollment', { cloud: { state: 'shutting-down' } }, 'terminated'],
     ])('a record %s is left to the merge, and handed back', async (_, fields, state) => {
       const store = await makeStore();
       await store.saveInstance(undefined, launched(fields));

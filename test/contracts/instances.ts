@@ -1,30 +1,32 @@
 import { describe, expect, test } from 'vitest';
 import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import { factsOf, instanceNamed, keyNamed, leaseOf, type MakeStore, start } from './records.ts';
 
-const fat: Partial<Instance> = {
-  state: 'stopped',
-  at: start + 1,
-  source: 'describe',
-  epoch: start - 5,
-  epochNamed: true,
-  stoppedAt: start,
-  runningAt: start - 1,
-  seenAt: start + 2,
-  verify: { reason: 'order_unknown', since: start },
-  absent: { seenAt: start, since: null },
-  ledger: ['shutting-down@1793613600.5#abcdefg', 'pending@1793613600#1'],
-  failedStart: { at: start, reason: 'unknown' },
-  prediction: { what: 'spot_interruption', at: start },
-  management: 'enrolled',
-  managementReason: 'adopted',
-  serverId: 'srv_1',
-  launchId: 'lch_1',
-  surplusSince: start,
+const fat: InstanceParts = {
   agent: { id: 'agent-1', version: '', bootId: 'boot-1', enrolledAt: start, state: null, stateAt: null },
-  conflict: { reason: 'broken_chain', since: start },
-  reenroll: { by: 'agent-2', until: start, replaces: 'agent-1', proof: 'sts' },
-  attempt: { at: start, code: 'grant_missing', reference: 'ref_1' },
+  cloud: {
+    state: 'stopped',
+    at: start + 1,
+    source: 'describe',
+    epoch: start - 5,
+    epochNamed: true,
+    stoppedAt: start,
+    runningAt: start - 1,
+    seenAt: start + 2,
+    verify: { reason: 'order_unknown', since: start },
+    absent: { seenAt: start, since: null },
+    ledger: ['shutting-down@1793613600.5#abcdefg', 'pending@1793613600#1'],
+    failedStart: { at: start, reason: 'unknown' },
+    warning: { what: 'spot_interruption', at: start },
+  },
+  management: { status: 'enrolled', reason: 'adopted' },
+  assignment: { serverId: 'srv_1', launchId: 'lch_1', surplusSince: start },
+  identity: {
+    conflict: { reason: 'broken_chain', since: start },
+    reenroll: { by: 'agent-2', until: start, replaces: 'agent-1', proof: 'sts' },
+    refusedAttempt: { at: start, code: 'grant_missing', reference: 'ref_1' },
+  },
 };
 
 export function instanceContract(makeStore: MakeStore): void {
@@ -39,9 +41,9 @@ export function instanceContract(makeStore: MakeStore): void {
       ['with every field set', fat],
       [
         'of which a re-enrollment knows little',
-        { reenroll: { by: 'key_1', until: start, replaces: null, proof: null } },
+        { identity: { reenroll: { by: 'key_1', until: start, replaces: null, proof: null } } },
       ],
-      ['ended by inference', { state: 'terminated', at: start, inferred: true, ledger: [] } as const],
+      ['ended by inference', { cloud: { state: 'terminated', at: start, inferred: true, ledger: [] } } as const],
     ])('a record %s comes back as it was saved, one version on', async (_, fields) => {
       const store = await makeStore();
       const record = instanceNamed('i-1', fields);
@@ -51,18 +53,29 @@ export function instanceContract(makeStore: MakeStore): void {
 
     test('a record is made once, and whoever comes second gets the first', async () => {
       const store = await makeStore();
-      await store.saveInstance(undefined, instanceNamed('i-1', { serverId: 'srv_first' }));
-      const second = await store.saveInstance(undefined, instanceNamed('i-1', { serverId: 'srv_second' }));
-      expect(second).toEqual({ saved: false, current: instanceNamed('i-1', { serverId: 'srv_first', version: 1 }) });
+      await store.saveInstance(undefined, instanceNamed('i-1', { assignment: { serverId: 'srv_first' } }));
+      const second = await store.saveInstance(
+        undefined,
+        instanceNamed('i-1', { assignment: { serverId: 'srv_second' } }),
+      );
+      expect(second).toEqual({
+        saved: false,
+        current: instanceNamed('i-1', { version: 1, assignment: { serverId: 'srv_first' } }),
+      });
     });
 
     test('a write that was decided on an older version is refused with the record that stands', async () => {
       const store = await makeStore();
       await store.saveInstance(undefined, instanceNamed('i-1'));
       const read = instanceNamed('i-1', { version: 1 });
-      expect(await store.saveInstance(read, { ...read, serverId: 'srv_1' })).toEqual({ saved: true });
-      const late = await store.saveInstance(read, { ...read, serverId: 'srv_2' });
-      expect(late).toEqual({ saved: false, current: { ...read, serverId: 'srv_1', version: 2 } });
+      expect(
+        await store.saveInstance(read, { ...read, assignment: { ...read.assignment, serverId: 'srv_1' } }),
+      ).toEqual({ saved: true });
+      const late = await store.saveInstance(read, { ...read, assignment: { ...read.assignment, serverId: 'srv_2' } });
+      expect(late).toEqual({
+        saved: false,
+        current: { ...read, version: 2, assignment: { ...read.assignment, serverId: 'srv_1' } },
+      });
     });
 
     test('a write that was decided on a record that is not there makes none', async () => {
@@ -92,13 +105,13 @@ export function instanceContract(makeStore: MakeStore): void {
       let current: Instance | undefined;
       for (let round = 1; round <= 5; round++) {
         const writers = Array.from({ length: 20 }, (_, n) =>
-          store.saveInstance(current, instanceNamed('i-1', { serverId: `srv_${round}_${n}` })),
+          store.saveInstance(current, instanceNamed('i-1', { assignment: { serverId: `srv_${round}_${n}` } })),
         );
         const saved = await Promise.all(writers);
         const winners = saved.flatMap((one, n) => (one.saved ? [n] : []));
         expect(winners).toHaveLength(1);
         current = await store.getInstance(keyNamed('i-1'));
-        expect(current).toMatchObject({ version: round, serverId: `srv_${round}_${winners[0]}` });
+        expect(current).toMatchObject({ version: round, assignment: { serverId: `srv_${round}_${winners[0]}` } });
         // Whoever lost was told of the winner's record, or of that of a round that nobody else wrote in.
         for (const one of saved) if (!one.saved) expect(one.current).toEqual(current);
       }

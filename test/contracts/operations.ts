@@ -46,7 +46,14 @@ async function changeOf(store: Store, kind: Kind, n: number, stale: boolean): Pr
   switch (kind) {
     case 'instance': {
       const before = decidedOn(await store.getInstance(keyNamed('i-1')));
-      return { kind, before, after: { ...(before ?? instanceNamed('i-1')), serverId: `srv_${n}` } };
+      return {
+        kind,
+        before,
+        after: {
+          ...(before ?? instanceNamed('i-1')),
+          assignment: { ...(before ?? instanceNamed('i-1')).assignment, serverId: `srv_${n}` },
+        },
+      };
     }
     case 'server':
       return { kind, before: decidedOn(await store.get('server', 'id')), after: serverNamed('id', { generation: n }) };

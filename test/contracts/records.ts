@@ -6,6 +6,7 @@ import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { newServer, type Server } from '#shared/domain/server/server.ts';
+import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
 
 /** Records for the store's tests: whole and plain, overridden where a test says so. */
 
@@ -21,10 +22,8 @@ export const keyNamed = (instanceId: string, region = 'us-east-1'): InstanceKey 
   instanceId,
 });
 
-export const instanceNamed = (instanceId: string, fields: Partial<Instance> = {}): Instance => ({
-  ...newInstance(keyNamed(instanceId), start),
-  ...fields,
-});
+export const instanceNamed = (instanceId: string, ...changes: readonly InstanceParts[]): Instance =>
+  withParts(newInstance(keyNamed(instanceId), start), ...changes);
 
 const request: LaunchRequest = {
   imageId: 'ami-0abc',

@@ -68,14 +68,22 @@ export function transactionContract(makeStore: MakeStore): void {
       const store = await makeStore();
       await store.commit(making);
       const { server, instance } = records;
-      await store.saveInstance(instance, { ...instance, surplusSince: start });
+      await store.saveInstance(instance, { ...instance, assignment: { ...instance.assignment, surplusSince: start } });
       const attach: RecordChange[] = [
         { kind: 'server', before: server, after: { ...server, instance: keyNamed('i-1') } },
-        { kind: 'instance', before: instance, after: { ...instance, serverId: 'srv_1' } },
+        {
+          kind: 'instance',
+          before: instance,
+          after: { ...instance, assignment: { ...instance.assignment, serverId: 'srv_1' } },
+        },
       ];
       expect(await store.commit(attach)).toBe(false);
       expect(await store.get('server', 'srv_1')).toEqual(server);
-      expect(await store.getInstance(keyNamed('i-1'))).toEqual({ ...instance, surplusSince: start, version: 2 });
+      expect(await store.getInstance(keyNamed('i-1'))).toEqual({
+        ...instance,
+        version: 2,
+        assignment: { ...instance.assignment, surplusSince: start },
+      });
     });
 
     test('one key takes another’s place with the record, or nothing happens', async () => {
@@ -85,7 +93,11 @@ export function transactionContract(makeStore: MakeStore): void {
       const ended = { reason: 'rotated', at: start, successor: 'agent-2' } as const;
       const denied = { ...binding, status: 'denied', ended } as const;
       const rotation: RecordChange[] = [
-        { kind: 'instance', before: instance, after: { ...instance, managementReason: 'launched' } },
+        {
+          kind: 'instance',
+          before: instance,
+          after: { ...instance, management: { ...instance.management, reason: 'launched' } },
+        },
         one('binding', bindingNamed('agent-2')),
         { kind: 'binding', before: binding, after: denied },
       ];
@@ -119,7 +131,11 @@ export function transactionContract(makeStore: MakeStore): void {
         const attempts = Array.from({ length: 20 }, (_, n) =>
           store.commit([
             { kind: 'server', before: server, after: { ...server, name: `${round} ${n}` } },
-            { kind: 'instance', before: instance, after: { ...instance, serverId: `${round} ${n}` } },
+            {
+              kind: 'instance',
+              before: instance,
+              after: { ...instance, assignment: { ...instance.assignment, serverId: `${round} ${n}` } },
+            },
           ]),
         );
         const won = (await Promise.all(attempts)).flatMap((done, n) => (done ? [`${round} ${n}`] : []));
@@ -130,7 +146,11 @@ export function transactionContract(makeStore: MakeStore): void {
           continue;
         }
         expect(won).toEqual([now.server?.name]);
-        expect(now.instance).toEqual({ ...instance, serverId: won[0], version: instance.version + 1 });
+        expect(now.instance).toEqual({
+          ...instance,
+          version: instance.version + 1,
+          assignment: { ...instance.assignment, serverId: won[0] },
+        });
       }
     });
   });

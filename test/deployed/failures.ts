@@ -23,7 +23,7 @@ import { expect, it } from 'vitest';
 import { account, plainImage, homeRegion as region, subnetId } from '#local/region/settings.ts';
 import { eventSource, stackName } from '#local/stack/settings.ts';
 import { instanceItemKey } from '#shared/adapters/dynamo/keys.ts';
-import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
+import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { type DeployedStack, eventually } from './deployed-stack.ts';
 import { deployedName, type FunctionName } from './function-roles.ts';
 
@@ -150,7 +150,7 @@ async function putEvents({ root }: DeployedStack, changes: readonly Change[]): P
   expect(FailedEntryCount).toBe(0);
 }
 
-type Shown = Pick<Instance, 'state'> & { facts: object | null };
+type Shown = { state: string; facts: object | null };
 
 async function shown(stack: DeployedStack, key: InstanceKey): Promise<Shown | undefined> {
   const path = `/v1/instances/${key.account}/${key.region}/${key.instanceId}`;

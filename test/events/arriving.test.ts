@@ -106,8 +106,8 @@ describe('record-changed', () => {
 
   it('is changes of one instance, each of which is read', () => {
     const changes = Records.map(readChange).filter((change) => change?.kind === 'instance');
-    expect(changes.map((change) => change?.after.state)).toEqual(['pending', 'running', 'running']);
-    expect(changes.at(-1)?.after.management).toBe('enrolled');
+    expect(changes.map((change) => change?.after.cloud.state)).toEqual(['pending', 'running', 'running']);
+    expect(changes.at(-1)?.after.management.status).toBe('enrolled');
   });
 
   it.each(Records.flatMap(({ dynamodb }) => [dynamodb?.NewImage, dynamodb?.OldImage].filter((image) => image)))(

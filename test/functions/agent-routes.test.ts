@@ -165,7 +165,7 @@ describe('POST /v1/checkin', () => {
       expect([statusCode, json.code, headers['retry-after']]).toEqual([409, 'identity_conflict', '300']);
     }
     const record = await stage.store.getInstance({ ...place, instanceId: instanceId(13) });
-    expect(record?.conflict).toMatchObject({ reason: 'broken_chain' });
+    expect(record?.identity.conflict).toMatchObject({ reason: 'broken_chain' });
     const metrics = stage.lines.filter((line) => line.IdentityConflict === 1);
     const logged = { message: 'identity conflict', agentId: key.id, reason: 'broken_chain' };
     expect([metrics.length, stage.lines.filter(({ message }) => message === logged.message).length]).toEqual([2, 2]);

@@ -31,7 +31,7 @@ async function documented(method: string, url: string, body?: unknown) {
 
 describe('the operator API', () => {
   it('answers each route as its document says', async () => {
-    const { instance } = await runningInstance(stage, 1, { serverId: null });
+    const { instance } = await runningInstance(stage, 1, { assignment: { serverId: null } });
     await stage.store.putFacts(factsOf(instance.instanceId));
     const path = `/v1/instances/111122223333/us-east-1/${instance.instanceId}`;
     expect((await documented('GET', '/v1/instances')).json.items).toHaveLength(1);
@@ -56,7 +56,7 @@ describe('the operator API', () => {
     const id = launched.Instances![0]!.InstanceId!;
     const created = await ask('POST', '/v1/servers', server);
     const before = await stage.store.get('server', String(created.json.id));
-    const { instance } = await runningInstance(stage, 0, { ...keyNamed(id), serverId: before!.id });
+    const { instance } = await runningInstance(stage, 0, { ...keyNamed(id), assignment: { serverId: before!.id } });
     await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: keyNamed(id) } }]);
     const ended = await documented('POST', `/v1/servers/${before!.id}/terminate`);
     expect(ended).toMatchObject({ statusCode: 202, json: { instance: keyNamed(id), state: 'booting' } });
@@ -66,7 +66,7 @@ describe('the operator API', () => {
   it('says by EC2’s own code what EC2 refused', async () => {
     const created = await ask('POST', '/v1/servers', server);
     const before = await stage.store.get('server', String(created.json.id));
-    const { instance } = await runningInstance(stage, 30, { serverId: before!.id });
+    const { instance } = await runningInstance(stage, 30, { assignment: { serverId: before!.id } });
     const key = keyNamed(instance.instanceId);
     await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: key } }]);
     const refused = await documented('POST', `/v1/servers/${before!.id}/terminate`);
@@ -118,7 +118,7 @@ describe('the operator API', () => {
 
   it('releases, blocks, unblocks and re-enrolls an instance', async () => {
     const agent = { id: 'A'.repeat(43), version: '1', bootId: '', enrolledAt: 0, state: null, stateAt: null };
-    const enrolled = { management: 'enrolled', managementReason: 'launched', agent } as const;
+    const enrolled = { management: { status: 'enrolled', reason: 'launched' }, agent } as const;
     const managed = await Promise.all([31, 32, 33].map((nth) => runningInstance(stage, nth, enrolled)));
     const [one, two, three] = managed.map(
       ({ instance }) => `/v1/instances/111122223333/us-east-1/${instance.instanceId}`,

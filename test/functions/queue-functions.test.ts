@@ -98,7 +98,8 @@ describe('verify', () => {
       null,
     ];
     expect(await failuresOf(handlers.verify, sqsBatch([a, ...forged, b]))).toEqual([]);
-    for (const asked of [a!, b!]) expect(await stage.store.getInstance(asked)).toMatchObject({ state: 'pending' });
+    for (const asked of [a!, b!])
+      expect(await stage.store.getInstance(asked)).toMatchObject({ cloud: { state: 'pending' } });
     expect(stage.lines.filter(({ level }) => level === 'WARN')).toHaveLength(5);
   });
 

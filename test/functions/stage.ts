@@ -13,8 +13,8 @@ import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
 import type { HistoryStore, Store, UserDataStore } from '#shared/app/ports.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import { type Dynamo, startDynamo } from '../contracts/dynamodb.ts';
 import { factsOf, instanceNamed } from '../contracts/records.ts';
 import { audience, authority } from '../fakes/identity.ts';
@@ -203,21 +203,13 @@ export const invoke = (handler: unknown, event: object): Promise<unknown> => (ha
 export const instanceId = (nth: number): string => `i-${nth.toString(16).padStart(17, '0')}`;
 
 /** A running instance on record that started `agoMs` ago. */
-export async function runningInstance(
-  stage: FunctionStage,
-  nth: number,
-  fields: Partial<Instance> = {},
-  agoMs = 20_000,
-) {
+export async function runningInstance(stage: FunctionStage, nth: number, fields: InstanceParts = {}, agoMs = 20_000) {
   const startedAt = Math.floor((Date.now() - agoMs) / 1000) * 1000;
-  const times = {
-    at: startedAt,
-    runningAt: startedAt,
-    epoch: startedAt,
-    notBefore: startedAt,
-    managementSince: startedAt,
+  const started: InstanceParts = {
+    cloud: { state: 'running', at: startedAt, runningAt: startedAt, epoch: startedAt, epochNamed: true },
+    management: { since: startedAt, notBefore: startedAt },
   };
-  const instance = instanceNamed(instanceId(nth), { ...times, state: 'running', epochNamed: true, ...fields });
+  const instance = instanceNamed(instanceId(nth), started, fields);
   await stage.store.ensurePair(place.account, place.region);
   await stage.store.saveInstance(undefined, instance);
   const attached = { rootAttachedAt: startedAt + 1000, interfaceAttachedAt: startedAt };

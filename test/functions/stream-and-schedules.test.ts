@@ -18,10 +18,8 @@ beforeAll(async () => {
 
 const started = (nth: number): Instance =>
   instanceNamed(instanceId(nth), {
-    state: 'pending',
-    at: start,
-    ledger: [ledgerEntry('pending', start, 'one')],
     version: 1,
+    cloud: { state: 'pending', at: start, ledger: [ledgerEntry('pending', start, 'one')] },
   });
 const image = (instance: Instance) =>
   toInstanceItem(instance, defaultTiming) as NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
@@ -78,8 +76,8 @@ describe('tick', () => {
     const [first, second] = await Promise.all(
       [10, 11].map((nth) => stage.store.getInstance({ ...place, instanceId: instanceId(nth) })),
     );
-    expect(first).toMatchObject({ management: 'discovered-only', managementReason: 'deadline_passed' });
-    expect(second).toMatchObject({ management: 'pending' });
+    expect(first).toMatchObject({ management: { status: 'discovered-only', reason: 'deadline_passed' } });
+    expect(second).toMatchObject({ management: { status: 'pending' } });
     expect(await invoke(handlers.tick, { forged: true })).toEqual({ due: 0, failed: 0 });
   });
 });

@@ -1,7 +1,7 @@
 import type { FirstTry, GuardTest } from '#shared/domain/cloud/first-try.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import type { Test, Update } from './expressions.ts';
-import { attributeOf, dueOf, expiryAfter, instanceAttributes, packEntry } from './instance-item.ts';
+import { attributeOf, cloudAttributes, dueOf, expiryAfter, packEntry } from './instance-item.ts';
 
 /** A first try as one UpdateItem: what to change, and what must hold. */
 export function firstTryUpdate(
@@ -11,12 +11,12 @@ export function firstTryUpdate(
   const endedAt = set.state === 'terminated' ? set.at : undefined;
   const update: Update = {
     set: {
-      ...instanceAttributes(set),
+      ...cloudAttributes(set),
       due: deadline === null ? null : dueOf(deadline),
       ...(typeof endedAt === 'number' && { expiresAt: expiryAfter(endedAt, timing.keepTerminatedSeconds) }),
     },
-    append: { attribute: attributeOf('ledger'), entry: packEntry(entry) },
-    increment: attributeOf('version'),
+    append: { attribute: attributeOf('cloud.ledger'), entry: packEntry(entry) },
+    increment: 'version',
   };
   return { update, tests: guard.map(testOf) };
 }

@@ -1,38 +1,63 @@
 import { instanceRecord, readInstanceId } from '#shared/app/instance/record.ts';
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
-import { ec2States, type Instance, type InstanceKey, keyOf, newInstance } from '#shared/domain/instance/instance.ts';
+import {
+  type Agent,
+  type CloudRecord,
+  ec2States,
+  type Instance,
+  keyOf,
+  newInstance,
+} from '#shared/domain/instance/instance.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { dueShard, instanceItemKey } from './keys.ts';
 import { fromItem, type Item, keyOfItem, toItem } from './table.ts';
 
-type Field = Exclude<keyof Instance, keyof InstanceKey>;
-
 /**
- * The attributes' names where they differ from the record's. A write is billed by the whole item, names included, and
- * an event's must cost one unit: the fattest item stays under 1 KB only with what follows.
+ * Which attribute of the item holds which field. DynamoDB bills a write by the size of the whole item, names included, and
+ * a write for an event must cost one unit. The biggest item stays under 1 KB only with names as short as these.
  */
-const shortNames: { [F in Field]?: string } = {
-  epochNamed: 'named',
-  stoppedAt: 'stopped',
-  runningAt: 'running',
-  seenAt: 'seen',
-  failedStart: 'failed',
-  prediction: 'warning',
-  managementReason: 'reason',
-  managementSince: 'since',
-  serverId: 'server',
-  launchId: 'launch',
-  surplusSince: 'surplus',
-};
-export const attributeOf = (field: Field): string => shortNames[field] ?? field;
+const attributes = {
+  cloud: {
+    state: 'state',
+    at: 'at',
+    source: 'source',
+    epoch: 'epoch',
+    epochNamed: 'named',
+    stoppedAt: 'stopped',
+    runningAt: 'running',
+    seenAt: 'seen',
+    verify: 'verify',
+    absent: 'absent',
+    inferred: 'inferred',
+    ledger: 'ledger',
+    failedStart: 'failed',
+    warning: 'warning',
+  },
+  management: { status: 'management', reason: 'reason', since: 'since', notBefore: 'notBefore' },
+  assignment: { serverId: 'server', launchId: 'launch', surplusSince: 'surplus' },
+  identity: { conflict: 'conflict', reenroll: 'reenroll', refusedAttempt: 'attempt' },
+} as const satisfies { [P in Part]: Readonly<Record<keyof Instance[P], string>> };
 
-/** Members that are kept as lists, in this order: their names would cost more than what they hold. */
-const listed: { [F in Field]?: readonly string[] } = {
+type Part = 'cloud' | 'management' | 'assignment' | 'identity';
+const parts = Object.keys(attributes) as Part[];
+const membersOf = (part: Part): [member: string, attribute: string][] => Object.entries(attributes[part]);
+
+/** A field by its path: `cloud.state`. */
+export type FieldPath = { [P in Part]: `${P}.${keyof Instance[P] & string}` }[Part];
+
+const attributeByPath = new Map(
+  parts.flatMap((part) => membersOf(part).map(([member, attribute]) => [`${part}.${member}`, attribute])),
+);
+/** The attribute that holds the field. */
+export const attributeOf = (field: FieldPath): string => attributeByPath.get(field) as string;
+
+/** Attributes that are kept as lists, their members in this order: the members' names would need more room than the values. */
+const listed: Readonly<Record<string, readonly string[]>> = {
   verify: ['reason', 'since'],
   absent: ['seenAt', 'since'],
-  failedStart: ['at', 'reason'],
-  prediction: ['what', 'at'],
+  failed: ['at', 'reason'],
+  warning: ['what', 'at'],
   agent: ['id', 'version', 'bootId', 'enrolledAt', 'state', 'stateAt'],
   conflict: ['reason', 'since'],
   reenroll: ['by', 'until', 'replaces', 'proof'],
@@ -46,26 +71,38 @@ export function packEntry(entry: string): string {
 }
 const unpackEntry = (packed: string): string => ec2States[Number(packed[0])] + packed.slice(1);
 
-function pack(field: string, value: unknown): unknown {
-  if (field === 'ledger') return (value as Instance['ledger']).map(packEntry);
-  const members = listed[field as Field];
+function pack(attribute: string, value: unknown): unknown {
+  if (attribute === 'ledger') return (value as readonly string[]).map(packEntry);
+  const members = listed[attribute];
   if (members && value !== null) return members.map((member) => (value as Record<string, unknown>)[member]);
   return value === false ? null : value;
 }
 
-function unpack(field: string, packed: unknown): unknown {
-  if (field === 'ledger') return (packed as string[]).map(unpackEntry);
-  const members = listed[field as Field];
+function unpack(attribute: string, packed: unknown): unknown {
+  if (attribute === 'ledger') return (packed as string[]).map(unpackEntry);
+  const members = listed[attribute];
   return members ? Object.fromEntries(members.map((member, i) => [member, (packed as unknown[])[i]])) : packed;
 }
 
-/** Fields as attributes; null stands for an attribute that is not there, and so does false. */
-export function instanceAttributes(fields: Partial<Instance>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields)
-      .filter(([field]) => field !== 'account' && field !== 'region' && field !== 'instanceId')
-      .map(([field, value]) => [attributeOf(field as Field), pack(field, value)]),
-  );
+/** The attributes of one part, or of some of its members. Null means that the attribute is absent, and so does false. */
+function attributesOf<P extends Part>(part: P, members: Partial<Instance[P]>): [string, unknown][] {
+  return membersOf(part).flatMap(([member, attribute]) => {
+    const value = (members as Readonly<Record<string, unknown>>)[member];
+    return value === undefined ? [] : [[attribute, pack(attribute, value)] as const];
+  }) as [string, unknown][];
+}
+
+/** The attributes for changes of the record's `cloud`. */
+export const cloudAttributes = (changes: Partial<CloudRecord>): Record<string, unknown> =>
+  Object.fromEntries(attributesOf('cloud', changes));
+
+/** A part as the item holds it: what the item lacks is as in a new record. */
+function readPart<P extends Part>(part: P, blank: Instance[P], item: Readonly<Record<string, unknown>>): Instance[P] {
+  const known = membersOf(part).flatMap(([member, attribute]) => {
+    const packed = item[attribute];
+    return packed === undefined ? [] : [[member, unpack(attribute, packed)]];
+  });
+  return { ...blank, ...Object.fromEntries(known) };
 }
 
 /** How `due` is written: of one length, so that times sort as text. The index carries the item's key by itself. */
@@ -81,29 +118,35 @@ export const expiryAfter = (from: Instant, keptSeconds: number): number =>
  */
 export function toInstanceItem(instance: Instance, timing: Timing): Item {
   const deadline = enrollmentDeadline(instance, timing);
-  const attributes = {
+  const item = {
     ...instanceItemKey(instance),
     kind: 'instance',
-    ...instanceAttributes(instance),
-    dueShard: instance.management === 'pending' ? dueShard(keyOf(instance)) : null,
+    ...Object.fromEntries(parts.flatMap((part) => attributesOf(part, instance[part]))),
+    agent: pack('agent', instance.agent),
+    version: instance.version,
+    dueShard: instance.management.status === 'pending' ? dueShard(keyOf(instance)) : null,
     due: deadline === null ? null : dueOf(deadline),
     expiresAt:
-      instance.state === 'terminated'
-        ? expiryAfter(instance.at ?? instance.notBefore, timing.keepTerminatedSeconds)
+      instance.cloud.state === 'terminated'
+        ? expiryAfter(instance.cloud.at ?? instance.management.notBefore, timing.keepTerminatedSeconds)
         : null,
   };
-  return toItem(Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== null)));
+  return toItem(Object.fromEntries(Object.entries(item).filter(([, value]) => value !== null)));
 }
 
 /** The record that an item of the instance kind holds; also what a stream's image holds. Throws on any other item. */
 export function fromInstanceItem(item: Item): Instance {
   const key = readInstanceId(instanceRecord.place.idOf(keyOfItem(item)) ?? '');
   if (!key) throw new Error(`${item.pk?.S} ${item.sk?.S} is no instance's item`);
-  const attributes: Record<string, unknown> = fromItem(item);
+  const read: Record<string, unknown> = fromItem(item);
   const blank = newInstance(key, 0);
-  const fields = Object.keys(blank).flatMap((field) => {
-    const packed = attributes[attributeOf(field as Field)];
-    return packed === undefined ? [] : [[field, unpack(field, packed)]];
-  });
-  return { ...blank, ...Object.fromEntries(fields) };
+  return {
+    ...key,
+    cloud: readPart('cloud', blank.cloud, read),
+    management: readPart('management', blank.management, read),
+    assignment: readPart('assignment', blank.assignment, read),
+    agent: read.agent === undefined ? null : (unpack('agent', read.agent) as Agent),
+    identity: readPart('identity', blank.identity, read),
+    version: Number(read.version ?? 0),
+  };
 }

@@ -50,7 +50,7 @@ export function dueBy(held: Records, now: Instant): DueRecord[] {
 
 function entryOf(kind: Kind, id: string, { record, due }: Held): DueRecord[] {
   // As in DynamoDB, an update without a read may set `due` on a record that does not wait.
-  const waits = !('management' in record) || record.management === 'pending';
+  const waits = !('management' in record) || record.management.status === 'pending';
   return waits && due !== null ? [{ kind, id, due }] : [];
 }
 

@@ -109,7 +109,7 @@ async function write(report: CheckinReport, seq: number, word: Word, { store, ve
   const renewed = { ...key, agentId, lastSeenAt: now, seq, link: report.link, overtakenAt };
   if (!(await store.renewLease(lease, renewed))) return false;
   const merged = await readAndSaveMerged(store, key, (current) =>
-    current?.agent?.id === agentId && !current.conflict ? mergeReport(current, report, now) : undefined,
+    current?.agent?.id === agentId && !current.identity.conflict ? mergeReport(current, report, now) : undefined,
   );
   if (merged?.outcome.needsDescribe) await verify.send([{ ...key, attempt: 0 }]);
   return true;
@@ -134,7 +134,7 @@ async function noteTwin(twin: Binding, reason: ConflictReason, now: Instant, por
     (current) => current && markConflict(current, agentId, reason, now),
   );
   ports.twinSeen({ ...key, agentId, reason });
-  return merged?.outcome.instance.conflict;
+  return merged?.outcome.instance.identity.conflict;
 }
 
 /**

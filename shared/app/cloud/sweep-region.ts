@@ -1,6 +1,6 @@
 import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import { type AccountRegion, newAccountRegion, planSweep, type SweepPlan } from '#shared/domain/cloud/sweep.ts';
-import type { InstanceKey } from '#shared/domain/instance/instance.ts';
+import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
 import type { Described, Describer, Outbox, Store, VerifyMessage } from '../ports.ts';
@@ -57,11 +57,10 @@ async function savePair(swept: AccountRegion, store: Store): Promise<void> {
 }
 
 /** Only an instance without a launch on record can be a launch's lost answer. */
-function unattached(
-  found: readonly Described[],
-  records: readonly { instanceId: string; launchId: string | null }[],
-): Described[] {
-  const owned = new Set(records.filter(({ launchId }) => launchId !== null).map(({ instanceId }) => instanceId));
+function unattached(found: readonly Described[], records: readonly Instance[]): Described[] {
+  const owned = new Set(
+    records.filter(({ assignment }) => assignment.launchId !== null).map(({ instanceId }) => instanceId),
+  );
   return found.filter(({ facts, sight }) => facts.clientToken !== null && !owned.has(sight.instanceId));
 }
 

@@ -69,7 +69,7 @@ export async function enrollInstance(body: string, now: Instant, ports: EnrollPo
     if (decision.decide === 'refuse') return refuse(decision, claim, now, ports);
     if (decision.decide === 'repeat') {
       await noteLife(claim, now, ports);
-      return answer(request, decision.instance.serverId, ports);
+      return answer(request, decision.instance.assignment.serverId, ports);
     }
     // Where a new start alone is why, nobody vouches for who asks.
     const tell = decision.ends === 'restarted' ? 'vaguely' : 'precisely';
@@ -128,7 +128,7 @@ async function decide(
     store.getFacts(document),
     lookUpGrant(request, store),
   ]);
-  const launchId = facts && instance?.launchId === null ? launchIdOfToken(facts.clientToken) : null;
+  const launchId = facts && instance?.assignment.launchId === null ? launchIdOfToken(facts.clientToken) : null;
   const launchOfToken = launchId === null ? undefined : await store.get('launch', launchId);
   const other = instance?.agent && instance.agent.id !== agentId ? instance.agent.id : null;
   const enrolled = other === null ? undefined : await store.get('binding', other);
@@ -194,8 +194,9 @@ function bindingChanges(
   // A rotation changes the key of an agent that goes on as it was.
   const { state, stateAt } = (ends === 'rotated' && instance.agent) || { state: null, stateAt: null };
   const agent = { id: request.agentId, version, bootId, enrolledAt: now, state, stateAt };
-  const adopted = instance.serverId === null ? newServer(adoptedFields(request, instance, ports), now) : undefined;
-  const serverId = adopted?.id ?? instance.serverId;
+  const adopted =
+    instance.assignment.serverId === null ? newServer(adoptedFields(request, instance, ports), now) : undefined;
+  const serverId = adopted?.id ?? instance.assignment.serverId;
   const changes: RecordChange[] = [
     { kind: 'instance', before: instance, after: mergeEnrollment(instance, { agent, serverId, reason }, now).instance },
     // There already where the instance's record was lost: the same key on the same instance.

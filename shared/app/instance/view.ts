@@ -76,25 +76,31 @@ export interface Clock {
 
 /** An instance, without its facts. */
 export function instanceView(instance: Instance, lease: Lease | undefined, clock: Clock): Shown<typeof InstanceAnswer> {
-  const { account, region, instanceId, state, verify, failedStart, attempt, prediction, conflict } = instance;
+  const {
+    account,
+    region,
+    instanceId,
+    cloud: { state, verify, failedStart, warning: prediction },
+    identity: { refusedAttempt: attempt, conflict },
+  } = instance;
   return {
     account,
     region,
     instanceId,
     state,
-    epoch: timeOrNull(instance.epoch),
-    at: timeOrNull(instance.at),
-    management: instance.management,
-    managementSince: timeOrNull(instance.managementSince),
-    managementReason: instance.managementReason,
-    serverId: instance.serverId,
+    epoch: timeOrNull(instance.cloud.epoch),
+    at: timeOrNull(instance.cloud.at),
+    management: instance.management.status,
+    managementSince: timeOrNull(instance.management.since),
+    managementReason: instance.management.reason,
+    serverId: instance.assignment.serverId,
     agent: agentView(instance, lease, clock),
     conflict: conflict && { reason: conflict.reason, since: formatTime(conflict.since) },
     reenrollment: reenrollmentView(instance),
     verify: verify && { reason: verify.reason, since: formatTime(verify.since) },
-    inferred: instance.inferred,
+    inferred: instance.cloud.inferred,
     failedStart: failedStart && { reason: failedStart.reason, at: formatTime(failedStart.at) },
-    surplusSince: timeOrNull(instance.surplusSince),
+    surplusSince: timeOrNull(instance.assignment.surplusSince),
     prediction: prediction && { what: prediction.what, at: formatTime(prediction.at) },
     refusedAttempt: attempt && { code: attempt.code, reference: attempt.reference, at: formatTime(attempt.at) },
     actions: instanceActions(instance),
@@ -102,7 +108,7 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
 }
 
 /** What an operator's re-enrollment waits for, or waited for in vain. */
-function reenrollmentView({ reenroll }: Instance) {
+function reenrollmentView({ identity: { reenroll } }: Instance) {
   if (!reenroll) return null;
   const isGrant = reenroll.by.startsWith('key_');
   return {
@@ -117,8 +123,8 @@ function agentView(instance: Instance, lease: Lease | undefined, { now, timing }
   const { agent } = instance;
   if (!agent) return null;
   const lastSeenAt = Math.max(agent.enrolledAt, lease?.lastSeenAt ?? 0);
-  const spokenFor = Math.max(lastSeenAt, instance.runningAt ?? 0);
-  const silent = instance.state === 'running' && now > spokenFor + seconds(silentAfterSeconds(timing));
+  const spokenFor = Math.max(lastSeenAt, instance.cloud.runningAt ?? 0);
+  const silent = instance.cloud.state === 'running' && now > spokenFor + seconds(silentAfterSeconds(timing));
   return {
     id: agent.id,
     version: agent.version,

@@ -97,12 +97,13 @@ async function planOne(
     target && store.get('server', target.serverId),
   ]);
   const merged = mergeDescribed(before ?? newInstance(sight, sight.sentAt), sight, timing).instance;
-  const owned: Instance = { ...merged, launchId: launch.id };
-  const wanted = server && target && server.generation === target.generation && owned.serverId === null;
-  if (!wanted) return [{ kind: 'instance', before, after: owned.serverId ? owned : markSurplus(owned, sight.sentAt) }];
+  const owned: Instance = { ...merged, assignment: { ...merged.assignment, launchId: launch.id } };
+  const wanted = server && target && server.generation === target.generation && owned.assignment.serverId === null;
+  if (!wanted)
+    return [{ kind: 'instance', before, after: owned.assignment.serverId ? owned : markSurplus(owned, sight.sentAt) }];
   const joined: Server = { ...attach(server, sight), launchState: 'launched' };
   return [
-    { kind: 'instance', before, after: { ...owned, serverId: server.id } },
+    { kind: 'instance', before, after: { ...owned, assignment: { ...owned.assignment, serverId: server.id } } },
     { kind: 'server', before: server, after: joined },
   ];
 }
@@ -128,8 +129,11 @@ async function markLate(launch: Launch, fitting: readonly Described[], ports: At
   for (const { sight } of fitting) {
     if (launch.instances.some((own) => sameInstance(own, sight))) continue;
     await readAndSaveMerged(ports.store, sight, (current) => {
-      if (!current || current.launchId !== null || current.serverId !== null) return undefined;
-      const instance = markSurplus({ ...current, launchId: launch.id }, sight.sentAt);
+      if (!current || current.assignment.launchId !== null || current.assignment.serverId !== null) return undefined;
+      const instance = markSurplus(
+        { ...current, assignment: { ...current.assignment, launchId: launch.id } },
+        sight.sentAt,
+      );
       return { instance, changed: true, needsDescribe: false };
     });
   }

@@ -34,5 +34,5 @@ export async function findServer(
 /** Null where the server has no instance, or where the instance belongs to another server by now. */
 async function currentInstance(server: Server, store: ServerPorts['store']): Promise<Instance | null> {
   const instance = server.instance ? await store.getInstance(server.instance) : undefined;
-  return instance?.serverId === server.id ? instance : null;
+  return instance?.assignment.serverId === server.id ? instance : null;
 }

@@ -30,7 +30,7 @@ const beyondCounting = maxSeq - 1_000_000;
 /** A lease is written if the stored one is older than two intervals, or if the check-in reports something new (docs/design/records.md, "leases"). */
 export function decideCheckin(given: CheckinCase, timing: Timing): CheckinDecision {
   const { agentId, said, seq, instance, lease, now } = given;
-  if (instance.conflict) return { decide: 'conflict', reason: instance.conflict.reason };
+  if (instance.identity.conflict) return { decide: 'conflict', reason: instance.identity.conflict.reason };
   if (said.instanceId !== instance.instanceId) return { decide: 'conflict', reason: 'other_instance' };
   const told = toldLately(lease, now, timing);
   const knowsOfOvertaking = told !== undefined && said.overtakenAt === told;

@@ -1,5 +1,11 @@
 import { type Outcome, unchanged, withDoubt } from '../cloud/transition.ts';
-import { type ConflictReason, type EnrolledReason, type Instance, newInstance } from '../instance/instance.ts';
+import {
+  type ConflictReason,
+  type EnrolledReason,
+  type Instance,
+  newInstance,
+  withCloud,
+} from '../instance/instance.ts';
 import { agentWord } from '../server/server.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
@@ -21,14 +27,15 @@ export interface EnrolledAgent {
 export function mergeEnrollment(current: Instance, enrolled: EnrolledAgent, receivedAt: Instant): Outcome {
   const instance: Instance = {
     ...current,
-    management: 'enrolled',
-    managementReason: enrolled.reason,
-    managementSince: current.managementReason === enrolled.reason ? current.managementSince : receivedAt,
     agent: enrolled.agent,
-    serverId: enrolled.serverId,
-    conflict: null,
-    reenroll: null,
-    attempt: null,
+    management: {
+      ...current.management,
+      status: 'enrolled',
+      reason: enrolled.reason,
+      since: current.management.reason === enrolled.reason ? current.management.since : receivedAt,
+    },
+    assignment: { ...current.assignment, serverId: enrolled.serverId },
+    identity: { ...current.identity, conflict: null, reenroll: null, refusedAttempt: null },
   };
   return withSignOfLife(instance, receivedAt, true);
 }
@@ -40,7 +47,7 @@ export function replayEnrollment(
   at: Instant,
 ): Outcome {
   const known = current ?? newInstance(key, at);
-  if (known.management === 'enrolled') return mergeCheckin(known, at);
+  if (known.management.status === 'enrolled') return mergeCheckin(known, at);
   return mergeEnrollment(known, { agent: unnamedAgent(at), serverId: null, reason: 'adopted' }, at);
 }
 
@@ -75,28 +82,48 @@ export function mergeReport(current: Instance, report: AgentReport, receivedAt: 
 
 /** A second machine with this agent's key showed itself; the first time counts. */
 export function markConflict(current: Instance, agentId: string, reason: ConflictReason, at: Instant): Outcome {
-  if (current.agent?.id !== agentId || current.conflict) return unchanged(current);
-  return { instance: { ...current, conflict: { reason, since: at } }, changed: true, needsDescribe: false };
+  if (current.agent?.id !== agentId || current.identity.conflict) return unchanged(current);
+  return {
+    instance: { ...current, identity: { ...current.identity, conflict: { reason, since: at } } },
+    changed: true,
+    needsDescribe: false,
+  };
 }
 
 function withSignOfLife(current: Instance, receivedAt: Instant, changed: boolean): Outcome {
-  const ended = current.state === 'stopped' || current.state === 'terminated';
-  const contradicts = ended && current.at !== null && receivedAt > current.at + aliveAfterMs;
+  const ended = current.cloud.state === 'stopped' || current.cloud.state === 'terminated';
+  const contradicts = ended && current.cloud.at !== null && receivedAt > current.cloud.at + aliveAfterMs;
   const doubted = withDoubt(current, contradicts ? 'alive_when_ended' : null, receivedAt);
-  const instance = doubted.absent ? { ...doubted, absent: null } : doubted;
+  const instance = doubted.cloud.absent ? withCloud(doubted, { absent: null }) : doubted;
   if (!changed && instance === current) return unchanged(current);
   return { instance, changed: true, needsDescribe: doubted !== current };
 }
 
 /** A refused agent of an allowed account leaves a note, at most once an hour. */
-export function noteAttempt(current: Instance, attempt: NonNullable<Instance['attempt']>, timing: Timing): Outcome {
-  const recent = current.attempt && attempt.at < current.attempt.at + seconds(timing.attemptNoteSeconds);
-  return recent ? unchanged(current) : { instance: { ...current, attempt }, changed: true, needsDescribe: false };
+export function noteAttempt(
+  current: Instance,
+  attempt: NonNullable<Instance['identity']['refusedAttempt']>,
+  timing: Timing,
+): Outcome {
+  const recent =
+    current.identity.refusedAttempt &&
+    attempt.at < current.identity.refusedAttempt.at + seconds(timing.attemptNoteSeconds);
+  return recent
+    ? unchanged(current)
+    : {
+        instance: { ...current, identity: { ...current.identity, refusedAttempt: attempt } },
+        changed: true,
+        needsDescribe: false,
+      };
 }
 
 /** A warning never sets a state (docs/design/merging.md, "warnings are not states"). */
 export function mergePrediction(current: Instance, what: string, at: Instant): Outcome {
-  if (current.prediction && current.prediction.at >= at)
+  if (current.cloud.warning && current.cloud.warning.at >= at)
     return { instance: current, changed: false, needsDescribe: false };
-  return { instance: { ...current, prediction: { what, at } }, changed: true, needsDescribe: false };
+  return {
+    instance: withCloud(current, { warning: { what, at } }),
+    changed: true,
+    needsDescribe: false,
+  };
 }

@@ -28,13 +28,17 @@ export interface Objection {
 
 export function routeOf(given: ReplacementCase): Route {
   if (given.previous) return 'rotation';
-  if (given.instance.reenroll?.by === given.agentId) return 'named';
+  if (given.instance.identity.reenroll?.by === given.agentId) return 'named';
   return isRestart(given) ? 'restart' : 'grant';
 }
 
 /** Once in a named start, not for a reboot and not for an agent that starts again: the last enrollment is of an earlier start. */
 function isRestart({ reenrollOnRestart, proof, document, instance }: ReplacementCase): boolean {
-  const { agent, epoch, conflict } = instance;
+  const {
+    agent,
+    cloud: { epoch },
+    identity: { conflict },
+  } = instance;
   if (!reenrollOnRestart || proof !== 'sts' || !agent || conflict || epoch === null) return false;
   return epoch > agent.enrolledAt && document.pendingTime > agent.enrolledAt;
 }
@@ -46,25 +50,25 @@ export function isVouchedFor({
   instance,
 }: Pick<ReplacementCase, 'agentId' | 'previous'> & { instance: Instance | undefined }): boolean {
   if (previous) return previous.fault === null && previous.agentId === instance?.agent?.id;
-  return instance?.reenroll?.by === agentId;
+  return instance?.identity.reenroll?.by === agentId;
 }
 
 /** Why not by this route. A grant has its own reasons (enrollment.ts). */
 export function objectionTo(route: Route, given: ReplacementCase): Objection | undefined {
   const { instance, previous, now } = given;
-  if (route === 'named' && instance.reenroll && now > instance.reenroll.until)
-    return { code: 'grant_expired', facts: { expiresAt: formatTime(instance.reenroll.until) } };
+  if (route === 'named' && instance.identity.reenroll && now > instance.identity.reenroll.until)
+    return { code: 'grant_expired', facts: { expiresAt: formatTime(instance.identity.reenroll.until) } };
   if (route !== 'rotation' || !previous) return undefined;
   if (previous.fault) return { code: previous.fault, facts: { agentId: previous.agentId } };
   if (previous.agentId !== instance.agent?.id) return { code: 'agent_unknown', facts: { agentId: previous.agentId } };
-  if (!instance.conflict) return undefined;
-  const { reason, since } = instance.conflict;
+  if (!instance.identity.conflict) return undefined;
+  const { reason, since } = instance.identity.conflict;
   return { code: 'identity_conflict', facts: { reason, since: formatTime(since) } };
 }
 
 /** A weaker proof never puts another key in the place of one that a stronger proof enrolled, nor of the last before it. */
 export function weakness({ proof, instance, enrolledProof }: ReplacementCase): Objection | undefined {
-  const before = enrolledProof ?? instance.reenroll?.proof ?? null;
+  const before = enrolledProof ?? instance.identity.reenroll?.proof ?? null;
   if (before === null || proofKinds.indexOf(proof) <= proofKinds.indexOf(before)) return undefined;
   return { code: 'proof_too_weak', facts: { proof, enrolledWith: before } };
 }
@@ -72,5 +76,5 @@ export function weakness({ proof, instance, enrolledProof }: ReplacementCase): O
 /** Why an instance is enrolled by what brought the key: the operator who named it, or as before. */
 export function reasonOf(route: Route, grant: 'launch' | 'key' | null, instance: Instance): EnrolledReason {
   if (route === 'grant') return grant === 'launch' ? 'launched' : 'enrollment_key';
-  return route === 'named' ? 'adopted' : (instance.managementReason as EnrolledReason);
+  return route === 'named' ? 'adopted' : (instance.management.reason as EnrolledReason);
 }

@@ -1,4 +1,4 @@
-import type { Ec2State, Instance } from '../instance/instance.ts';
+import { type Ec2State, type Instance, withCloud } from '../instance/instance.ts';
 import { reason } from './transition.ts';
 
 /** EC2's StateReason names why a start failed; some codes tell of a failed start that no event told of. */
@@ -6,11 +6,12 @@ export function nameFailure(next: Instance, sight: { state: Ec2State; stateReaso
   const code = sight.stateReason;
   if (!code || (sight.state !== 'stopped' && sight.state !== 'terminated' && sight.state !== 'shutting-down'))
     return next;
-  if (next.failedStart)
-    return next.failedStart.reason === code ? next : { ...next, failedStart: { ...next.failedStart, reason: code } };
-  if (next.runningAt !== null || !launchFailures.has(code) || next.at === null) return next;
-  const failed = { ...next, failedStart: { at: next.at, reason: code } };
-  return failed.management === 'pending' ? reason(failed, 'start_failed', next.at) : failed;
+  const { failedStart, runningAt, at } = next.cloud;
+  if (failedStart?.reason === code) return next;
+  if (failedStart) return withCloud(next, { failedStart: { ...failedStart, reason: code } });
+  if (runningAt !== null || !launchFailures.has(code) || at === null) return next;
+  const failed = withCloud(next, { failedStart: { at, reason: code } });
+  return failed.management.status === 'pending' ? reason(failed, 'start_failed', at) : failed;
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html, as far as they end a start. */

@@ -1,30 +1,44 @@
-import { type Ec2State, type Instance, ledgerEntry, ledgerLimit } from '../instance/instance.ts';
+import {
+  type CloudRecord,
+  type Ec2State,
+  type Instance,
+  type InstanceKey,
+  ledgerEntry,
+  ledgerLimit,
+} from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import { disbelief, type StateChange } from './merge-event.ts';
 
 /**
- * An update that needs no read: right for whatever record it finds, on condition that the record is of the kind that
- * events in order meet (docs/design/merging.md, "the blind first write"). On refusal the pure merge decides with the record that stood in the way.
+ * One conditional update for an event, made without reading the record first. The guard lets it pass only where the event
+ * comes in order; for every other record the store refuses it, and `mergeEvent` decides with the record that it read
+ * (docs/design/merging.md, "the blind first write").
  */
 export interface FirstTry {
-  key: Pick<Instance, 'account' | 'region' | 'instanceId'>;
-  /** All must hold; a record that is not there satisfies none of them. */
+  key: InstanceKey;
+  /** All must hold. If there is no record, none of them holds. */
   guard: readonly GuardTest[];
-  set: Partial<Instance>;
+  /** What changes in the record's `cloud`. */
+  set: Partial<CloudRecord>;
+  /** The entry to append to the ledger. */
   entry: string;
-  /** When the enrollment deadline falls, should the record be waiting for one; null takes it out of the index. */
+  /** When the enrollment deadline falls if the record waits for an enrollment; null takes the record out of the due index. */
   deadline: Instant | null;
 }
 
-/** What a record must be like, in terms that a store can check where it writes. A number that is null satisfies nothing. */
+type WordField = 'cloud.state' | 'management.status' | 'management.reason';
+type TimeField = 'cloud.at' | 'management.notBefore';
+type NullableField = 'cloud.verify' | 'cloud.failedStart' | 'cloud.runningAt' | 'cloud.epoch';
+
+/** A condition on the record that a store can check in the write itself. A field that is null satisfies no comparison. */
 export type GuardTest =
-  | { field: 'state' | 'management' | 'managementReason'; oneOf: readonly string[] }
-  | { field: 'state' | 'management' | 'managementReason'; noneOf: readonly string[] }
-  | { field: 'at' | 'notBefore'; atMost: Instant }
-  | { field: 'stoppedAt'; notBefore: 'epoch' }
-  | { field: 'verify' | 'failedStart' | 'runningAt' | 'epoch'; is: 'null' | 'known' }
-  | { field: 'ledger'; shorterThan: number };
+  | { field: WordField; oneOf: readonly string[] }
+  | { field: WordField; noneOf: readonly string[] }
+  | { field: TimeField; atMost: Instant }
+  | { field: 'cloud.stoppedAt'; notBefore: 'cloud.epoch' }
+  | { field: NullableField; is: 'null' | 'known' }
+  | { field: 'cloud.ledger'; shorterThan: number };
 
 const predecessors: Record<Ec2State, readonly Ec2State[]> = {
   pending: ['stopped'],
@@ -42,10 +56,10 @@ export function firstTry(event: StateChange, timing: Timing): FirstTry | undefin
   return {
     key: { account, region, instanceId },
     guard: [
-      { field: 'state', oneOf: predecessors[state] },
-      { field: 'at', atMost: at - seconds(timing.orderingWindowSeconds) - 1 },
-      { field: 'verify', is: 'null' },
-      { field: 'ledger', shorterThan: ledgerLimit },
+      { field: 'cloud.state', oneOf: predecessors[state] },
+      { field: 'cloud.at', atMost: at - seconds(timing.orderingWindowSeconds) - 1 },
+      { field: 'cloud.verify', is: 'null' },
+      { field: 'cloud.ledger', shorterThan: ledgerLimit },
       ...particulars(state, at),
     ],
     set: { state, at, source: 'event', absent: null, inferred: false, ...consequences(state, at) },
@@ -57,49 +71,59 @@ export function firstTry(event: StateChange, timing: Timing): FirstTry | undefin
 /** Whatever else the merge's answer depends on; none of it is met by an instance whose events come in order. */
 function particulars(state: Ec2State, at: Instant): readonly GuardTest[] {
   // A start changes why a record waits, if it is for anything but an enrollment.
-  const waitsForEnrollment: GuardTest = { field: 'managementReason', noneOf: ['start_failed', 'ended_unenrolled'] };
-  const noFailedStart: GuardTest = { field: 'failedStart', is: 'null' };
+  const waitsForEnrollment: GuardTest = { field: 'management.reason', noneOf: ['start_failed', 'ended_unenrolled'] };
+  const noFailedStart: GuardTest = { field: 'cloud.failedStart', is: 'null' };
   switch (state) {
     case 'pending':
-      return [waitsForEnrollment, { field: 'stoppedAt', notBefore: 'epoch' }];
+      return [waitsForEnrollment, { field: 'cloud.stoppedAt', notBefore: 'cloud.epoch' }];
     case 'running':
       return [
         waitsForEnrollment,
-        { field: 'epoch', is: 'known' },
-        { field: 'runningAt', is: 'null' },
+        { field: 'cloud.epoch', is: 'known' },
+        { field: 'cloud.runningAt', is: 'null' },
         // Then the deadline counts from the event's own stamp.
-        { field: 'notBefore', atMost: at },
+        { field: 'management.notBefore', atMost: at },
       ];
     case 'stopping':
-      return [noFailedStart, { field: 'runningAt', is: 'known' }];
+      return [noFailedStart, { field: 'cloud.runningAt', is: 'known' }];
     case 'terminated':
-      return [{ field: 'management', noneOf: ['pending'] }];
+      return [{ field: 'management.status', noneOf: ['pending'] }];
     default:
       return [noFailedStart];
   }
 }
 
-function consequences(state: Ec2State, at: Instant): Partial<Instance> {
+function consequences(state: Ec2State, at: Instant): Partial<CloudRecord> {
   if (state === 'pending') return { epoch: at, epochNamed: false, runningAt: null, failedStart: null };
   if (state === 'running') return { runningAt: at, failedStart: null };
   return state === 'stopping' || state === 'stopped' ? { stoppedAt: at } : {};
 }
 
-/** Whether a record is what the update is for. */
+/** Whether the record meets every condition, so that the update may be applied to it. */
 export function guardHolds(guard: readonly GuardTest[], record: Instance): boolean {
-  return guard.every((condition) => conditionHolds(condition, record));
+  return guard.every((test) => testHolds(test, record));
 }
 
-function conditionHolds(condition: GuardTest, record: Instance): boolean {
-  if ('oneOf' in condition) return condition.oneOf.includes(record[condition.field]);
-  if ('noneOf' in condition) return !condition.noneOf.includes(record[condition.field]);
-  if ('is' in condition) return (record[condition.field] === null) === (condition.is === 'null');
-  if ('shorterThan' in condition) return record.ledger.length < condition.shorterThan;
-  if ('atMost' in condition) return (record[condition.field] ?? Number.POSITIVE_INFINITY) <= condition.atMost;
-  return record.stoppedAt !== null && record.epoch !== null && record.stoppedAt >= record.epoch;
+function testHolds(test: GuardTest, record: Instance): boolean {
+  const value = fieldOf(record, test.field);
+  if ('oneOf' in test) return test.oneOf.includes(String(value));
+  if ('noneOf' in test) return !test.noneOf.includes(String(value));
+  if ('is' in test) return (value === null) === (test.is === 'null');
+  if ('shorterThan' in test) return record.cloud.ledger.length < test.shorterThan;
+  if ('atMost' in test) return value !== null && Number(value) <= test.atMost;
+  const { stoppedAt, epoch } = record.cloud;
+  return stoppedAt !== null && epoch !== null && stoppedAt >= epoch;
 }
 
-/** The record after the update: what every store must make of it. */
-export function applyFirstTry(record: Instance, step: FirstTry): Instance {
-  return { ...record, ...step.set, ledger: [...record.ledger, step.entry], version: record.version + 1 };
+/** The value of a field that is named by its path, for example `cloud.state`. */
+function fieldOf(record: Instance, path: GuardTest['field']): unknown {
+  const [part = '', member = ''] = path.split('.');
+  const parts: Readonly<Record<string, object>> = { cloud: record.cloud, management: record.management };
+  return (parts[part] as Readonly<Record<string, unknown>> | undefined)?.[member] ?? null;
+}
+
+/** The record after the update. Every store has to write exactly this. */
+export function applyFirstTry(record: Instance, { set, entry }: FirstTry): Instance {
+  const cloud = { ...record.cloud, ...set, ledger: [...record.cloud.ledger, entry] };
+  return { ...record, cloud, version: record.version + 1 };
 }

@@ -6,11 +6,12 @@ import {
   newInstance,
   rankOf,
   readLedgerEntry,
+  withCloud,
 } from '../instance/instance.ts';
 import { type Instant, parseTime, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import { nameFailure } from './failed-start.ts';
-import { enter, epochToleranceMs, nameEpoch, type Outcome, unchanged } from './transition.ts';
+import { enter, epochToleranceMs, isKnown, type Known, nameEpoch, type Outcome, unchanged } from './transition.ts';
 
 /** What one DescribeInstances answer (or RunInstances') says of one instance, as far as the merge needs it. */
 export interface DescribedState extends InstanceKey {
@@ -35,18 +36,15 @@ export const readState = (name: unknown): Ec2State | undefined => (isEc2State(na
 
 /** Compares the answer with the record by the time of its request, its LaunchTime and its transition time (docs/design/merging.md, "what an answer is worth"). */
 export function mergeDescribed(current: Instance | undefined, sight: DescribedState, timing: Timing): Outcome {
-  if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, sight);
-  const record = { ...current, at: current.at, state: current.state };
-  if (current.state === 'terminated' && sight.state !== 'terminated') return revived(record, sight, timing);
-  if (!isOver(record, sight) && sight.state === current.state && !isNewEpoch(record, sight))
-    return agrees(current, sight);
-  if (isAhead(record, sight, timing)) return applies(current, sight, stampOf(sight, record.at));
-  return behind(record, sight, timing);
+  if (!isKnown(current)) return firstAnswer(current, sight);
+  const { state, at } = current.cloud;
+  if (state === 'terminated' && sight.state !== 'terminated') return revived(current, sight, timing);
+  if (!isOver(current, sight) && sight.state === state && !isNewEpoch(current, sight)) return agrees(current, sight);
+  if (isAhead(current, sight, timing)) return applies(current, sight, stampOf(sight, at));
+  return behind(current, sight, timing);
 }
 
-type Known = Instance & { at: Instant; state: Ec2State };
-
-function firstSight(current: Instance | undefined, sight: DescribedState): Outcome {
+function firstAnswer(current: Instance | undefined, sight: DescribedState): Outcome {
   return applies(current ?? newInstance(sight, sight.sentAt), sight, stampOf(sight, 0));
 }
 
@@ -55,70 +53,65 @@ const stampOf = (sight: DescribedState, at: Instant): Instant =>
 
 /** Of an epoch that is over: more than 10 s before the named start, or, unnamed, before the stop that ended the previous one. */
 function isOver(record: Known, sight: DescribedState): boolean {
-  if (record.epoch === null) return false;
-  if (record.epochNamed) return sight.launchTime < record.epoch - epochToleranceMs;
-  const ended = endOfPrevious(record, record.epoch);
+  const { cloud } = record;
+  if (cloud.epoch === null) return false;
+  if (cloud.epochNamed) return sight.launchTime < cloud.epoch - epochToleranceMs;
+  const ended = endOfPrevious(record, cloud.epoch);
   if (ended === null) return false;
   // A start that `pending` opened has a LaunchTime close to that stamp, though the last stop before it may be lost.
-  const byPending = record.runningAt !== record.epoch;
-  return sight.launchTime < (byPending ? Math.max(ended, record.epoch - epochToleranceMs) : ended);
+  const byPending = cloud.runningAt !== cloud.epoch;
+  return sight.launchTime < (byPending ? Math.max(ended, cloud.epoch - epochToleranceMs) : ended);
 }
 
 /** The last that the record knows of the epoch before: `stoppedAt` may be of the present one already. */
 function endOfPrevious(record: Known, epoch: Instant): Instant | null {
-  if (record.stoppedAt !== null && record.stoppedAt <= epoch) return record.stoppedAt;
-  return record.ledger.map(readLedgerEntry).findLast((entry) => entry.at < epoch)?.at ?? null;
+  const { cloud } = record;
+  if (cloud.stoppedAt !== null && cloud.stoppedAt <= epoch) return cloud.stoppedAt;
+  return cloud.ledger.map(readLedgerEntry).findLast((entry) => entry.at < epoch)?.at ?? null;
 }
 
 /** A LaunchTime that opens an epoch: more than 10 s after a named one; unnamed, after the stop on record or 10 s after `at`. */
 function isNewEpoch(record: Known, sight: DescribedState): boolean {
-  if (record.epochNamed && record.epoch !== null) {
+  const { cloud } = record;
+  if (cloud.epochNamed && cloud.epoch !== null) {
     // A start from before the stop on record is over, however much later than the named one it was.
-    const ended = rankOf(record.state) >= rankOf('stopping');
-    return sight.launchTime > record.epoch + epochToleranceMs && !(ended && sight.launchTime < record.at);
+    const ended = rankOf(cloud.state) >= rankOf('stopping');
+    return sight.launchTime > cloud.epoch + epochToleranceMs && !(ended && sight.launchTime < cloud.at);
   }
-  if (record.stoppedAt !== null && sight.launchTime > record.stoppedAt && record.stoppedAt >= (record.epoch ?? 0))
+  if (cloud.stoppedAt !== null && sight.launchTime > cloud.stoppedAt && cloud.stoppedAt >= (cloud.epoch ?? 0))
     return true;
-  return sight.launchTime > record.at + epochToleranceMs;
+  return sight.launchTime > cloud.at + epochToleranceMs;
 }
 
 function isAhead(record: Known, sight: DescribedState, timing: Timing): boolean {
-  const before = record.at - seconds(timing.orderingWindowSeconds);
+  const { cloud } = record;
+  const before = cloud.at - seconds(timing.orderingWindowSeconds);
   // Nor does an answer know of anything that came after its request.
   const stale = (sight.transitionAt !== null && sight.transitionAt < before) || sight.sentAt < before;
   if (stale || isOver(record, sight)) return false;
-  return isNewEpoch(record, sight) || rankOf(sight.state) > rankOf(record.state);
+  return isNewEpoch(record, sight) || rankOf(sight.state) > rankOf(cloud.state);
 }
 
 function agrees(current: Instance, sight: DescribedState): Outcome {
   // An answer to a request that went out before the doubt arose knows nothing of it.
-  const settles = current.verify !== null && sight.sentAt >= current.verify.since;
-  const next: Instance = {
-    ...current,
-    verify: settles ? null : current.verify,
+  const settles = current.cloud.verify !== null && sight.sentAt >= current.cloud.verify.since;
+  const next = withCloud(current, {
+    verify: settles ? null : current.cloud.verify,
     absent: null,
-    seenAt: Math.max(current.seenAt ?? 0, sight.sentAt),
-  };
+    seenAt: Math.max(current.cloud.seenAt ?? 0, sight.sentAt),
+  });
   nameEpoch(current, next, sight.launchTime);
   // A start that no event told of: it runs, so its enrollment deadline counts from the stamp of that.
-  if (sight.state === 'running') next.runningAt ??= current.at;
-  if (sight.state === 'terminated') next.inferred = false;
+  if (sight.state === 'running') next.cloud.runningAt ??= current.cloud.at;
+  if (sight.state === 'terminated') next.cloud.inferred = false;
   const named = nameFailure(next, sight);
-  return { instance: named, changed: !sameButSeenAt(current, named), needsDescribe: next.verify !== null };
+  return { instance: named, changed: !sameButSeenAt(current, named), needsDescribe: next.cloud.verify !== null };
 }
 
-/** `seenAt` alone is not worth a write. */
+/** A new `seenAt` alone is not worth a write. */
 function sameButSeenAt(before: Instance, after: Instance): boolean {
-  const { verify, absent, epoch, epochNamed, runningAt, inferred, failedStart } = after;
-  return (
-    before.verify === verify &&
-    before.absent === absent &&
-    before.epoch === epoch &&
-    before.epochNamed === epochNamed &&
-    before.runningAt === runningAt &&
-    before.inferred === inferred &&
-    before.failedStart === failedStart
-  );
+  const fields = ['verify', 'absent', 'epoch', 'epochNamed', 'runningAt', 'inferred', 'failedStart'] as const;
+  return fields.every((field) => before.cloud[field] === after.cloud[field]);
 }
 
 function applies(current: Instance, sight: DescribedState, at: Instant): Outcome {
@@ -130,27 +123,30 @@ function applies(current: Instance, sight: DescribedState, at: Instant): Outcome
     source: sight.source,
     launchTime: sight.launchTime,
   });
-  const next = { ...entered, verify: null, seenAt: Math.max(current.seenAt ?? 0, sight.sentAt) };
+  const next = withCloud(entered, { verify: null, seenAt: Math.max(current.cloud.seenAt ?? 0, sight.sentAt) });
   return { instance: nameFailure(next, sight), changed: true, needsDescribe: false };
 }
 
 /** Behind: it applies once EC2 has had S to catch up, stamped with the time that it surely speaks of. */
 function behind(record: Known, sight: DescribedState, timing: Timing): Outcome {
+  const { cloud } = record;
   const staleness = seconds(timing.stalenessSeconds);
   // EC2 tells when a transition was asked for: what a describe wrote may have come true as late as it was seen.
-  const trueSince = record.source === 'describe' ? Math.max(record.at, record.seenAt ?? 0) : record.at;
+  const trueSince = cloud.source === 'describe' ? Math.max(cloud.at, cloud.seenAt ?? 0) : cloud.at;
   if (sight.sentAt > trueSince + staleness) return applies(record, sight, sight.sentAt - staleness);
-  const needsDescribe = record.verify !== null;
+  const needsDescribe = cloud.verify !== null;
   // Whatever the answer shows, the instance was there: two sweeps have to miss it from now on.
-  const missed = record.absent !== null && sight.sentAt > record.absent.seenAt && record.state !== 'terminated';
+  const missed = cloud.absent !== null && sight.sentAt > cloud.absent.seenAt && cloud.state !== 'terminated';
   if (!missed) return { ...unchanged(record), needsDescribe };
-  return { instance: { ...record, absent: { seenAt: sight.sentAt, since: null } }, changed: true, needsDescribe };
+  const instance = withCloud(record, { absent: { seenAt: sight.sentAt, since: null } });
+  return { instance, changed: true, needsDescribe };
 }
 
 /** Rule 1: only a describe sent more than S later that shows the instance alive undoes EC2's own `terminated`. */
 function revived(record: Known, sight: DescribedState, timing: Timing): Outcome {
-  if (record.inferred && sight.sentAt > record.at) {
-    return { ...applies(record, sight, stampOf(sight, record.at)), alarm: 'termination_inferred_wrongly' };
+  const { cloud } = record;
+  if (cloud.inferred && sight.sentAt > cloud.at) {
+    return { ...applies(record, sight, stampOf(sight, cloud.at)), alarm: 'termination_inferred_wrongly' };
   }
   const outcome = behind(record, sight, timing);
   return outcome.changed ? { ...outcome, alarm: 'terminated_undone' } : outcome;

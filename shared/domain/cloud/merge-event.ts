@@ -9,6 +9,7 @@ import {
   readLedgerEntry,
   shortHash,
   type VerifyReason,
+  withCloud,
 } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
@@ -17,6 +18,7 @@ import {
   doubtOf,
   enter,
   epochToleranceMs,
+  isKnown,
   type Outcome,
   reason,
   unchanged,
@@ -43,12 +45,12 @@ export function disbelief(
 /** The record after an event. Events may arrive in any order (docs/design/merging.md, "order and epochs", "doubt by legal histories"). */
 export function mergeEvent(current: Instance | undefined, event: StateChange, timing: Timing): Outcome {
   if (disbelief(event, timing)) return unchanged(current ?? newInstance(event, event.receivedAt));
-  if (!current || current.state === 'unknown' || current.at === null) return firstSight(current, event);
+  if (!isKnown(current)) return firstSight(current, event);
   // A delivery that comes again may have died between the record and the question that it owed.
   if (isRecorded(current, event))
-    return { ...unchanged(current), needsDescribe: current.verify !== null || !current.epochNamed };
-  if (current.state === 'terminated') return afterTermination(current, current.at, event, timing);
-  const { state, at } = current;
+    return { ...unchanged(current), needsDescribe: current.cloud.verify !== null || !current.cloud.epochNamed };
+  if (current.cloud.state === 'terminated') return afterTermination(current, current.cloud.at, event, timing);
+  const { state, at } = current.cloud;
   if (orderOf(event, { state, at }) < 0) return late(current, state, at, event, timing);
   if (belongsToEpoch(current, event)) return unchanged(current);
   return advance(current, state, at, event, timing);
@@ -62,7 +64,7 @@ function firstSight(current: Instance | undefined, event: StateChange): Outcome 
 /** Rule 2: the ledger holds the event, or its (state, at). */
 function isRecorded(current: Instance, event: StateChange): boolean {
   const origin = shortHash(event.id).slice(0, 7);
-  return current.ledger.some((entry) => {
+  return current.cloud.ledger.some((entry) => {
     const known = readLedgerEntry(entry);
     return known.origin === origin || (known.state === event.state && known.at === event.at);
   });
@@ -71,14 +73,14 @@ function isRecorded(current: Instance, event: StateChange): boolean {
 /** Rule 1. What was only inferred from absence gives way to any later sight; EC2's own word does not. */
 function afterTermination(current: Instance, at: Instant, event: StateChange, timing: Timing): Outcome {
   if (event.state === 'terminated') {
-    if (!current.inferred) return unchanged(current);
+    if (!current.cloud.inferred) return unchanged(current);
     return {
       instance: enter(current, { ...fromEvent(event), at: Math.max(at, event.at) }),
       changed: true,
       needsDescribe: false,
     };
   }
-  if (current.inferred && event.at > at) {
+  if (current.cloud.inferred && event.at > at) {
     return {
       instance: enter(current, fromEvent(event)),
       changed: true,
@@ -101,13 +103,13 @@ function late(current: Instance, state: Ec2State, at: Instant, event: StateChang
 
 /** A late event takes its place in the ledger: a step to it that is not legal means that more happened in between. */
 function doubtOfPlace(current: Instance, event: StateChange): VerifyReason | null {
-  const before = current.ledger.map(readLedgerEntry).findLast((entry) => orderOf(entry, event) < 0);
+  const before = current.cloud.ledger.map(readLedgerEntry).findLast((entry) => orderOf(entry, event) < 0);
   return before && !isLegalStep(before.state, event.state) ? 'illegal_step' : null;
 }
 
 function ranInThisEpoch(current: Instance, event: StateChange): boolean {
-  if (event.state !== 'running' || current.runningAt !== null || current.epoch === null) return false;
-  return event.at >= current.epoch;
+  if (event.state !== 'running' || current.cloud.runningAt !== null || current.cloud.epoch === null) return false;
+  return event.at >= current.cloud.epoch;
 }
 
 /** Rule 9: a late `running` withdraws what looked like a failed start. */
@@ -115,12 +117,12 @@ function withoutFailedStart(outcome: Outcome, event: StateChange): Outcome {
   const current = outcome.instance;
   if (!ranInThisEpoch(current, event)) return outcome;
   // The ledger stays in the order of its steps, of which this one is not the last.
-  const ledger = appendEntry(current.ledger, ledgerEntry(event.state, event.at, event.id)).toSorted((a, b) =>
+  const ledger = appendEntry(current.cloud.ledger, ledgerEntry(event.state, event.at, event.id)).toSorted((a, b) =>
     orderOf(readLedgerEntry(a), readLedgerEntry(b)),
   );
-  const next = { ...current, runningAt: event.at, failedStart: null, ledger };
-  const why = next.state === 'terminated' ? 'ended_unenrolled' : 'awaiting_enrollment';
-  const instance = next.managementReason === 'start_failed' ? reason(next, why, event.receivedAt) : next;
+  const next = withCloud(current, { runningAt: event.at, failedStart: null, ledger });
+  const why = next.cloud.state === 'terminated' ? 'ended_unenrolled' : 'awaiting_enrollment';
+  const instance = next.management.reason === 'start_failed' ? reason(next, why, event.receivedAt) : next;
   return { ...outcome, instance, changed: true };
 }
 
@@ -129,23 +131,24 @@ function withoutFailedStart(outcome: Outcome, event: StateChange): Outcome {
  * unless a stop was seen since: then it is the next start.
  */
 function belongsToEpoch(current: Instance, event: StateChange): boolean {
-  if (event.state !== 'pending' || !current.epochNamed || current.epoch === null) return false;
-  if (current.stoppedAt !== null && current.stoppedAt >= current.epoch) return false;
-  return Math.abs(event.at - current.epoch) <= epochToleranceMs;
+  if (event.state !== 'pending' || !current.cloud.epochNamed || current.cloud.epoch === null) return false;
+  if (current.cloud.stoppedAt !== null && current.cloud.stoppedAt >= current.cloud.epoch) return false;
+  return Math.abs(event.at - current.cloud.epoch) <= epochToleranceMs;
 }
 
 function advance(current: Instance, state: Ec2State, at: Instant, event: StateChange, timing: Timing): Outcome {
-  const stampedByDescribe = current.source !== 'event' && current.seenAt !== null && event.at <= current.seenAt;
+  const stampedByDescribe =
+    current.cloud.source !== 'event' && current.cloud.seenAt !== null && event.at <= current.cloud.seenAt;
   if (state === event.state && stampedByDescribe) return overtaken(current, event);
   const reason = doubtOf(state, event.state, event.at - at, seconds(timing.orderingWindowSeconds));
   const instance = withDoubt(enter(current, fromEvent(event)), reason, event.receivedAt);
-  return { instance, changed: true, needsDescribe: instance.verify !== null && current.verify === null };
+  return { instance, changed: true, needsDescribe: instance.cloud.verify !== null && current.cloud.verify === null };
 }
 
 /** A describe stamped the record with what EC2 could tell; the event that it overtook carries the exact stamp. */
 function overtaken(current: Instance, event: StateChange): Outcome {
   const instance = enter(current, fromEvent(event));
-  if (event.state === 'running' && current.runningAt === current.at) instance.runningAt = event.at;
+  if (event.state === 'running' && current.cloud.runningAt === current.cloud.at) instance.cloud.runningAt = event.at;
   return { instance, changed: true, needsDescribe: false };
 }
 

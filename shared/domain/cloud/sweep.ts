@@ -54,7 +54,7 @@ export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
     .filter((record) => !sighted.has(record.instanceId))
     .map((before) => ({
       before,
-      outcome: before.state === 'terminated' ? forgotten(before, sweep, timing) : miss(before, sweep, timing),
+      outcome: before.cloud.state === 'terminated' ? forgotten(before, sweep, timing) : miss(before, sweep, timing),
     }));
   return guarded(sweep, seen, missed, timing);
 }
@@ -63,40 +63,44 @@ export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
 function found(sight: DescribedState, timing: Timing): Outcome {
   const grace = timing.sweepGraceSeconds > 0 ? hashBucket(keyOf(sight), timing.sweepGraceSeconds) : 0;
   const blank = newInstance(sight, sight.sentAt);
-  return mergeDescribed({ ...blank, notBefore: sight.sentAt + seconds(grace) }, sight, timing);
+  return mergeDescribed(
+    { ...blank, management: { ...blank.management, notBefore: sight.sentAt + seconds(grace) } },
+    sight,
+    timing,
+  );
 }
 
 /** The first miss leaves a mark with the last sight; "gone" needs two sweeps that both started more than S after it. */
 function miss(record: Instance, sweep: Sweep, timing: Timing): Outcome {
   // A record without a mark was listed by the sweep before, or made since; that sight is not worth a write each time.
   const seenAt = Math.max(
-    record.at ?? record.notBefore,
-    record.seenAt ?? 0,
-    record.absent ? record.absent.seenAt : (sweep.pair.lastSweepAt ?? 0),
+    record.cloud.at ?? record.management.notBefore,
+    record.cloud.seenAt ?? 0,
+    record.cloud.absent ? record.cloud.absent.seenAt : (sweep.pair.lastSweepAt ?? 0),
     sweep.lastHeardAt.get(record.instanceId) ?? 0,
   );
   const countsFrom = seenAt + seconds(timing.stalenessSeconds);
   const counts = sweep.sentAt > countsFrom;
-  const since = record.absent?.since ?? null;
+  const since = record.cloud.absent?.since ?? null;
   const stillMissing = since !== null && since > countsFrom;
   if (counts && stillMissing && sweep.sentAt > since) return gone(record, since, sweep.sentAt);
   const mark = { seenAt, since: stillMissing ? since : counts ? sweep.sentAt : null };
-  if (record.absent?.seenAt === mark.seenAt && record.absent.since === mark.since) return unchanged(record);
-  return { instance: { ...record, absent: mark }, changed: true, needsDescribe: false };
+  if (record.cloud.absent?.seenAt === mark.seenAt && record.cloud.absent.since === mark.since) return unchanged(record);
+  return { instance: { ...record, cloud: { ...record.cloud, absent: mark } }, changed: true, needsDescribe: false };
 }
 
 /** EC2 forgets what has ended: a doubt about the end that outlasts S is settled by its absence. */
 function forgotten(record: Instance, sweep: Sweep, timing: Timing): Outcome {
-  const doubtedAt = Math.max(record.verify?.since ?? 0, sweep.lastHeardAt.get(record.instanceId) ?? 0);
-  if (!record.verify || sweep.sentAt <= doubtedAt + seconds(timing.stalenessSeconds)) return unchanged(record);
-  return { instance: { ...record, verify: null }, changed: true, needsDescribe: false };
+  const doubtedAt = Math.max(record.cloud.verify?.since ?? 0, sweep.lastHeardAt.get(record.instanceId) ?? 0);
+  if (!record.cloud.verify || sweep.sentAt <= doubtedAt + seconds(timing.stalenessSeconds)) return unchanged(record);
+  return { instance: { ...record, cloud: { ...record.cloud, verify: null } }, changed: true, needsDescribe: false };
 }
 
 function gone(record: Instance, since: Instant, sentAt: Instant): Outcome {
-  const at = Math.max(since, record.at ?? 0);
+  const at = Math.max(since, record.cloud.at ?? 0);
   const ended = enter(record, { state: 'terminated', at, origin: `absence@${sentAt}`, source: 'absence' });
   return {
-    instance: { ...ended, inferred: true, absent: record.absent, verify: null },
+    instance: { ...ended, cloud: { ...ended.cloud, inferred: true, absent: record.cloud.absent, verify: null } },
     changed: true,
     needsDescribe: false,
   };
@@ -105,17 +109,17 @@ function gone(record: Instance, since: Instant, sentAt: Instant): Outcome {
 type Change = SweepPlan['changes'][number];
 
 const removes = ({ before, outcome }: Change): boolean =>
-  before?.state !== 'terminated' && outcome.instance.state === 'terminated';
+  before?.cloud.state !== 'terminated' && outcome.instance.cloud.state === 'terminated';
 
 function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing): SweepPlan {
   const removals = missed.filter(removes);
-  const alive = sweep.records.filter((record) => record.state !== 'terminated').length;
+  const alive = sweep.records.filter((record) => record.cloud.state !== 'terminated').length;
   const tooMany = removals.length > Math.max(massRemoval.count, massRemoval.share * alive);
   const { withheld } = sweep.pair;
   // An hour of complete sweeps that agree: on every record that would end, not only on there being too many.
   const releaseMs = seconds(timing.massRemovalReleaseSeconds);
   const since = withheld?.since ?? sweep.sentAt;
-  const missedSince = (change: Change) => change.before?.absent?.since ?? sweep.sentAt;
+  const missedSince = (change: Change) => change.before?.cloud.absent?.since ?? sweep.sentAt;
   const agreedLongEnough = [since, ...removals.map(missedSince)].every((from) => sweep.sentAt >= from + releaseMs);
   if (!tooMany || withheld?.released || agreedLongEnough) {
     return finish(sweep, { ...sweep.pair, withheld: null }, [...seen, ...missed], []);

@@ -1,6 +1,6 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
 import { type Allowed, instanceActions } from '../instance/actions.ts';
-import type { Instance } from '../instance/instance.ts';
+import type { Instance, Management } from '../instance/instance.ts';
 import type { ProblemCode } from '../problems.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
@@ -21,7 +21,12 @@ export type Step =
   | { do: 'nothing' }
   | { do: 'refuse'; code: ProblemCode };
 
-const withoutAgent = { agent: null, conflict: null, reenroll: null };
+/** The record as it is when no agent is enrolled and no re-enrollment is open. */
+const withoutAgent = (instance: Instance): Instance => ({
+  ...instance,
+  agent: null,
+  identity: { ...instance.identity, conflict: null, reenroll: null },
+});
 
 /** The instance becomes discovered-only (docs/design/enrollment.md, "ending a binding"). A valid grant may enroll it again. */
 export const release = (instance: Instance, now: Instant): Step => letGo(instance, 'release', 'released', now);
@@ -30,15 +35,15 @@ export const release = (instance: Instance, now: Instant): Step => letGo(instanc
 export const block = (instance: Instance, now: Instant): Step => letGo(instance, 'block', 'blocked', now);
 
 function letGo(instance: Instance, action: 'release' | 'block', reason: 'released' | 'blocked', now: Instant): Step {
-  if (instance.managementReason === reason) return { do: 'nothing' };
-  const management = { management: 'discovered-only', managementReason: reason, managementSince: now } as const;
-  return unlessRefused(instanceActions(instance)[action], reason, { ...instance, ...withoutAgent, ...management });
+  if (instance.management.reason === reason) return { do: 'nothing' };
+  const management: Management = { ...instance.management, status: 'discovered-only', reason, since: now };
+  return unlessRefused(instanceActions(instance)[action], reason, { ...withoutAgent(instance), management });
 }
 
 /** What was blocked is released from now on. */
 export function unblock(instance: Instance, now: Instant): Step {
-  if (instance.managementReason === 'released') return { do: 'nothing' };
-  const after: Instance = { ...instance, managementReason: 'released', managementSince: now };
+  if (instance.management.reason === 'released') return { do: 'nothing' };
+  const after: Instance = { ...instance, management: { ...instance.management, reason: 'released', since: now } };
   return unlessRefused(instanceActions(instance).unblock, 'released', after);
 }
 
@@ -53,21 +58,21 @@ export function reenroll(
   now: Instant,
   timing: Timing,
 ): Step {
-  const open = instance.reenroll;
+  const open = instance.identity.reenroll;
   if (open?.by === by && now <= open.until) return { do: 'nothing' };
   const after: Instance = {
-    ...instance,
-    ...withoutAgent,
-    management: 'pending',
-    managementReason: 'awaiting_enrollment',
-    managementSince: now,
-    // The enrollment's deadline counts from here too.
-    notBefore: now,
-    reenroll: {
-      by,
-      until: now + seconds(timing.reenrollSeconds),
-      replaces: instance.agent?.id ?? open?.replaces ?? null,
-      proof: proof ?? open?.proof ?? null,
+    ...withoutAgent(instance),
+    // The enrollment deadline counts from now, too.
+    management: { status: 'pending', reason: 'awaiting_enrollment', since: now, notBefore: now },
+    identity: {
+      conflict: null,
+      refusedAttempt: instance.identity.refusedAttempt,
+      reenroll: {
+        by,
+        until: now + seconds(timing.reenrollSeconds),
+        replaces: instance.agent?.id ?? open?.replaces ?? null,
+        proof: proof ?? open?.proof ?? null,
+      },
     },
   };
   return unlessRefused(instanceActions(instance)['re-enroll'], 're_enrolled', after);

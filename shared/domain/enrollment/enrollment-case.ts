@@ -91,7 +91,7 @@ export const hasValidGrant = (given: EnrollmentCase): boolean => {
 };
 
 /** What EC2 said of this start. What it said of an earlier one tells nothing: disks, roles and tags move between two. */
-export function factsOfStart({ facts }: EnrollmentCase, { epoch }: Instance): DescribedInstance | undefined {
+export function factsOfStart({ facts }: EnrollmentCase, { cloud: { epoch } }: Instance): DescribedInstance | undefined {
   if (!facts || epoch === null) return undefined;
   return Math.abs(facts.launchTime - epoch) <= epochToleranceMs ? facts : undefined;
 }

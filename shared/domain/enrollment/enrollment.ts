@@ -40,9 +40,9 @@ export function decideEnrollment(given: EnrollmentCase, timing: Timing): Decisio
   const known = decideKnownKey(given);
   if (known) return known;
   const { instance } = given;
-  if (!instance?.epochNamed || instance.epoch === null)
+  if (!instance?.cloud.epochNamed || instance.cloud.epoch === null)
     return permanentGrantRefusal(given, timing) ?? undescribed(given);
-  const startedAt = instance.epoch;
+  const startedAt = instance.cloud.epoch;
   const route = routeOf({ ...given, instance });
   const byGrant = route === 'grant';
   // A grant that is not needed is not looked at: what it allows was not verified.
@@ -94,13 +94,13 @@ function staleness(given: EnrollmentCase, startedAt: Instant, timing: Timing): E
 }
 
 function ended(given: EnrollmentCase, instance: Instance): EnrollmentRefusal | undefined {
-  if (instance.state === 'pending' || instance.state === 'running') return undefined;
-  return refusal(given, 'instance_not_running', { state: instance.state });
+  if (instance.cloud.state === 'pending' || instance.cloud.state === 'running') return undefined;
+  return refusal(given, 'instance_not_running', { state: instance.cloud.state });
 }
 
 function blockRefusal(
   given: EnrollmentCase,
-  { managementReason, managementSince }: Instance,
+  { management: { reason: managementReason, since: managementSince } }: Instance,
 ): EnrollmentRefusal | undefined {
   if (managementReason !== 'blocked') return undefined;
   return refusal(given, 'instance_blocked', { blockedSince: formatTime(managementSince) });
@@ -109,9 +109,9 @@ function blockRefusal(
 /** The deployment's word on kinds of proof, and on those of launches; a key's own is part of its scope. */
 function policyRefusal(given: EnrollmentCase, instance: Instance): EnrollmentRefusal | undefined {
   const { allowedProofs, launchPolicy, proof, grant } = given;
-  const ofLaunches = grant?.kind === 'launch' || instance.launchId !== null ? launchPolicy.proofKinds : [];
+  const ofLaunches = grant?.kind === 'launch' || instance.assignment.launchId !== null ? launchPolicy.proofKinds : [];
   if (allowedProofs.includes(proof) && (ofLaunches.length === 0 || ofLaunches.includes(proof))) return undefined;
-  return refusal(given, 'proof_not_allowed', { proof, management: instance.management });
+  return refusal(given, 'proof_not_allowed', { proof, management: instance.management.status });
 }
 
 /** Was disk or interface moved here from another machine? Unknown is no answer: EC2 is asked, and the agent comes back. */

@@ -15,10 +15,12 @@ export function grantRefusal(given: EnrollmentCase, instance: Instance, timing: 
   const refused =
     grant.kind === 'launch' ? launchRefusal(given, grant.launch) : keyRefusal(given, instance, grant.key, timing);
   if (refused) return refused;
-  const { reenroll } = instance;
+  const {
+    identity: { reenroll },
+  } = instance;
   if (reenroll && reenroll.by !== grantId(grant))
     return refusal(given, 're_enrollment_only', { until: formatTime(reenroll.until) });
-  if (!instance.agent || instance.management !== 'enrolled') return undefined;
+  if (!instance.agent || instance.management.status !== 'enrolled') return undefined;
   return refusal(given, 'already_enrolled', { enrolledAgent: instance.agent.id });
 }
 
@@ -32,7 +34,7 @@ function launchRefusal(given: EnrollmentCase, launch: Launch): EnrollmentRefusal
   if (launch.state === 'ambiguous') return refusal(given, 'ambiguous_launch', facts);
   const own = launch.instances.some((key) => sameInstance(key, given.document));
   if (!own) return refusal(given, 'grant_of_other_instance', { ...facts, instances: launch.instances.map(keyOf) });
-  return given.instance?.surplusSince ? refusal(given, 'ambiguous_launch', facts) : undefined;
+  return given.instance?.assignment.surplusSince ? refusal(given, 'ambiguous_launch', facts) : undefined;
 }
 
 /** An enrollment key adopts instances that Muster did not launch: within its scope, its time and its uses. */
@@ -47,8 +49,8 @@ function keyRefusal(
   // Muster launched it and does not know yet: its own grant is to come, and a key must not be quicker.
   if (given.launchOfToken?.state === 'requested')
     return { ...refusal(given, 'instance_not_described', facts), ask: true };
-  if (instance.launchId !== null)
-    return refusal(given, 'launched_by_muster', { ...facts, launchId: instance.launchId });
+  if (instance.assignment.launchId !== null)
+    return refusal(given, 'launched_by_muster', { ...facts, launchId: instance.assignment.launchId });
   const over = keyOver(given, key);
   if (over) return over;
   const described = factsOfStart(given, instance);
@@ -83,7 +85,7 @@ function reenrollKeyRefusal(
   const over = keyOver(given, key);
   if (over) return over;
   // The operator has released the instance since, or somebody else was enrolled.
-  return instance.reenroll ? undefined : refusal(given, 'grant_revoked', facts);
+  return instance.identity.reenroll ? undefined : refusal(given, 'grant_revoked', facts);
 }
 
 /**

@@ -45,16 +45,16 @@ const base = (instance: Instance) => ({
   account: instance.account,
   region: instance.region,
   instanceId: instance.instanceId,
-  serverId: instance.serverId,
+  serverId: instance.assignment.serverId,
 });
 
 function stateEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
-  const told = new Set(before?.ledger);
-  return after.ledger
+  const told = new Set(before?.cloud.ledger);
+  return after.cloud.ledger
     .filter((entry) => !told.has(entry))
     .map((entry) => {
       const { state, at } = readLedgerEntry(entry);
-      const inferred = after.inferred && state === 'terminated';
+      const inferred = after.cloud.inferred && state === 'terminated';
       return {
         detailType: 'Instance State Changed',
         record: keyOf(after),
@@ -68,47 +68,53 @@ function conditionEvents(before: Instance | undefined, after: Instance): DomainE
   const events: DomainEvent[] = [];
   const add = (detailType: DetailType, entry: string, data: DomainEvent['data']) =>
     events.push({ detailType, record: keyOf(after), entry, data: { ...base(after), ...data } });
-  const since = formatTime(after.managementSince);
-  const told = before?.management === after.management && before.managementSince === after.managementSince;
-  if (after.management === 'enrolled' && before?.agent?.id !== after.agent?.id && after.agent) {
+  const since = formatTime(after.management.since);
+  const told =
+    before?.management.status === after.management.status && before.management.since === after.management.since;
+  if (after.management.status === 'enrolled' && before?.agent?.id !== after.agent?.id && after.agent) {
     const at = formatTime(after.agent.enrolledAt);
     add('Instance Enrolled', `${after.agent.id}@${at}`, {
-      reason: after.managementReason,
+      reason: after.management.reason,
       agentId: after.agent.id,
-      replaces: before?.agent?.id ?? before?.reenroll?.replaces ?? null,
+      replaces: before?.agent?.id ?? before?.identity.reenroll?.replaces ?? null,
       at,
     });
   }
-  if (after.conflict && after.agent && before?.conflict?.since !== after.conflict.since) {
-    const at = formatTime(after.conflict.since);
-    add('Instance Identity Conflict', at, { agentId: after.agent.id, reason: after.conflict.reason, at });
+  if (after.identity.conflict && after.agent && before?.identity.conflict?.since !== after.identity.conflict.since) {
+    const at = formatTime(after.identity.conflict.since);
+    add('Instance Identity Conflict', at, { agentId: after.agent.id, reason: after.identity.conflict.reason, at });
   }
-  if (after.management === 'discovered-only' && !told) {
-    add('Instance Discovered-Only', `${after.managementReason}@${since}`, {
-      reason: after.managementReason,
+  if (after.management.status === 'discovered-only' && !told) {
+    add('Instance Discovered-Only', `${after.management.reason}@${since}`, {
+      reason: after.management.reason,
       at: since,
     });
   }
-  if (after.failedStart && before?.failedStart?.at !== after.failedStart.at) {
-    const at = formatTime(after.failedStart.at);
-    add('Instance Start Failed', at, { reason: after.failedStart.reason, at });
+  if (after.cloud.failedStart && before?.cloud.failedStart?.at !== after.cloud.failedStart.at) {
+    const at = formatTime(after.cloud.failedStart.at);
+    add('Instance Start Failed', at, { reason: after.cloud.failedStart.reason, at });
   }
-  if (after.surplusSince !== null && (before?.surplusSince ?? null) === null) {
-    const at = formatTime(after.surplusSince);
-    add('Instance Surplus', at, { launchId: after.launchId, at });
+  if (after.assignment.surplusSince !== null && (before?.assignment.surplusSince ?? null) === null) {
+    const at = formatTime(after.assignment.surplusSince);
+    add('Instance Surplus', at, { launchId: after.assignment.launchId, at });
   }
   return events;
 }
 
 /** A server's word follows from its instance's record, which a termination writes alone. */
 function serverEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
-  if (after.serverId === null) return [];
-  const was = before?.serverId === after.serverId ? effectiveState(before) : null;
+  if (after.assignment.serverId === null) return [];
+  const was = before?.assignment.serverId === after.assignment.serverId ? effectiveState(before) : null;
   const state = effectiveState(after);
   if (was === state) return [];
-  const at = Math.max(after.at ?? 0, after.agent?.stateAt ?? 0, after.managementSince);
+  const at = Math.max(after.cloud.at ?? 0, after.agent?.stateAt ?? 0, after.management.since);
   const data = { ...base(after), state, previousState: was, at: formatTime(at) };
   return [
-    { detailType: 'Server State Changed', record: after.serverId, entry: `${keyOf(after)}@${after.version}`, data },
+    {
+      detailType: 'Server State Changed',
+      record: after.assignment.serverId,
+      entry: `${keyOf(after)}@${after.version}`,
+      data,
+    },
   ];
 }

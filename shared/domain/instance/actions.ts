@@ -11,13 +11,18 @@ const no = (code: ProblemCode): Allowed => ({ allowed: false, code });
 
 /** What may be done to an instance. Operations that this version lacks say so, unless the state refuses them anyway. */
 export function instanceActions(instance: Instance): Actions {
-  const enrolled = instance.management === 'enrolled';
-  const blocked = instance.managementReason === 'blocked';
+  const enrolled = instance.management.status === 'enrolled';
+  const blocked = instance.management.reason === 'blocked';
   // One that waits for its re-enrollment is an operator's still.
-  const managed = enrolled || instance.reenroll !== null ? yes : no(blocked ? 'instance_blocked' : 'not_managed');
-  const ended = instance.state === 'shutting-down' || instance.state === 'terminated';
+  const managed =
+    enrolled || instance.identity.reenroll !== null ? yes : no(blocked ? 'instance_blocked' : 'not_managed');
+  const ended = instance.cloud.state === 'shutting-down' || instance.cloud.state === 'terminated';
   return {
-    adopt: enrolled ? no('already_managed') : instance.state === 'running' ? no('not_implemented') : no('not_running'),
+    adopt: enrolled
+      ? no('already_managed')
+      : instance.cloud.state === 'running'
+        ? no('not_implemented')
+        : no('not_running'),
     release: managed,
     block: managed,
     unblock: blocked ? yes : no('not_blocked'),
@@ -27,7 +32,7 @@ export function instanceActions(instance: Instance): Actions {
 
 /** What may be done to a server. `instance` is its current one. */
 export function serverActions(server: Server, instance: Instance | null): Actions {
-  const running = instance !== null && instance.state !== 'terminated';
+  const running = instance !== null && instance.cloud.state !== 'terminated';
   const launching = server.launchState === 'requested';
   return {
     launch: server.request === null ? no('not_launchable') : launching || running ? no('server_busy') : yes,

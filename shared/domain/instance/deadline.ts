@@ -8,8 +8,13 @@ import type { Instance } from './instance.ts';
  * "running began in this epoch" and "the record was made". Null where time alone changes nothing.
  */
 export function enrollmentDeadline(instance: Instance, timing: Timing): Instant | null {
-  if (instance.management !== 'pending' || instance.state !== 'running' || instance.runningAt === null) return null;
-  return Math.max(instance.runningAt, instance.notBefore) + seconds(timing.enrollmentDeadlineSeconds);
+  if (
+    instance.management.status !== 'pending' ||
+    instance.cloud.state !== 'running' ||
+    instance.cloud.runningAt === null
+  )
+    return null;
+  return Math.max(instance.cloud.runningAt, instance.management.notBefore) + seconds(timing.enrollmentDeadlineSeconds);
 }
 
 /** The passing of time: the one observation that fires deadlines. */
@@ -18,9 +23,7 @@ export function mergeTime(current: Instance, now: Instant, timing: Timing): Outc
   if (deadline === null || deadline > now) return unchanged(current);
   const instance: Instance = {
     ...current,
-    management: 'discovered-only',
-    managementReason: 'deadline_passed',
-    managementSince: now,
+    management: { ...current.management, status: 'discovered-only', reason: 'deadline_passed', since: now },
   };
   return { instance, changed: true, needsDescribe: false };
 }

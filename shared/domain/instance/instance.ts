@@ -26,7 +26,7 @@ export interface InstanceKey {
 }
 
 export type EnrolledReason = 'launched' | 'enrollment_key' | 'adopted';
-export type Management = 'pending' | 'enrolled' | 'discovered-only';
+export type ManagementStatus = 'pending' | 'enrolled' | 'discovered-only';
 export type ManagementReason =
   | 'awaiting_enrollment'
   | 'start_failed'
@@ -38,59 +38,89 @@ export type ManagementReason =
 
 export type VerifyReason = 'order_unknown' | 'illegal_step' | 'alive_when_ended';
 
-/** How a second machine with the agent's key showed itself. */
+/** How Muster noticed that a second machine uses the agent's key. */
 export const conflictReasons = ['broken_chain', 'other_instance', 'rotated_key'] as const;
 export type ConflictReason = (typeof conflictReasons)[number];
 
-/** Muster's record of one EC2 instance. Times are milliseconds; the stored item stays under 1 KB, a write being billed whole. */
+/**
+ * Muster's record of one EC2 instance, in parts. All times are in milliseconds. DynamoDB bills a write by the size of the
+ * whole item, so the stored item stays under 1 KB.
+ */
 export interface Instance extends InstanceKey {
+  cloud: CloudRecord;
+  management: Management;
+  assignment: Assignment;
+  /** The enrolled agent. Null while no agent is enrolled. */
+  agent: Agent | null;
+  identity: IdentityNotes;
+  version: number;
+}
+
+/** What EC2 told Muster of the instance. Only events, describes, sweeps and the agent's signs of life change this part. */
+export interface CloudRecord {
   state: Ec2State | 'unknown';
-  /** The stamp of what was last applied. */
+  /** The time of the state that was applied last: EC2's stamp where there is one. */
   at: Instant | null;
   source: 'event' | 'describe' | 'launch' | 'absence' | null;
-  /** The present start: provisional until EC2's LaunchTime names it. */
+  /** When the present start began. Provisional until EC2 tells the LaunchTime. */
   epoch: Instant | null;
+  /** The epoch is EC2's LaunchTime. */
   epochNamed: boolean;
-  /** The last stop that was applied; a LaunchTime before it is of an epoch that is over. */
+  /** The last stop that was applied. A LaunchTime before it belongs to an epoch that is over. */
   stoppedAt: Instant | null;
   /** When `running` began in this epoch. */
   runningAt: Instant | null;
-  /** When a describe that showed the instance was sent; not worth a write of its own. */
+  /** When Muster sent the last describe that showed the instance. Muster does not write the record only for this. */
   seenAt: Instant | null;
+  /** The state is in doubt: Muster has to ask EC2. */
   verify: { reason: VerifyReason; since: Instant } | null;
-  /** Missed by complete sweeps: when it was last seen, and the first sweep that counts. */
+  /** Complete sweeps did not show the instance: when it was last seen, and the first sweep that counts. */
   absent: { seenAt: Instant; since: Instant | null } | null;
-  /** Ended by inference from absence, not by EC2's word. */
+  /** Muster concluded from absence that the instance has ended. EC2 did not say so. */
   inferred: boolean;
   /** The last transitions, oldest first: `<state>@<unix seconds>#<hash of the event id>`. */
   ledger: readonly string[];
+  /** The last start ended before it ran. `reason` is EC2's StateReason code, or `unknown` until EC2 tells one. */
   failedStart: { at: Instant; reason: string } | null;
-  /** A warning of EC2's (spot, rebalance, health); never a state. */
-  prediction: { what: string; at: Instant } | null;
-  management: Management;
-  managementReason: ManagementReason;
-  managementSince: Instant;
-  /** The enrollment deadline counts from no earlier than this: when the record was made, or more for a sweep's find. */
+  /** A warning from EC2 (Spot interruption, rebalance, health). A warning never sets a state. */
+  warning: { what: string; at: Instant } | null;
+}
+
+/** Whether Muster manages the instance, why, and since when. */
+export interface Management {
+  status: ManagementStatus;
+  reason: ManagementReason;
+  since: Instant;
+  /** The enrollment deadline counts from this time or later: when the record was made, or more if a sweep found the instance. */
   notBefore: Instant;
+}
+
+/** The server and the launch that the instance belongs to. */
+export interface Assignment {
   serverId: string | null;
   launchId: string | null;
-  /** An instance of a launch whose server has moved on; visible, never silently terminated. */
+  /** The launch made the instance, but its server has another one by now. Muster shows it and does not terminate it. */
   surplusSince: Instant | null;
-  agent: {
-    id: string;
-    version: string;
-    bootId: string;
-    enrolledAt: Instant;
-    state: string | null;
-    stateAt: Instant | null;
-  } | null;
-  /** Another machine speaks with the agent's key: neither counts until an operator re-enrolls the instance. */
+}
+
+/** The enrolled agent, and what it last said of itself. */
+export interface Agent {
+  id: string;
+  version: string;
+  bootId: string;
+  enrolledAt: Instant;
+  state: string | null;
+  stateAt: Instant | null;
+}
+
+/** What Muster noted about the keys that agents used for this instance. */
+export interface IdentityNotes {
+  /** Another machine uses the agent's key. Muster accepts neither machine until an operator re-enrolls the instance. */
   conflict: { reason: ConflictReason; since: Instant } | null;
-  /** An operator has ended the last binding in favour of a key to come: `by` is its thumbprint, or the id of the grant that admits it. */
+  /** An operator ended the last binding for a key to come. `by` is the thumbprint of that key, or the id of the grant that admits it. */
   reenroll: { by: string; until: Instant; replaces: string | null; proof: ProofKind | null } | null;
-  /** The last refused attempt of an agent, noted at most hourly. */
-  attempt: { at: Instant; code: string; reference: string } | null;
-  version: number;
+  /** The last request of an agent that Muster refused. Muster notes at most one per hour. */
+  refusedAttempt: { at: Instant; code: string; reference: string } | null;
 }
 
 /** At most this many ledger entries; a full ledger is cut to `ledgerKept`, so that a blind update can append again. */
@@ -105,34 +135,35 @@ export function newInstance(key: InstanceKey, madeAt: Instant): Instance {
     account: key.account,
     region: key.region,
     instanceId: key.instanceId,
-    state: 'unknown',
-    at: null,
-    source: null,
-    epoch: null,
-    epochNamed: false,
-    stoppedAt: null,
-    runningAt: null,
-    seenAt: null,
-    verify: null,
-    absent: null,
-    inferred: false,
-    ledger: [],
-    failedStart: null,
-    prediction: null,
-    management: 'pending',
-    managementReason: 'awaiting_enrollment',
-    managementSince: madeAt,
-    notBefore: madeAt,
-    serverId: null,
-    launchId: null,
-    surplusSince: null,
+    cloud: {
+      state: 'unknown',
+      at: null,
+      source: null,
+      epoch: null,
+      epochNamed: false,
+      stoppedAt: null,
+      runningAt: null,
+      seenAt: null,
+      verify: null,
+      absent: null,
+      inferred: false,
+      ledger: [],
+      failedStart: null,
+      warning: null,
+    },
+    management: { status: 'pending', reason: 'awaiting_enrollment', since: madeAt, notBefore: madeAt },
+    assignment: { serverId: null, launchId: null, surplusSince: null },
     agent: null,
-    conflict: null,
-    reenroll: null,
-    attempt: null,
+    identity: { conflict: null, reenroll: null, refusedAttempt: null },
     version: 0,
   };
 }
+
+/** The record with other words about the cloud; every other part stays. */
+export const withCloud = (instance: Instance, changes: Partial<CloudRecord>): Instance => ({
+  ...instance,
+  cloud: { ...instance.cloud, ...changes },
+});
 
 /** A short, stable hash (53 bits, base 36) for ledger entries and for spreading load; not for security. */
 export function shortHash(text: string): string {

@@ -124,5 +124,7 @@ export function assignByIndex<S extends DescribedLaunch>(
 
 /** An instance whose server has moved on to another generation is surplus: visible, never silently terminated. */
 export function markSurplus(instance: Instance, since: Instant): Instance {
-  return instance.surplusSince === null ? { ...instance, surplusSince: since, serverId: null } : instance;
+  return instance.assignment.surplusSince === null
+    ? { ...instance, assignment: { ...instance.assignment, surplusSince: since, serverId: null } }
+    : instance;
 }

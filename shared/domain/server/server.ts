@@ -56,16 +56,16 @@ export function attach(server: Server, key: InstanceKey): Server {
  * that was let go nobody tells anything: `unknown`.
  */
 export function effectiveState(instance: Instance | null): string {
-  if (!instance || instance.state === 'terminated') return 'inactive';
-  if (instance.state !== 'running') return instance.state;
-  if (instance.management === 'discovered-only') {
-    return instance.managementReason === 'deadline_passed' ? 'stranded in booting' : 'unknown';
+  if (!instance || instance.cloud.state === 'terminated') return 'inactive';
+  if (instance.cloud.state !== 'running') return instance.cloud.state;
+  if (instance.management.status === 'discovered-only') {
+    return instance.management.reason === 'deadline_passed' ? 'stranded in booting' : 'unknown';
   }
   return agentWord(instance) ?? 'booting';
 }
 
 /** The agent's own word of its state, if it gave one since this start: the word of the last one says nothing of this. */
-export function agentWord({ agent, epoch }: Instance): string | null {
+export function agentWord({ agent, cloud: { epoch } }: Instance): string | null {
   if (!agent || agent.stateAt === null) return null;
   return epoch === null || agent.stateAt >= epoch ? agent.state : null;
 }
@@ -83,24 +83,38 @@ export function conditionsOf(server: Server, instance: Instance | null): Conditi
 }
 
 function launchedCondition(server: Server, instance: Instance | null): Condition {
-  if (instance) return { type: 'Launched', status: 'true', reason: 'instance_attached', since: instance.epoch };
+  if (instance) return { type: 'Launched', status: 'true', reason: 'instance_attached', since: instance.cloud.epoch };
   if (server.launchState === 'requested')
     return { type: 'Launched', status: 'unknown', reason: 'launch_requested', since: null };
   return { type: 'Launched', status: 'false', reason: server.launchState ?? 'never_launched', since: null };
 }
 
 function instanceConditions(instance: Instance): Condition[] {
-  const running = instance.state === 'unknown' ? 'unknown' : instance.state === 'running' ? 'true' : 'false';
+  const running =
+    instance.cloud.state === 'unknown' ? 'unknown' : instance.cloud.state === 'running' ? 'true' : 'false';
   return [
-    { type: 'Running', status: running, reason: instance.failedStart?.reason ?? instance.state, since: instance.at },
+    {
+      type: 'Running',
+      status: running,
+      reason: instance.cloud.failedStart?.reason ?? instance.cloud.state,
+      since: instance.cloud.at,
+    },
     enrolledCondition(instance),
-    instance.verify
-      ? { type: 'StateConfirmed', status: 'unknown', reason: instance.verify.reason, since: instance.verify.since }
+    instance.cloud.verify
+      ? {
+          type: 'StateConfirmed',
+          status: 'unknown',
+          reason: instance.cloud.verify.reason,
+          since: instance.cloud.verify.since,
+        }
       : { type: 'StateConfirmed', status: 'true', reason: 'nothing_contradicts', since: null },
   ];
 }
 
-function enrolledCondition({ conflict, management, managementReason, managementSince }: Instance): Condition {
+function enrolledCondition({
+  identity: { conflict },
+  management: { status: management, reason: managementReason, since: managementSince },
+}: Instance): Condition {
   // Somebody is enrolled, but it cannot be told who.
   if (conflict) return { type: 'Enrolled', status: 'unknown', reason: 'identity_conflict', since: conflict.since };
   const status = management === 'enrolled' ? 'true' : management === 'pending' ? 'unknown' : 'false';

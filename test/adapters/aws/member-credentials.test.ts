@@ -125,7 +125,7 @@ describe('a member account', () => {
     expect(await verifyInstances(messages, portsOf(store))).toEqual([]);
     for (const { account } of messages) {
       const key = { account, region, instanceId };
-      expect(await store.getInstance(key)).toMatchObject({ account, state: 'running' });
+      expect(await store.getInstance(key)).toMatchObject({ account, cloud: { state: 'running' } });
       expect(await store.getFacts(key)).toMatchObject({ account, imageId: `ami-${account}` });
     }
   });
@@ -224,7 +224,7 @@ describe('STS that gives no role', () => {
     }));
     const others = [own, other].map((account) => ({ account, region, instanceId, attempt: 0 }));
     expect(await verifyInstances([...failing, ...others], ports)).toEqual(failing);
-    for (const key of others) expect(await store.getInstance(key)).toMatchObject({ state: 'running' });
+    for (const key of others) expect(await store.getInstance(key)).toMatchObject({ cloud: { state: 'running' } });
     for (const key of failing) expect(await store.getInstance(key)).toBeUndefined();
     expect(ports.verify.messages).toEqual([]);
     expect(calls.filter(({ parameters }) => parameters.RoleArn?.includes(member))).toHaveLength(1);

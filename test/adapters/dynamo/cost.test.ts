@@ -65,16 +65,16 @@ describe('what the store costs', () => {
   afterEach(() => cost.stop());
 
   const pending = instanceNamed('i-1', {
-    state: 'pending',
-    at: start,
-    epoch: start,
-    ledger: [ledgerEntry('pending', start, 'first')],
+    cloud: { state: 'pending', at: start, epoch: start, ledger: [ledgerEntry('pending', start, 'first')] },
   });
   const event = (state: Ec2State, at: number) =>
     firstTry({ ...keyNamed('i-1'), id: `${state} ${at}`, state, at, receivedAt: at }, defaultTiming)!;
 
   test('an event in order is one request of one unit, and reads nothing', async () => {
-    await store.saveInstance(undefined, { ...pending, management: 'enrolled', managementReason: 'launched' });
+    await store.saveInstance(undefined, {
+      ...pending,
+      management: { ...pending.management, status: 'enrolled', reason: 'launched' },
+    });
     cost = countCost(dynamo.client);
     await store.tryFirst(event('running', start + 20 * second));
     await store.tryFirst(event('stopping', start + 60 * second));

@@ -7,22 +7,24 @@ import {
   type Instance,
   ledgerEntry,
   ledgerLimit,
-  type Management,
   type ManagementReason,
+  type ManagementStatus,
+  newInstance,
 } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
 import { anyInstance } from '#test/contracts/arbitraries.ts';
 import { instanceNamed, keyNamed, start } from '#test/contracts/records.ts';
 import { itemSizeBytes } from '../../../bench/item-size.ts';
 
 const at = start + 123;
-const longestReasons: [Management, ManagementReason][] = [
+const longestReasons: [ManagementStatus, ManagementReason][] = [
   ['pending', 'awaiting_enrollment'],
   ['enrolled', 'enrollment_key'],
   ['discovered-only', 'deadline_passed'],
 ];
 
-const speaking: Pick<Instance, 'agent' | 'conflict'> = {
+const speaking: InstanceParts = {
   agent: {
     id: 'c'.repeat(43),
     version: 'v'.repeat(32),
@@ -31,44 +33,40 @@ const speaking: Pick<Instance, 'agent' | 'conflict'> = {
     state: 'stranded in booting',
     stateAt: at,
   },
-  conflict: { reason: 'other_instance', since: at },
+  identity: { conflict: { reason: 'other_instance', since: at } },
 };
-const waiting: Pick<Instance, 'reenroll'> = {
-  reenroll: { by: 'e'.repeat(43), until: at, replaces: 'c'.repeat(43), proof: 'iid-rsa2048' },
+const waiting: InstanceParts = {
+  identity: { reenroll: { by: 'e'.repeat(43), until: at, replaces: 'c'.repeat(43), proof: 'iid-rsa2048' } },
 };
 
 /** Every field set, each to the longest that it takes; some of them never come together. */
-const fattest = (
-  state: Instance['state'],
-  [management, managementReason]: [Management, ManagementReason],
-): Instance => ({
-  ...keyNamed('i-0123456789abcdef0', 'ap-southeast-5'),
-  state,
-  at,
-  source: 'describe',
-  epoch: at,
-  epochNamed: true,
-  stoppedAt: at,
-  runningAt: at,
-  seenAt: at,
-  verify: { reason: 'alive_when_ended', since: at },
-  absent: { seenAt: at, since: at },
-  inferred: true,
-  ledger: Array.from({ length: ledgerLimit }, (_, n) => ledgerEntry('shutting-down', at + n, `event ${n}`)),
-  failedStart: { at, reason: 'Server.InsufficientInstanceCapacity' },
-  prediction: { what: 'rebalance_recommendation', at },
-  management,
-  managementReason,
-  managementSince: at,
-  notBefore: at,
-  serverId: `srv_${'a'.repeat(32)}`,
-  launchId: `lch_${'b'.repeat(32)}`,
-  surplusSince: at,
-  // Who is enrolled has an agent, and who waits for a re-enrollment has none.
-  ...(management === 'enrolled' ? { ...speaking, reenroll: null } : { ...waiting, agent: null, conflict: null }),
-  attempt: { at, code: 'enrollment_window_closed', reference: `ref_${'d'.repeat(32)}` },
-  version: 123_456_789,
-});
+const fattest = (state: Instance['cloud']['state'], [status, reason]: [ManagementStatus, ManagementReason]): Instance =>
+  withParts(
+    newInstance(keyNamed('i-0123456789abcdef0', 'ap-southeast-5'), at),
+    {
+      version: 123_456_789,
+      cloud: {
+        state,
+        at,
+        source: 'describe',
+        epoch: at,
+        epochNamed: true,
+        stoppedAt: at,
+        runningAt: at,
+        seenAt: at,
+        verify: { reason: 'alive_when_ended', since: at },
+        absent: { seenAt: at, since: at },
+        inferred: true,
+        ledger: Array.from({ length: ledgerLimit }, (_, n) => ledgerEntry('shutting-down', at + n, `event ${n}`)),
+        failedStart: { at, reason: 'Server.InsufficientInstanceCapacity' },
+        warning: { what: 'rebalance_recommendation', at },
+      },
+      management: { status, reason, since: at, notBefore: at },
+      assignment: { serverId: `srv_${'a'.repeat(32)}`, launchId: `lch_${'b'.repeat(32)}`, surplusSince: at },
+      identity: { refusedAttempt: { at, code: 'enrollment_window_closed', reference: `ref_${'d'.repeat(32)}` } },
+    },
+    status === 'enrolled' ? speaking : waiting,
+  );
 
 describe('the item of an instance', () => {
   test('holds every record', () => {
@@ -104,16 +102,21 @@ describe('the item of an instance', () => {
   });
 
   test('expires thirty days after the end, in seconds, and not before', () => {
-    const ended = instanceNamed('i-1', { state: 'terminated', at });
+    const ended = instanceNamed('i-1', { cloud: { state: 'terminated', at } });
     const days30 = 30 * 86_400;
     expect(unmarshall(toInstanceItem(ended, defaultTiming)).expiresAt).toBe(Math.ceil(at / 1000) + days30);
-    expect(toInstanceItem({ ...ended, state: 'stopped' }, defaultTiming)).not.toHaveProperty('expiresAt');
+    expect(toInstanceItem({ ...ended, cloud: { ...ended.cloud, state: 'stopped' } }, defaultTiming)).not.toHaveProperty(
+      'expiresAt',
+    );
   });
 
   test('is due at the enrollment deadline while it waits', () => {
-    const running = instanceNamed('i-1', { state: 'running', at, runningAt: at });
+    const running = instanceNamed('i-1', { cloud: { state: 'running', at, runningAt: at } });
     expect(toInstanceItem(running, defaultTiming).due?.S).toBe('2026-11-02T10:15:00.123Z');
-    const enrolled: Instance = { ...running, management: 'enrolled', managementReason: 'launched' };
+    const enrolled: Instance = {
+      ...running,
+      management: { ...running.management, status: 'enrolled', reason: 'launched' },
+    };
     expect(toInstanceItem(enrolled, defaultTiming)).not.toHaveProperty('dueShard');
   });
 

@@ -7,7 +7,10 @@ import type { Item } from '#shared/adapters/dynamo/table.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { enrollmentKeyNamed, instanceNamed, leaseOf, start } from '#test/contracts/records.ts';
 
-const [before, after] = [instanceNamed('i-1', { version: 1 }), instanceNamed('i-1', { version: 2, serverId: 'srv_1' })];
+const [before, after] = [
+  instanceNamed('i-1', { version: 1 }),
+  instanceNamed('i-1', { version: 2, assignment: { serverId: 'srv_1' } }),
+];
 
 const recordOf = (images: { OldImage?: Item; NewImage?: Item }) =>
   ({ dynamodb: { ...images, ApproximateCreationDateTime: start / 1000 } }) as unknown as DynamoDBRecord;

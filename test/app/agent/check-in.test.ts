@@ -7,9 +7,9 @@ import type { Store, VerifyMessage } from '#shared/app/ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { Lease } from '#shared/domain/agent/lease.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import { bindingNamed, instanceNamed, keyNamed, leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
@@ -25,7 +25,7 @@ const interval = defaultTiming.checkinIntervalSeconds * second;
 
 /** A store with one enrolled instance, whose agent has reported once, with seq 5 and link 0. */
 async function stageWith(
-  fields: { instance?: Partial<Instance>; binding?: Partial<Binding>; lease?: Partial<Lease> } = {},
+  fields: { instance?: InstanceParts; binding?: Partial<Binding>; lease?: Partial<Lease> } = {},
 ) {
   const written: RecordChange[] = [];
   const leases: Lease[] = [];
@@ -37,8 +37,13 @@ async function stageWith(
   };
   const store: Store = { ...memory, renewLease };
   const agent = { id: key.id, version: '0.1.0', bootId: 'b0', enrolledAt: start, state: 'operational', stateAt: start };
-  const enrolled = { state: 'running', at: start, management: 'enrolled', agent, serverId: 'srv_1' } as const;
-  const instance = instanceNamed(here.instanceId, { ...enrolled, ...fields.instance });
+  const enrolled: InstanceParts = {
+    cloud: { state: 'running', at: start },
+    management: { status: 'enrolled' },
+    assignment: { serverId: 'srv_1' },
+    agent,
+  };
+  const instance = instanceNamed(here.instanceId, enrolled, fields.instance ?? {});
   await store.commit([{ kind: 'instance', before: undefined, after: instance }]);
   const binding = bindingNamed(key.id, { ...here, publicKey: key.publicKeyX, ...fields.binding });
   await store.commit([{ kind: 'binding', before: undefined, after: binding }]);
@@ -100,7 +105,10 @@ describe('a check-in', () => {
     const stranded = { state: 'stranded in booting' } as const;
     await send({ report: stranded });
     await send({ report: stranded, claims: { seq: 7 } });
-    expect(await store.getInstance(here)).toMatchObject({ state: 'running', agent: { state: 'stranded in booting' } });
+    expect(await store.getInstance(here)).toMatchObject({
+      agent: { state: 'stranded in booting' },
+      cloud: { state: 'running' },
+    });
     expect([written.length, leases.length]).toEqual([1, 1]);
   });
 
@@ -113,29 +121,28 @@ describe('a check-in', () => {
   it.each(['stopped', 'terminated'] as const)(
     'of an instance that is %s on record raises doubt and asks EC2 once',
     async (state) => {
-      const { send, store, verify } = await stageWith({ instance: { state, at: start } });
+      const { send, store, verify } = await stageWith({ instance: { cloud: { state, at: start } } });
       const now = start + 10 * second + 1;
       await send({ now });
       await send({ now, claims: { seq: 7 } });
       expect(await store.getInstance(here)).toMatchObject({
-        state,
-        verify: { reason: 'alive_when_ended', since: now },
+        cloud: { state, verify: { reason: 'alive_when_ended', since: now } },
       });
       expect(verify.messages).toEqual([{ ...here, attempt: 0 }]);
     },
   );
 
   it('ten seconds after a stop raises no doubt: it may have been under way', async () => {
-    const { send, store, verify } = await stageWith({ instance: { state: 'stopped', at: start } });
+    const { send, store, verify } = await stageWith({ instance: { cloud: { state: 'stopped', at: start } } });
     await send({ now: start + 10 * second });
-    expect(await store.getInstance(here)).toMatchObject({ state: 'stopped', verify: null });
+    expect(await store.getInstance(here)).toMatchObject({ cloud: { state: 'stopped', verify: null } });
     expect(verify.sent).toEqual([]);
   });
 
   it('takes back the mark of an instance that sweeps have missed', async () => {
-    const { send, store } = await stageWith({ instance: { absent: { seenAt: start, since: start } } });
+    const { send, store } = await stageWith({ instance: { cloud: { absent: { seenAt: start, since: start } } } });
     await send();
-    expect(await store.getInstance(here)).toMatchObject({ absent: null });
+    expect(await store.getInstance(here)).toMatchObject({ cloud: { absent: null } });
   });
 });
 
@@ -267,7 +274,10 @@ describe('two machines with one key', () => {
       facts: facts(reason),
     });
     const held = await store.getInstance(here);
-    expect(held).toMatchObject({ conflict: { reason, since: start + interval }, agent: { state: 'operational' } });
+    expect(held).toMatchObject({
+      agent: { state: 'operational' },
+      identity: { conflict: { reason, since: start + interval } },
+    });
     expect([leases, twins]).toEqual([[], [{ ...here, agentId: key.id, reason }]]);
   });
 
@@ -328,7 +338,9 @@ describe('a key that was rotated away', () => {
   it('and signs anew is in other hands: the one that took its place is in doubt', async () => {
     const { send, store, twins } = await afterRotation();
     expect((await refusalOf(send({ now: later }))).code).toBe('key_denied');
-    expect(await store.getInstance(here)).toMatchObject({ conflict: { reason: 'rotated_key', since: later } });
+    expect(await store.getInstance(here)).toMatchObject({
+      identity: { conflict: { reason: 'rotated_key', since: later } },
+    });
     expect(twins).toEqual([{ ...here, agentId: heir.id, reason: 'rotated_key' }]);
   });
 
@@ -340,7 +352,7 @@ describe('a key that was rotated away', () => {
     await store.saveInstance(before, { ...before!, agent: { ...agent, id: second.id } });
     await store.commit([{ kind: 'binding', before: undefined, after: bindingNamed(second.id, here) }]);
     await refusalOf(send({ now: later }));
-    expect(await store.getInstance(here)).toMatchObject({ conflict: { reason: 'rotated_key' } });
+    expect(await store.getInstance(here)).toMatchObject({ identity: { conflict: { reason: 'rotated_key' } } });
   });
 
   it.each<[string, Binding['ended'], Partial<Binding>, Sending]>([

@@ -5,11 +5,11 @@ import type { OperatePorts } from '#shared/app/operator-ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import { bindingNamed, second } from '#test/contracts/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { agentOf, enrollmentStage, here, instanceChange, now, running } from '../enrollment/enrollment-stage.ts';
@@ -19,20 +19,18 @@ export const later = now + 1800 * second;
 
 /** An instance whose agent was enrolled half an hour ago, by a launch if nothing else is said, and operators. */
 export async function lifeStage(
-  fields: Partial<Instance> = {},
+  fields: InstanceParts = {},
   more: readonly RecordChange[] = [],
   bound: Partial<Binding> = {},
 ) {
   const key = newAgentKey();
   const agent = { ...agentOf(key), state: 'operational', stateAt: now };
-  const enrolled = { management: 'enrolled', managementReason: 'launched', managementSince: now } as const;
-  const instance = running({
-    ...enrolled,
+  const enrolled: InstanceParts = {
     agent,
-    serverId: 'srv_1',
-    launchId: 'lch_0123456789abcdef0123456789abcdef',
-    ...fields,
-  });
+    management: { status: 'enrolled', reason: 'launched', since: now },
+    assignment: { serverId: 'srv_1', launchId: 'lch_0123456789abcdef0123456789abcdef' },
+  };
+  const instance = running(enrolled, fields);
   const binding = bindingNamed(key.id, { ...here, publicKey: key.publicKeyX, boundAt: now, ...bound });
   const stage = await enrollmentStage([
     instanceChange(instance),

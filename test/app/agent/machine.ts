@@ -37,8 +37,11 @@ export async function oneKey() {
   const key = newAgentKey();
   const store = createMemoryStore({ timing: defaultTiming });
   const agent = { id: key.id, version: '1', bootId: '', enrolledAt: start, state: null, stateAt: null };
-  const enrolled = { state: 'running', at: start, management: 'enrolled', managementReason: 'launched' } as const;
-  const instance = instanceNamed(here.instanceId, { ...enrolled, agent });
+  const instance = instanceNamed(here.instanceId, {
+    cloud: { state: 'running', at: start },
+    management: { status: 'enrolled', reason: 'launched' },
+    agent,
+  });
   const binding = bindingNamed(key.id, { ...here, publicKey: key.publicKeyX });
   await store.commit([{ kind: 'instance', before: undefined, after: instance }]);
   await store.commit([{ kind: 'binding', before: undefined, after: binding }]);

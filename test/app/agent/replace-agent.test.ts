@@ -3,9 +3,9 @@ import type { AgentKey } from '#agent/key/agent-key.ts';
 import { signEnrollment } from '#agent/key/sign.ts';
 import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import { bindingNamed, factsOf, second, start } from '#test/contracts/records.ts';
 import { audience, proofOf } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
@@ -36,7 +36,7 @@ describe('a rotation', () => {
     expect(answer).toMatchObject({ agentId: key.id, serverId: 'srv_1' });
     expect(stage.kinds()).toEqual(['instance', 'binding', 'binding']);
     expect(await stage.held()).toMatchObject({
-      ...{ management: 'enrolled', managementReason: 'launched', managementSince: now },
+      management: { status: 'enrolled', reason: 'launched', since: now },
       agent: { id: key.id, enrolledAt: later, state: 'operational', stateAt: now },
     });
     expect(await stage.store.get('binding', stage.key.id)).toMatchObject({
@@ -139,7 +139,7 @@ describe('a rotation', () => {
     const asked = enrollInstance(signEnrollment(newAgentKey(), payload), later, stage.enrollPorts);
     expect(await refusalOf(asked)).toMatchObject({ code: 'refused' });
     expect(stage.decided.at(-1)).toMatchObject({ decision: 'refused', code: 'malformed_jws' });
-    expect((await stage.held()).attempt).toMatchObject({ code: 'malformed_jws' });
+    expect((await stage.held()).identity.refusedAttempt).toMatchObject({ code: 'malformed_jws' });
     const tooLong = { ...payload, previous: 'x'.repeat(1025) };
     const refused = enrollInstance(signEnrollment(newAgentKey(), tooLong), later, stage.enrollPorts);
     expect(await refusalOf(refused)).toMatchObject({ code: 'malformed_request', facts: { member: 'previous' } });
@@ -155,13 +155,13 @@ describe('a rotation', () => {
   });
 
   it('is refused in a conflict: neither machine may take the key with it', async () => {
-    const stage = await lifeStage({ conflict: { reason: 'broken_chain', since: now } });
+    const stage = await lifeStage({ identity: { conflict: { reason: 'broken_chain', since: now } } });
     const facts = { reason: 'broken_chain', since: '2026-11-02T10:00:30Z', instance, reference: 'ref_1' };
     expect(await refusalOf(rotate(stage))).toEqual({ code: 'identity_conflict', facts });
   });
 
   it('needs a document of this start', async () => {
-    const stage = await lifeStage({ epoch: later - 60 * second });
+    const stage = await lifeStage({ cloud: { epoch: later - 60 * second } });
     expect((await refusalOf(rotate(stage))).code).toBe('stale_document');
   });
 });
@@ -181,7 +181,8 @@ describe('the re-enrollment of a key that an operator has named', () => {
     await stage.reenrollByKey(key.id);
     expect(await stage.enroll({ key, now: later + second })).toMatchObject({ agentId: key.id, serverId: 'srv_1' });
     expect(await stage.held()).toMatchObject({
-      ...{ management: 'enrolled', managementReason: 'adopted', managementSince: later + second, reenroll: null },
+      management: { status: 'enrolled', reason: 'adopted', since: later + second },
+      identity: { reenroll: null },
       agent: { id: key.id, state: null },
     });
     expect(stage.told()).toMatchObject([
@@ -228,7 +229,7 @@ describe('the re-enrollment of a key that an operator has named', () => {
 });
 
 describe('the re-enrollment with an operator’s grant', () => {
-  async function granted(fields: Partial<Instance> = {}, bound: Partial<Binding> = {}) {
+  async function granted(fields: InstanceParts = {}, bound: Partial<Binding> = {}) {
     const stage = await lifeStage(fields, [], bound);
     const { seed, publicKeyX } = newSeed();
     const view = await stage.reenrollByGrant(publicKeyX);
@@ -240,9 +241,9 @@ describe('the re-enrollment with an operator’s grant', () => {
     const key = newAgentKey();
     expect(await stage.enroll({ key, grant: stage.grant, now: later + second })).toMatchObject({ agentId: key.id });
     expect(await stage.held()).toMatchObject({
-      managementReason: 'enrollment_key',
       agent: { id: key.id },
-      reenroll: null,
+      management: { reason: 'enrollment_key' },
+      identity: { reenroll: null },
     });
     expect(await stage.store.get('key', stage.grant.id)).toMatchObject({ usesLeft: 0, lastUsedBy: here.instanceId });
     const again = await refusalOf(stage.enroll({ grant: stage.grant, now: later + 2 * second }));

@@ -48,7 +48,7 @@ describe('one agent', () => {
         );
         expect(muster.codes).not.toContain('identity_conflict');
         expect(muster.spoken.length).toBeGreaterThanOrEqual(heard + 1);
-        expect((await muster.store.getInstance(here))?.conflict).toBeNull();
+        expect((await muster.store.getInstance(here))?.identity.conflict).toBeNull();
       }),
       { numRuns: 400 },
     );
@@ -86,7 +86,9 @@ describe('two machines with one disk', () => {
         Object.assign(muster, { linksTaken: 0, spoken: [] });
         const twins = [original, original.copy('B', snapshot)];
         await play(muster, twins, after);
-        const { conflict } = (await muster.store.getInstance(here))!;
+        const {
+          identity: { conflict },
+        } = (await muster.store.getInstance(here))!;
         expect(speakers(muster).size).toBeLessThanOrEqual(1);
         if (conflict) expect(muster.codes).toContain('identity_conflict');
         const spokenBefore = muster.spoken.length;
@@ -113,7 +115,7 @@ describe('two machines with one disk', () => {
         const turns = copyFirst ? [1, 0] : [0, 1];
         const rounds = Array.from({ length: 6 }, () => turns.map((machine) => ({ ...clean, machine }))).flat();
         await play(muster, twins, rounds);
-        expect((await muster.store.getInstance(here))?.conflict).toMatchObject({ reason: 'broken_chain' });
+        expect((await muster.store.getInstance(here))?.identity.conflict).toMatchObject({ reason: 'broken_chain' });
       }),
       { numRuns: 400 },
     );
@@ -132,7 +134,7 @@ describe('two machines with one disk', () => {
     );
     muster.linksTaken = 0;
     const twins = [original, original.copy('B')];
-    for (let minute = 0; !(await muster.store.getInstance(here))?.conflict; minute++)
+    for (let minute = 0; !(await muster.store.getInstance(here))?.identity.conflict; minute++)
       await play(muster, twins, [{ ...clean, machine: minute % 2 }]);
     expect(muster.linksTaken).toBeLessThanOrEqual(2);
   });
@@ -174,7 +176,9 @@ describe('a thief with the disk, who counts, boots and comes as he likes', () =>
             await thief.checkIn('heard', `t${more}`);
             await turn();
           }
-          const { conflict } = (await muster.store.getInstance(here))!;
+          const {
+            identity: { conflict },
+          } = (await muster.store.getInstance(here))!;
           if (isSpeaker) expect(conflict).toMatchObject({ reason: 'broken_chain' });
           expect(speakers(muster).size).toBeLessThanOrEqual(1);
         },
@@ -195,7 +199,7 @@ describe('a thief with the disk, who counts, boots and comes as he likes', () =>
       await agent.checkIn('heard', 'b0');
       await agent.checkIn('heard', 'b0');
     }
-    expect((await muster.store.getInstance(here))?.conflict).toMatchObject({ reason: 'broken_chain' });
+    expect((await muster.store.getInstance(here))?.identity.conflict).toMatchObject({ reason: 'broken_chain' });
   });
 
   it('cannot outrun it, though he raises the number before each of its check-ins', async () => {

@@ -36,7 +36,7 @@ describe('a notification', () => {
   it('of an unknown instance makes its record, lists its pair and asks EC2', async () => {
     const { store, verify, record } = stageOf();
     expect(await record(notification('pending', start))).toMatchObject({ what: 'merged' });
-    expect(await store.getInstance(here)).toMatchObject({ state: 'pending', at: start, epochNamed: false });
+    expect(await store.getInstance(here)).toMatchObject({ cloud: { state: 'pending', at: start, epochNamed: false } });
     expect(await store.listPairs()).toMatchObject([{ account: here.account, region: here.region }]);
     expect(verify.messages).toEqual([{ ...here, attempt: 0 }]);
   });
@@ -63,7 +63,9 @@ describe('a notification', () => {
     const { store, verify, record } = stageOf();
     await record(notification('terminated', start));
     await record(notification('running', start + 5 * second), start + 6 * second);
-    expect(await store.getInstance(here)).toMatchObject({ state: 'terminated', verify: { reason: 'illegal_step' } });
+    expect(await store.getInstance(here)).toMatchObject({
+      cloud: { state: 'terminated', verify: { reason: 'illegal_step' } },
+    });
     expect(verify.messages).toHaveLength(2);
   });
 
@@ -77,8 +79,7 @@ describe('a notification', () => {
     await record(notification('pending', start));
     expect(await record(warning)).toMatchObject({ what: 'merged' });
     expect(await store.getInstance(here)).toMatchObject({
-      state: 'pending',
-      prediction: { what: 'spot_interruption' },
+      cloud: { state: 'pending', warning: { what: 'spot_interruption' } },
     });
   });
 });

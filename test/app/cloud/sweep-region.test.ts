@@ -33,7 +33,7 @@ async function vanished(count: number): Promise<Stage> {
 }
 
 const states = async (stage: Stage) =>
-  (await stage.store.readPair(place.account, place.region)).instances.map(({ state }) => state);
+  (await stage.store.readPair(place.account, place.region)).instances.map(({ cloud: { state } }) => state);
 
 describe('a sweep', () => {
   it('finds what no event told of: records, facts, the pair, and how much it had to repair', async () => {
@@ -70,8 +70,12 @@ describe('a sweep', () => {
     await stage.ec2.send(new TerminateInstancesCommand({ InstanceIds: [ended] }));
     stage.clock.advance(20 * second);
     await sweep(stage);
-    expect(await stage.store.getInstance({ ...place, instanceId: ended })).toMatchObject({ state: 'terminated' });
-    expect(await stage.store.getInstance({ ...place, instanceId: kept })).toMatchObject({ state: 'running' });
+    expect(await stage.store.getInstance({ ...place, instanceId: ended })).toMatchObject({
+      cloud: { state: 'terminated' },
+    });
+    expect(await stage.store.getInstance({ ...place, instanceId: kept })).toMatchObject({
+      cloud: { state: 'running' },
+    });
   });
 
   it('is not believed the first time it misses an instance', async () => {
@@ -140,7 +144,7 @@ describe('a sweep that would end more than five instances and more than a tenth'
     expect(await states(stage)).toEqual(running);
     expect(stage.alarms).toEqual(['mass_removal_withheld']);
     const { instances } = await stage.store.readPair(place.account, place.region);
-    expect(instances.every(({ absent }) => absent?.since !== null)).toBe(true);
+    expect(instances.every(({ cloud: { absent } }) => absent?.since !== null)).toBe(true);
   });
 
   it('ends them after an operator’s release', async () => {
@@ -195,13 +199,12 @@ describe('a sweep, overtaken by an event between its reading and its writing', (
       const before = await stage.store.getInstance({ ...place, instanceId });
       await stage.store.saveInstance(before, {
         ...before!,
-        prediction: { what: 'spot_interruption', at: stage.now() },
+        cloud: { ...before!.cloud, warning: { what: 'spot_interruption', at: stage.now() } },
       });
     });
     await sweep(stage, { store: moving(stage, touched) });
     expect(await stage.store.getInstance({ ...place, instanceId })).toMatchObject({
-      state: 'running',
-      prediction: { what: 'spot_interruption' },
+      cloud: { state: 'running', warning: { what: 'spot_interruption' } },
     });
   });
 
@@ -211,9 +214,11 @@ describe('a sweep, overtaken by an event between its reading and its writing', (
     await sweep(stage);
     stage.clock.advance(period);
     const [record] = (await stage.store.readPair(place.account, place.region)).instances;
-    const touched = once(() => stage.store.saveInstance(record, { ...record!, absent: null }));
+    const touched = once(() =>
+      stage.store.saveInstance(record, { ...record!, cloud: { ...record!.cloud, absent: null } }),
+    );
     await sweep(stage, { store: moving(stage, touched) });
-    expect(await stage.store.getInstance(record!)).toMatchObject({ state: 'running', absent: null });
+    expect(await stage.store.getInstance(record!)).toMatchObject({ cloud: { state: 'running', absent: null } });
   });
 });
 
@@ -250,7 +255,9 @@ describe('an instance that carries a launch’s token', () => {
     await sweep(stage);
     expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'launched', instances: [key] });
     expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: key, launchState: 'launched' });
-    expect(await stage.store.getInstance(key)).toMatchObject({ launchId, serverId: 'srv_1', surplusSince: null });
+    expect(await stage.store.getInstance(key)).toMatchObject({
+      assignment: { launchId, serverId: 'srv_1', surplusSince: null },
+    });
   });
 
   it.each<[string, object, Partial<LaunchRequest>, number]>([

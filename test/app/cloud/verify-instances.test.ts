@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
 import type { Store, VerifyMessage } from '#shared/app/ports.ts';
 import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
+import { withParts } from '#test/build/an-instance.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { ec2Stage, place } from './ec2-stage.ts';
@@ -46,9 +48,7 @@ describe('verify', () => {
     const [id = ''] = await run(stage);
     expect(await verifyInstances([asking(id)], stage.ports)).toEqual([]);
     expect(await stage.store.getInstance(asking(id))).toMatchObject({
-      state: 'pending',
-      epoch: start,
-      epochNamed: true,
+      cloud: { state: 'pending', epoch: start, epochNamed: true },
     });
     expect(await stage.store.getFacts(asking(id))).toMatchObject({ imageId: oneInstance.ImageId, amiLaunchIndex: 0 });
     expect(await stage.store.listPairs()).toMatchObject([place]);
@@ -85,14 +85,16 @@ describe('verify', () => {
     const stage = await ec2Stage();
     const [id = ''] = await run(stage);
     const doubt = { reason: 'order_unknown', since: stage.now() - second } as const;
-    const ahead = recordOf(id, { state: 'running', at: stage.now(), epoch: start, epochNamed: true, verify: doubt });
+    const ahead = recordOf(id, {
+      cloud: { state: 'running', at: stage.now(), epoch: start, epochNamed: true, verify: doubt },
+    });
     await stage.store.saveInstance(undefined, ahead);
     await verifyInstances([asking(id)], stage.ports);
     expect(stage.verify.messages).toEqual([asking(id, { attempt: 1 })]);
     stage.clock.advance(10 * second);
     await verifyInstances([asking(id, { attempt: 1 })], stage.ports);
     expect(stage.verify.messages).toHaveLength(1);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'running', verify: null });
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'running', verify: null } });
   });
 
   it('writes the facts again only when they changed', async () => {
@@ -118,18 +120,16 @@ describe('verify', () => {
     const [id = ''] = await run(stage);
     await stage.store.saveInstance(
       undefined,
-      recordOf(id, { state: 'terminated', at: stage.now() - second, inferred: true }),
+      recordOf(id, { cloud: { state: 'terminated', at: stage.now() - second, inferred: true } }),
     );
     await verifyInstances([asking(id)], stage.ports);
     expect(stage.alarms).toEqual(['termination_inferred_wrongly']);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'pending', inferred: false });
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending', inferred: false } });
   });
 });
 
-const recordOf = (instanceId: string, fields: Partial<Instance>): Instance => ({
-  ...newInstance({ ...place, instanceId }, start),
-  ...fields,
-});
+const recordOf = (instanceId: string, fields: InstanceParts): Instance =>
+  withParts(newInstance({ ...place, instanceId }, start), fields);
 
 describe('verify, when EC2 fails', () => {
   it('as one zone does, asks zone by zone, and gives back that zone’s questions alone', async () => {
@@ -148,8 +148,8 @@ describe('verify, when EC2 fails', () => {
       { how: 'named', ids: [a] },
       { how: 'named', ids: [b] },
     ]);
-    expect(await stage.store.getInstance(asking(b))).toMatchObject({ state: 'running' });
-    expect(await stage.store.getInstance(asking(a))).toMatchObject({ state: 'pending' });
+    expect(await stage.store.getInstance(asking(b))).toMatchObject({ cloud: { state: 'running' } });
+    expect(await stage.store.getInstance(asking(a))).toMatchObject({ cloud: { state: 'pending' } });
   });
 
   it('as one zone does, finds a healthy instance among ids that EC2 does not know', async () => {
@@ -158,7 +158,7 @@ describe('verify, when EC2 fails', () => {
     stage.region.faults.calls.push({ kind: 'error', code: 'Unavailable', operation: 'DescribeInstances', times: 1 });
     const messages = [asking(unknownId(1)), asking(id), asking(unknownId(2))];
     expect(await verifyInstances(messages, stage.ports)).toEqual([]);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'pending' });
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending' } });
     expect(stage.verify.messages.map(({ instanceId }) => instanceId)).toEqual([unknownId(1), unknownId(2)]);
   });
 
@@ -212,6 +212,8 @@ describe('verify, asked by an event whose record it meets half made', () => {
     await stage.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
     stage.clock.advance(30 * second);
     await verifyInstances([asking(id)], stage.ports);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({ state: 'terminated', inferred: false });
+    expect(await stage.store.getInstance(asking(id))).toMatchObject({
+      cloud: { state: 'terminated', inferred: false },
+    });
   });
 });

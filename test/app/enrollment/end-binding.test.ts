@@ -3,6 +3,7 @@ import { blockInstance, releaseInstance, unblockInstance } from '#shared/app/enr
 import type { Store } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
+import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
 import { bindingNamed, second } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { later, lifeStage, newSeed } from '../agent/life-stage.ts';
@@ -47,7 +48,7 @@ describe('a release', () => {
     const stage = await lifeStage({}, launchChanges());
     await stage.release();
     expect((await refusalOf(stage.enroll({ key: stage.key, ...byLaunch, now: later }))).code).toBe('key_denied');
-    expect(await stage.held()).toMatchObject({ managementReason: 'released' });
+    expect(await stage.held()).toMatchObject({ management: { reason: 'released' } });
     expect(await stage.store.listDue(later + 365 * 86_400 * second, 10)).toEqual([]);
   });
 
@@ -57,9 +58,8 @@ describe('a release', () => {
     const key = newAgentKey();
     expect(await stage.enroll({ key, ...byLaunch, now: later })).toMatchObject({ serverId: 'srv_1' });
     expect(await stage.held()).toMatchObject({
-      management: 'enrolled',
-      managementReason: 'launched',
       agent: { id: key.id },
+      management: { status: 'enrolled', reason: 'launched' },
     });
   });
 
@@ -106,7 +106,7 @@ describe('a block', () => {
 
 describe('a re-enrollment', () => {
   it('by thumbprint ends the binding, and waits for that key for a quarter of an hour', async () => {
-    const stage = await lifeStage({ conflict: { reason: 'broken_chain', since: now } });
+    const stage = await lifeStage({ identity: { conflict: { reason: 'broken_chain', since: now } } });
     const { id } = newAgentKey();
     expect(await stage.reenrollByKey(id)).toMatchObject({
       ...{ management: 'pending', managementReason: 'awaiting_enrollment', agent: null, conflict: null },
@@ -153,8 +153,8 @@ describe('a re-enrollment', () => {
     const { id } = newAgentKey();
     await stage.reenrollByKey(id);
     const before = await stage.held();
-    const management = { management: 'discovered-only', managementReason: 'deadline_passed' } as const;
-    await stage.store.saveInstance(before, { ...before, ...management });
+    const passed: InstanceParts = { management: { status: 'discovered-only', reason: 'deadline_passed' } };
+    await stage.store.saveInstance(before, withParts(before, passed));
     const again = later + minutes15 + second;
     expect(await stage.reenrollByKey(id, again)).toMatchObject({
       ...{ management: 'pending', reenrollment: { replaces: stage.key.id, until: '2026-11-02T11:00:31Z' } },
@@ -183,12 +183,12 @@ describe('what an operator asks for is refused', () => {
     ['block', {}, 'not_managed'],
     ['unblock', {}, 'not_blocked'],
     ['re-enroll', {}, 'not_managed'],
-    ['release', { managementReason: 'blocked' }, 'instance_blocked'],
-    ['re-enroll', { managementReason: 'blocked' }, 'instance_blocked'],
+    ['release', { reason: 'blocked' }, 'instance_blocked'],
+    ['re-enroll', { reason: 'blocked' }, 'instance_blocked'],
   ] as const)('%s of a discovered-only instance %j', async (action, fields, code) => {
     const stage = await lifeStage({
-      ...{ management: 'discovered-only', managementReason: 'deadline_passed', agent: null },
-      ...fields,
+      agent: null,
+      management: { status: 'discovered-only', reason: 'deadline_passed', ...fields },
     });
     const call = {
       ...{ release: stage.release, block: stage.block, unblock: stage.unblock },
@@ -199,7 +199,7 @@ describe('what an operator asks for is refused', () => {
   });
 
   it.each(['shutting-down', 'terminated'] as const)('re-enroll of an instance that is %s', async (state) => {
-    const stage = await lifeStage({ state });
+    const stage = await lifeStage({ cloud: { state } });
     expect((await refusalOf(stage.reenrollByKey(newAgentKey().id))).code).toBe('not_running');
   });
 

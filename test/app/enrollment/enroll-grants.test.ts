@@ -68,7 +68,10 @@ describe('a grant does not count where', () => {
   });
 
   it('Muster launched the instance, and the grant is an enrollment key’s', async () => {
-    const stage = await enrollmentStage([instanceChange(running({ launchId, serverId: 'srv_1' })), keyChange()]);
+    const stage = await enrollmentStage([
+      instanceChange(running({ assignment: { launchId, serverId: 'srv_1' } })),
+      keyChange(),
+    ]);
     const facts = precisely({ keyId, launchId });
     expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'launched_by_muster', facts });
   });
@@ -90,7 +93,10 @@ describe('a grant does not count where', () => {
 
   it('two instances fit the launch', async () => {
     const ambiguous = launchChanges({ state: 'ambiguous', instances: [] });
-    const stage = await enrollmentStage([instanceChange(running({ launchId, surplusSince: start })), ...ambiguous]);
+    const stage = await enrollmentStage([
+      instanceChange(running({ assignment: { launchId, surplusSince: start } })),
+      ...ambiguous,
+    ]);
     expect(await refusalOf(stage.enroll(byLaunch))).toEqual({
       code: 'ambiguous_launch',
       facts: precisely({ launchId }),
@@ -99,7 +105,7 @@ describe('a grant does not count where', () => {
 
   it('the server has moved on to another generation', async () => {
     const stage = await enrollmentStage([
-      instanceChange(running({ launchId, surplusSince: start })),
+      instanceChange(running({ assignment: { launchId, surplusSince: start } })),
       ...launchChanges(),
     ]);
     expect(await refusalOf(stage.enroll(byLaunch))).toEqual({

@@ -31,7 +31,9 @@ describe('an enrollment with an enrollment key', () => {
     expect(answer).toEqual({ agentId: key.id, serverId: 'srv_1', checkinUrl, checkinIntervalSeconds: 60 });
     expect(stage.written.map(({ kind }) => kind)).toEqual(['instance', 'binding', 'server', 'key']);
     expect(await stage.store.getInstance(here)).toMatchObject({
-      ...{ state: 'running', management: 'enrolled', managementReason: 'enrollment_key', serverId: 'srv_1' },
+      cloud: { state: 'running' },
+      management: { status: 'enrolled', reason: 'enrollment_key' },
+      assignment: { serverId: 'srv_1' },
       agent: agentOf(key),
     });
     expect(await stage.store.get('server', 'srv_1')).toMatchObject({ name: 'web-1', instance: here, request: null });
@@ -50,20 +52,23 @@ describe('an enrollment with an enrollment key', () => {
   });
 
   it('wins over discovered-only', async () => {
-    const late = { management: 'discovered-only', managementReason: 'deadline_passed' } as const;
+    const late = { management: { status: 'discovered-only', reason: 'deadline_passed' } } as const;
     const named = { ...keyScope({ instanceIds: [instanceId] }) };
     const stage = await enrollmentStage([instanceChange(running(late)), keyChange(named)]);
     await stage.enroll({ ...byKey, now: start + 3600 * second });
-    expect(await stage.store.getInstance(here)).toMatchObject({ management: 'enrolled' });
+    expect(await stage.store.getInstance(here)).toMatchObject({ management: { status: 'enrolled' } });
   });
 });
 
 describe('an enrollment with a launch’s grant', () => {
   it('binds the key to the server that the launch was for', async () => {
-    const launched = running({ serverId: 'srv_1', launchId });
+    const launched = running({ assignment: { serverId: 'srv_1', launchId } });
     const stage = await enrollmentStage([instanceChange(launched), ...launchChanges()]);
     expect(await stage.enroll(byLaunch)).toMatchObject({ serverId: 'srv_1' });
-    expect(await stage.store.getInstance(here)).toMatchObject({ managementReason: 'launched', serverId: 'srv_1' });
+    expect(await stage.store.getInstance(here)).toMatchObject({
+      management: { reason: 'launched' },
+      assignment: { serverId: 'srv_1' },
+    });
     expect(stage.written.map(({ kind }) => kind)).toEqual(['instance', 'binding']);
   });
 });
@@ -82,16 +87,25 @@ describe('the same key again', () => {
 
   it('gets the same answer where the record says that the instance has ended, which is in doubt now', async () => {
     const key = newAgentKey();
-    const ended = { state: 'terminated', at: start - 60_000, management: 'enrolled', agent: agentOf(key) } as const;
+    const ended = {
+      cloud: { state: 'terminated', at: start - 60_000 },
+      management: { status: 'enrolled' },
+      agent: agentOf(key),
+    } as const;
     const stage = await enrollmentStage([instanceChange(running(ended)), bindingChange(key.id)]);
     expect(await stage.enroll({ key })).toMatchObject({ agentId: key.id });
-    expect(await stage.store.getInstance(here)).toMatchObject({ verify: { reason: 'alive_when_ended' } });
+    expect(await stage.store.getInstance(here)).toMatchObject({ cloud: { verify: { reason: 'alive_when_ended' } } });
     expect(stage.verify.messages).toEqual([{ ...here, attempt: 0 }]);
   });
 
   it('gets the same answer while a restarted instance is not described yet', async () => {
     const key = newAgentKey();
-    const bound = running({ management: 'enrolled', agent: agentOf(key), serverId: 'srv_1', epochNamed: false });
+    const bound = running({
+      agent: agentOf(key),
+      management: { status: 'enrolled' },
+      assignment: { serverId: 'srv_1' },
+      cloud: { epochNamed: false },
+    });
     const stage = await enrollmentStage([instanceChange(bound), bindingChange(key.id)]);
     expect(await stage.enroll({ key })).toMatchObject({ agentId: key.id, serverId: 'srv_1' });
   });
@@ -105,7 +119,11 @@ describe('the same key again', () => {
 
 describe('a key that is not this instance’s', () => {
   const other = newAgentKey();
-  const enrolled = running({ management: 'enrolled', agent: agentOf(other), serverId: 'srv_1' });
+  const enrolled = running({
+    agent: agentOf(other),
+    management: { status: 'enrolled' },
+    assignment: { serverId: 'srv_1' },
+  });
 
   it('is refused where another agent is enrolled', async () => {
     const stage = await enrollmentStage([instanceChange(enrolled), bindingChange(other.id), keyChange()]);

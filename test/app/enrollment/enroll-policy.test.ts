@@ -42,7 +42,10 @@ async function stageWith(scope: Partial<EnrollmentScope>, facts: Partial<Instanc
 
 /** The same, of a launch of Muster's. */
 async function launchedWith(facts: Partial<InstanceFacts>) {
-  const stage = await enrollmentStage([instanceChange(running({ launchId, serverId: 'srv_1' })), ...launchChanges()]);
+  const stage = await enrollmentStage([
+    instanceChange(running({ assignment: { launchId, serverId: 'srv_1' } })),
+    ...launchChanges(),
+  ]);
   await stage.store.putFacts(factsOfStart(instanceId, start, facts));
   return stage;
 }
@@ -142,7 +145,7 @@ describe('a root volume or a first interface that did not come with the instance
     const stage = await stageWith({}, attached[outcome]);
     const facts = precisely(told[outcome]);
     expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'attachments_differ', facts });
-    expect(await stage.store.getInstance(here)).toMatchObject({ management: 'pending', agent: null });
+    expect(await stage.store.getInstance(here)).toMatchObject({ agent: null, management: { status: 'pending' } });
     expect(stage.verify.messages).toEqual([]);
   });
 
@@ -185,7 +188,7 @@ describe('a root volume or a first interface that did not come with the instance
 });
 
 describe('a root volume of which EC2 has not told yet', () => {
-  const pending = running({ state: 'pending', runningAt: null });
+  const pending = running({ cloud: { state: 'pending', runningAt: null } });
   const unknown = factsOfStart(instanceId, start, attached.root_unknown);
 
   it('is asked about, and the agent with an enrollment key comes back: no refusal lasts', async () => {
@@ -305,7 +308,7 @@ describe('a key that is revoked between the decision and the binding', () => {
     };
     const { code } = await refusalOf(stage.enroll(byKey, { store: { ...stage.store, commit } }));
     expect(code).toBe('grant_revoked');
-    expect(await stage.store.getInstance(here)).toMatchObject({ management: 'pending', agent: null });
+    expect(await stage.store.getInstance(here)).toMatchObject({ agent: null, management: { status: 'pending' } });
     expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft, revokedAt: now });
   });
 });
@@ -332,7 +335,7 @@ describe('a key in another’s place', () => {
     expect(await enrollAt(3, fresh)).toMatchObject({ agentId: expect.any(String) });
     for (const nth of [0, 1])
       expect(await stage.store.getInstance({ ...here, instanceId: ids[nth]! })).toMatchObject({
-        management: 'enrolled',
+        management: { status: 'enrolled' },
       });
   });
 });

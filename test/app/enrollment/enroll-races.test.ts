@@ -67,7 +67,7 @@ describe('an enrollment key with one use left', () => {
     expect(codes.sort()).toEqual(['enrolled', ...Array(19).fill('grant_used_up')]);
     expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft: 0 });
     const items = await Promise.all(ids.map((instanceId) => stage.store.getInstance({ ...here, instanceId })));
-    expect(items.filter((item) => item?.management === 'enrolled')).toHaveLength(1);
+    expect(items.filter((item) => item?.management.status === 'enrolled')).toHaveLength(1);
   });
 });
 
@@ -85,7 +85,7 @@ describe('a transaction that others keep from happening', () => {
     const store = contested(stage.store, 5);
     const refusal = { code: 'busy', facts: { retryAfterSeconds: 1 } };
     expect(await refusalOf(stage.enroll(byKey, { store }))).toEqual(refusal);
-    expect(await stage.store.getInstance(here)).toMatchObject({ management: 'pending', agent: null });
+    expect(await stage.store.getInstance(here)).toMatchObject({ agent: null, management: { status: 'pending' } });
   });
 
   it('of a key that was denied meanwhile is refused as that', async () => {
@@ -109,16 +109,16 @@ describe('the note of a refused attempt', () => {
     await refusalOf(stage.enroll({ now: now + hour - 1 }));
     expect(stage.written).toHaveLength(1);
     const attempt = { at: now, code: 'grant_missing', reference: facts.reference };
-    expect(await stage.store.getInstance(here)).toMatchObject({ attempt });
+    expect(await stage.store.getInstance(here)).toMatchObject({ identity: { refusedAttempt: attempt } });
     await refusalOf(stage.enroll({ now: now + hour }));
-    expect(await stage.store.getInstance(here)).toMatchObject({ attempt: { at: now + hour } });
+    expect(await stage.store.getInstance(here)).toMatchObject({ identity: { refusedAttempt: { at: now + hour } } });
   });
 
   it('is gone once an agent is enrolled', async () => {
     const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
     await refusalOf(stage.enroll());
     await stage.enroll(byKey);
-    expect(await stage.store.getInstance(here)).toMatchObject({ attempt: null });
+    expect(await stage.store.getInstance(here)).toMatchObject({ identity: { refusedAttempt: null } });
   });
 
   it('is owed to nobody outside: a refusal makes no event', async () => {

@@ -89,7 +89,7 @@ describe('an enrollment with a proof by STS', () => {
 
   it('of a stranger on a start that would do without a grant is refused without a word more', async () => {
     const startedAt = later - 60 * second;
-    const stage = await lifeStage({ epoch: startedAt });
+    const stage = await lifeStage({ cloud: { epoch: startedAt } });
     const sts = new SimulatedSts({ now: () => new Date(later), random: seeded(1) });
     const by = sts.instanceCredentials({ ...here, instanceId: 'i-0fedcba9876543210' });
     const askSts: EnrollPorts['askSts'] = (request) => askCallerIdentity(request, sts.fetch);

@@ -38,7 +38,10 @@ describe('a valid grant, too early or too late', () => {
   });
 
   it('with a document of an earlier start is told so', async () => {
-    const stage = await enrollmentStage([instanceChange(running({ epoch: start + 61 * second })), keyChange()]);
+    const stage = await enrollmentStage([
+      instanceChange(running({ cloud: { epoch: start + 61 * second } })),
+      keyChange(),
+    ]);
     const facts = precisely({ pendingTime: '2026-11-02T10:00:00Z', startedAt: '2026-11-02T10:01:01Z' });
     expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'stale_document', facts });
     expect(stage.verify.sent).toEqual([]);
@@ -46,7 +49,7 @@ describe('a valid grant, too early or too late', () => {
 
   it('with a document a minute off either way is of this start', async () => {
     for (const epoch of [start - minutes, start + minutes]) {
-      const stage = await enrollmentStage([instanceChange(running({ epoch })), keyChange()]);
+      const stage = await enrollmentStage([instanceChange(running({ cloud: { epoch } })), keyChange()]);
       expect(await stage.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
     }
   });
@@ -56,36 +59,40 @@ describe('an instance that is not pending or running', () => {
   const longEnough = now - 10 * second - 1;
 
   it.each(['stopping', 'stopped', 'shutting-down', 'terminated'] as const)('does not enroll: %s', async (state) => {
-    const stage = await enrollmentStage([instanceChange(running({ state, at: longEnough })), keyChange()]);
+    const stage = await enrollmentStage([instanceChange(running({ cloud: { state, at: longEnough } })), keyChange()]);
     expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'instance_not_running', facts: precisely({ state }) });
-    expect(await stage.store.getInstance(here)).toMatchObject({ state, management: 'pending', agent: null });
+    expect(await stage.store.getInstance(here)).toMatchObject({
+      agent: null,
+      cloud: { state },
+      management: { status: 'pending' },
+    });
   });
 
   it.each(['stopped', 'terminated'] as const)(
     'is in doubt, and EC2 is asked, if it is %s and its agent speaks',
     async (state) => {
-      const stage = await enrollmentStage([instanceChange(running({ state, at: longEnough })), keyChange()]);
+      const stage = await enrollmentStage([instanceChange(running({ cloud: { state, at: longEnough } })), keyChange()]);
       await refusalOf(stage.enroll(byKey));
       await refusalOf(stage.enroll(byKey));
       const verify = { reason: 'alive_when_ended', since: now };
-      expect(await stage.store.getInstance(here)).toMatchObject({ state, verify });
+      expect(await stage.store.getInstance(here)).toMatchObject({ cloud: { state, verify } });
       expect(stage.verify.messages).toEqual([{ ...here, attempt: 0 }]);
     },
   );
 
   it('is in doubt without a valid grant too, and the sweep settles it', async () => {
-    const stage = await enrollmentStage([instanceChange(running({ state: 'stopped', at: longEnough }))]);
+    const stage = await enrollmentStage([instanceChange(running({ cloud: { state: 'stopped', at: longEnough } }))]);
     await refusalOf(stage.enroll());
-    expect(await stage.store.getInstance(here)).toMatchObject({ verify: { reason: 'alive_when_ended' } });
+    expect(await stage.store.getInstance(here)).toMatchObject({ cloud: { verify: { reason: 'alive_when_ended' } } });
     expect(stage.verify.sent).toEqual([]);
   });
 
   it('is not in doubt ten seconds after its end', async () => {
     const stage = await enrollmentStage([
-      instanceChange(running({ state: 'stopped', at: now - 10 * second })),
+      instanceChange(running({ cloud: { state: 'stopped', at: now - 10 * second } })),
       keyChange(),
     ]);
     await refusalOf(stage.enroll(byKey));
-    expect(await stage.store.getInstance(here)).toMatchObject({ verify: null });
+    expect(await stage.store.getInstance(here)).toMatchObject({ cloud: { verify: null } });
   });
 });

@@ -63,15 +63,21 @@ describe('without a valid grant an agent of a registered account gets one of fou
     ['a grant of no kind', running(), { grant: { ...byKey.grant, id: 'web' } }, 'refused', 'grant_unknown'],
     ['an unknown launch', running(), { grant: { ...byKey.grant, id: 'lch_none' } }, 'refused', 'grant_unknown'],
     ['another seed', running(), foreignSeed, 'refused', 'grant_invalid'],
-    ['a stopped record', running({ state: 'stopped' }), {}, 'refused', 'instance_not_running'],
+    ['a stopped record', running({ cloud: { state: 'stopped' } }), {}, 'refused', 'instance_not_running'],
     [
       'a document from before the start',
-      running({ epoch: start + 5 * minutes }),
+      running({ cloud: { epoch: start + 5 * minutes } }),
       {},
       'stale_document',
       'stale_document',
     ],
-    ['a start that EC2 has not confirmed', running({ epochNamed: false }), {}, 'retry', 'instance_not_described'],
+    [
+      'a start that EC2 has not confirmed',
+      running({ cloud: { epochNamed: false } }),
+      {},
+      'retry',
+      'instance_not_described',
+    ],
     ['a document newer than EC2’s word', running(), later, 'retry', 'document_from_future'],
   ])('%s', async (_case, record, asking, told, reason) => {
     const stage = await enrollmentStage([instanceChange(record), keyChange()]);
@@ -79,7 +85,9 @@ describe('without a valid grant an agent of a registered account gets one of fou
     const wait = told === 'retry' && { retryAfterSeconds: 5 };
     expect([code, facts]).toEqual([told, { reference: 'ref_1', ...wait }]);
     expect(stage.decided).toMatchObject([{ decision: 'refused', code: reason, reference: 'ref_1' }]);
-    expect(await stage.store.getInstance(here)).toMatchObject({ attempt: { code: reason, reference: 'ref_1' } });
+    expect(await stage.store.getInstance(here)).toMatchObject({
+      identity: { refusedAttempt: { code: reason, reference: 'ref_1' } },
+    });
   });
 
   it('and EC2 is asked nothing, whatever comes', async () => {

@@ -13,6 +13,7 @@ import type { Instant } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
+import type { InstanceParts } from '#test/build/an-instance.ts';
 import {
   bindingNamed,
   enrollmentKeyNamed,
@@ -38,12 +39,13 @@ export const keyId = 'key_web';
 export const launchId = 'lch_0123456789abcdef0123456789abcdef';
 
 /** An instance that runs, described by EC2. */
-export const running = (fields: Partial<Instance> = {}): Instance =>
-  instanceNamed(fields.instanceId ?? instanceId, {
-    ...{ state: 'running', at: start + 5 * second, source: 'describe', runningAt: start + 5 * second },
-    ...{ epoch: start, epochNamed: true },
-    ...fields,
-  });
+export const running = (...changes: readonly InstanceParts[]): Instance =>
+  instanceNamed(
+    instanceId,
+    { cloud: { state: 'running', at: start + 5 * second, source: 'describe', runningAt: start + 5 * second } },
+    { cloud: { epoch: start, epochNamed: true } },
+    ...changes,
+  );
 
 /** A store with one running instance, and everything that an enrollment touches. */
 export async function enrollmentStage(records: readonly RecordChange[] = [instanceChange(running())]) {
@@ -52,8 +54,8 @@ export async function enrollmentStage(records: readonly RecordChange[] = [instan
   for (const change of records) {
     await store.commit([change]);
     // What a describe that named the start has told.
-    if (change.kind === 'instance' && change.after.epochNamed)
-      await store.putFacts(factsOfStart(change.after.instanceId, change.after.epoch ?? start));
+    if (change.kind === 'instance' && change.after.cloud.epochNamed)
+      await store.putFacts(factsOfStart(change.after.instanceId, change.after.cloud.epoch ?? start));
   }
   written.length = 0;
   const verify = new KeepingOutbox<VerifyMessage>();

@@ -25,10 +25,8 @@ const started: PublishedChange & { kind: 'instance' } = {
   kind: 'instance',
   before: undefined,
   after: instanceNamed('i-1', {
-    state: 'pending',
-    at: start,
-    ledger: [ledgerEntry('pending', start, 'one')],
     version: 1,
+    cloud: { state: 'pending', at: start, ledger: [ledgerEntry('pending', start, 'one')] },
   }),
   changedAt: start + second,
 };
@@ -38,11 +36,10 @@ const enrolled: PublishedChange = {
   before: started.after,
   after: {
     ...started.after,
-    management: 'enrolled',
-    managementSince: start + 9 * second,
     agent,
-    serverId: 'srv_1',
     version: 2,
+    management: { ...started.after.management, status: 'enrolled', since: start + 9 * second },
+    assignment: { ...started.after.assignment, serverId: 'srv_1' },
   },
   changedAt: start + 10 * second,
 };
@@ -64,7 +61,15 @@ describe('a change of a record', () => {
   it('that owes nothing to the world is told to nobody', async () => {
     const { published, publish } = stageOf();
     const attempt = { at: start, code: 'grant_missing', reference: 'ref_1' };
-    expect(await publish([{ ...started, before: started.after, after: { ...started.after, attempt } }])).toBe(0);
+    expect(
+      await publish([
+        {
+          ...started,
+          before: started.after,
+          after: { ...started.after, identity: { ...started.after.identity, refusedAttempt: attempt } },
+        },
+      ]),
+    ).toBe(0);
     expect(published).toEqual([]);
   });
 

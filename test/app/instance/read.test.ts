@@ -14,7 +14,11 @@ describe('what an operator sees', () => {
     state: 'operational',
     stateAt: start,
   };
-  const enrolled = { state: 'running', at: start, runningAt: start, management: 'enrolled', agent } as const;
+  const enrolled = {
+    cloud: { state: 'running', at: start, runningAt: start },
+    management: { status: 'enrolled' },
+    agent,
+  } as const;
   const silentAfter = (4 * defaultTiming.checkinIntervalSeconds + 20) * second;
 
   it('of an agent is silence after four intervals and twenty seconds without a word', async () => {

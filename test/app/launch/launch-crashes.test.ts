@@ -30,7 +30,7 @@ async function expectOneAttached(stage: LaunchStage, launchId: string, how: stri
     instance: key,
     launchState: 'launched',
   });
-  expect(await stage.store.getInstance(key), how).toMatchObject({ launchId, serverId: stage.serverId });
+  expect(await stage.store.getInstance(key), how).toMatchObject({ assignment: { launchId, serverId: stage.serverId } });
   expect(await stage.store.getFacts(key), how).toMatchObject({ clientToken: `mst-${launchId}` });
   expect(await stage.store.listPairs(), how).toMatchObject([place]);
 }

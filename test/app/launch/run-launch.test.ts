@@ -6,6 +6,7 @@ import type { Launcher } from '#shared/app/launch/run-launch.ts';
 import type { Described } from '#shared/app/ports.ts';
 import { newInstance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { withParts } from '#test/build/an-instance.ts';
 import { second } from '#test/contracts/records.ts';
 import { place } from '../cloud/ec2-stage.ts';
 import { asked, type LaunchStage, launchStage } from './launch-stage.ts';
@@ -25,7 +26,8 @@ describe('a launch', () => {
       metadataOptions: { httpTokens: 'required', httpPutResponseHopLimit: 1 },
     });
     expect(await stage.store.getInstance(key)).toMatchObject({
-      ...{ state: 'pending', source: 'launch', launchId, serverId: stage.serverId },
+      cloud: { state: 'pending', source: 'launch' },
+      assignment: { launchId, serverId: stage.serverId },
     });
     expect(await server(stage)).toMatchObject({ instance: key, generation: 1, launchState: 'launched' });
     expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'launched', instances: [key] });
@@ -88,7 +90,10 @@ describe('a launch whose answer is lost', () => {
     stage.clock.advance(40 * second);
     expect(await stage.attempt(launchId)).toBe('launched');
     expect(stage.region.truth()).toHaveLength(1);
-    expect(await stage.store.getInstance({ ...place, instanceId })).toMatchObject({ state: 'terminated', launchId });
+    expect(await stage.store.getInstance({ ...place, instanceId })).toMatchObject({
+      cloud: { state: 'terminated' },
+      assignment: { launchId },
+    });
   });
 
   it('ends by name where EC2 shows that instance no more', async () => {
@@ -145,7 +150,7 @@ describe('a launch whose answer is lost', () => {
     const [later] = stage.launchedBy(second);
     expect(await server(stage)).toMatchObject({ instance: { instanceId: later!.instanceId }, generation: 2 });
     expect(await stage.store.getInstance({ ...place, instanceId })).toMatchObject({
-      ...{ launchId, serverId: null, surplusSince: stage.now() },
+      assignment: { launchId, serverId: null, surplusSince: stage.now() },
     });
   });
 });
@@ -204,7 +209,9 @@ describe('an answer for a generation that is over', () => {
     expect(await stage.attempt(launchId)).toBe('launched');
     const [made] = stage.launchedBy(launchId);
     expect(made!.history).toHaveLength(1);
-    expect(await stage.store.getInstance(made!)).toMatchObject({ surplusSince: stage.now(), serverId: null, launchId });
+    expect(await stage.store.getInstance(made!)).toMatchObject({
+      assignment: { surplusSince: stage.now(), serverId: null, launchId },
+    });
     expect(await server(stage)).toMatchObject({ instance: null, launchId: 'lch_later', launchState: 'requested' });
   });
 });
@@ -219,7 +226,9 @@ describe('two instances that fit one launch', () => {
     await attachByToken([found[0]!, twin], stage.ports);
     expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'ambiguous', instances: [] });
     for (const { sight } of [found[0]!, twin]) {
-      expect(await stage.store.getInstance(sight)).toMatchObject({ surplusSince: stage.now(), serverId: null });
+      expect(await stage.store.getInstance(sight)).toMatchObject({
+        assignment: { surplusSince: stage.now(), serverId: null },
+      });
     }
     expect(await server(stage)).toMatchObject({ instance: null, launchState: 'ambiguous' });
     expect(await stage.ask()).toMatchObject({ generation: 2 });
@@ -233,8 +242,12 @@ describe('two instances that fit one launch', () => {
     const twin = renamed(found[0]!, 'i-0fedcba9876543210');
     await stage.store.saveInstance(undefined, newInstance(twin.sight, stage.now()));
     await attachByToken([found[0]!, twin], stage.ports);
-    expect(await stage.store.getInstance(twin.sight)).toMatchObject({ surplusSince: stage.now(), launchId });
-    expect(await stage.store.getInstance(found[0]!.sight)).toMatchObject({ surplusSince: null, launchId });
+    expect(await stage.store.getInstance(twin.sight)).toMatchObject({
+      assignment: { surplusSince: stage.now(), launchId },
+    });
+    expect(await stage.store.getInstance(found[0]!.sight)).toMatchObject({
+      assignment: { surplusSince: null, launchId },
+    });
   });
 
   const renamed = ({ sight, facts }: Described, instanceId: string): Described => ({
@@ -250,10 +263,13 @@ describe('an instance that enrolled with a key before its launch’s answer was 
     stage.region.faults.calls.push({ kind: 'lose-answer', operation: 'RunInstances', times: 1 });
     await expect(stage.attempt(launchId)).rejects.toThrow();
     const key = { ...place, instanceId: stage.launchedBy(launchId)[0]!.instanceId };
-    const adopted = { ...newInstance(key, stage.now()), management: 'enrolled', serverId: 'srv_adopted' } as const;
+    const adopted = withParts(newInstance(key, stage.now()), {
+      management: { status: 'enrolled' },
+      assignment: { serverId: 'srv_adopted' },
+    });
     await stage.store.saveInstance(undefined, adopted);
     expect(await stage.attempt(launchId)).toBe('launched');
-    expect(await stage.store.getInstance(key)).toMatchObject({ serverId: 'srv_adopted', launchId });
+    expect(await stage.store.getInstance(key)).toMatchObject({ assignment: { serverId: 'srv_adopted', launchId } });
     expect(await server(stage)).toMatchObject({ instance: null, launchState: 'launched' });
     expect(await stage.ask()).toMatchObject({ generation: 2 });
   });

@@ -7,7 +7,7 @@ describe('what an operator sees', () => {
     const { ports, store } = await attached('stopped');
     expect(await showServer('srv_1', ports)).toMatchObject({ state: 'stopped', instance: here });
     const before = await store.getInstance(here);
-    await store.saveInstance(before, { ...before!, serverId: 'srv_2' });
+    await store.saveInstance(before, { ...before!, assignment: { ...before!.assignment, serverId: 'srv_2' } });
     expect(await showServer('srv_1', ports)).toMatchObject({ state: 'inactive' });
     expect((await listServers({ size: 10, after: null }, ports)).items).toMatchObject([{ state: 'inactive' }]);
   });

@@ -21,7 +21,7 @@ describe('terminating a server', () => {
   it('never ends an instance that is another server’s by now', async () => {
     const { ports, terminated, store } = await attached('running');
     const before = await store.getInstance(here);
-    await store.saveInstance(before, { ...before!, serverId: 'srv_2' });
+    await store.saveInstance(before, { ...before!, assignment: { ...before!.assignment, serverId: 'srv_2' } });
     expect((await refusalOf(terminateServer('srv_1', ports))).code).toBe('not_running');
     expect(terminated).toEqual([]);
   });

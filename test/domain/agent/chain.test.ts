@@ -39,7 +39,7 @@ describe('a check-in continues the chain', () => {
 
 describe('whoever is overtaken', () => {
   const agent = { id: 'agent', version: '', bootId: 'b0', enrolledAt: 0, state: 'operational' } as const;
-  const enrolled = { management: 'enrolled', managementReason: 'launched' } as const;
+  const enrolled = { management: { status: 'enrolled', reason: 'launched' } } as const;
   const instance = anInstance({ ...enrolled, agent: { ...agent, stateAt: clock('10:30:00') } });
   const said: CheckinCase['said'] = {
     ...{ instanceId: instance.instanceId, bootId: 'b0', state: 'operational', ...stranger },

@@ -3,9 +3,8 @@ import { type ProofKind, proofKinds } from '#protocol/enrollment.ts';
 import { type Decision, decideEnrollment } from '#shared/domain/enrollment/enrollment.ts';
 import { type EnrollmentCase, usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { aKey, anInstance, clock } from '#test/build/an-instance.ts';
+import { aKey, anInstance, clock, type InstanceParts } from '#test/build/an-instance.ts';
 import { enrollmentKeyNamed } from '#test/contracts/records.ts';
 
 const startedAt = clock('12:00:00');
@@ -16,9 +15,14 @@ const disk = {
 };
 
 /** An instance that was enrolled at 10:01 and has started again at 12:00, and a new key that shows `sts`. */
-function decide(fields: Partial<EnrollmentCase> = {}, record: Partial<Instance> = {}): Decision {
-  const enrolled = { management: 'enrolled', managementReason: 'launched', agent, serverId: 'srv_1' } as const;
-  const instance = anInstance({ epoch: startedAt, epochNamed: true, ...enrolled, ...record });
+function decide(fields: Partial<EnrollmentCase> = {}, record: InstanceParts = {}): Decision {
+  const enrolled = {
+    cloud: { epoch: startedAt, epochNamed: true },
+    management: { status: 'enrolled', reason: 'launched' },
+    assignment: { serverId: 'srv_1' },
+    agent,
+  } as const;
+  const instance = anInstance(enrolled, record);
   const given: EnrollmentCase = {
     ...{ agentId: 'new', proof: 'sts', registered: true, binding: undefined, grant: undefined, instance },
     document: { ...aKey, pendingTime: startedAt, imageId: 'ami-1', privateIp: null },
@@ -37,7 +41,7 @@ describe('a key that comes with a new start, where policy lets it', () => {
     expect(decide({}, { agent: once })).toMatchObject({ decide: 'refuse', code: 'grant_missing' });
   });
 
-  it.each<[string, Partial<EnrollmentCase>, Partial<Instance>, string]>([
+  it.each<[string, Partial<EnrollmentCase>, InstanceParts, string]>([
     ['policy is silent', { reenrollOnRestart: false }, {}, 'grant_missing'],
     ['the proof is a document alone', { proof: 'iid-rsa2048', enrolledProof: 'iid-rsa2048' }, {}, 'grant_missing'],
     [
@@ -46,23 +50,23 @@ describe('a key that comes with a new start, where policy lets it', () => {
       { agent: { ...agent, enrolledAt: startedAt + 10_000 } },
       'grant_missing',
     ],
-    ['the start is not named yet', {}, { epochNamed: false }, 'instance_not_described'],
+    ['the start is not named yet', {}, { cloud: { epochNamed: false } }, 'instance_not_described'],
     [
       'two machines speak with the key',
       {},
-      { conflict: { reason: 'broken_chain', since: startedAt } },
+      { identity: { conflict: { reason: 'broken_chain', since: startedAt } } },
       'grant_missing',
     ],
     [
       'the instance was released',
       {},
-      { management: 'discovered-only', managementReason: 'released', agent: null },
+      { agent: null, management: { status: 'discovered-only', reason: 'released' } },
       'grant_missing',
     ],
     [
       'the instance is blocked',
       {},
-      { management: 'discovered-only', managementReason: 'blocked', agent: null },
+      { agent: null, management: { status: 'discovered-only', reason: 'blocked' } },
       'instance_blocked',
     ],
   ])('is refused where %s', (_case, fields, record, code) => {
@@ -70,7 +74,7 @@ describe('a key that comes with a new start, where policy lets it', () => {
   });
 
   it('is refused for a reboot, which opens no start, and for the start in which the agent enrolled', () => {
-    const sameStart = { epoch: clock('10:00:05') };
+    const sameStart = { cloud: { epoch: clock('10:00:05') } };
     const document = { ...aKey, pendingTime: clock('10:00:05'), imageId: 'ami-1', privateIp: null };
     expect(decide({ document }, sameStart)).toMatchObject({ decide: 'refuse', code: 'grant_missing' });
   });
@@ -104,10 +108,9 @@ describe('the strength of a proof', () => {
       );
       const reenroll = { by: 'new', until: clock('13:00:00'), replaces: 'old', proof: enrolledProof };
       const waiting = {
-        management: 'pending',
-        managementReason: 'awaiting_enrollment',
+        management: { status: 'pending', reason: 'awaiting_enrollment' },
         agent: null,
-        reenroll,
+        identity: { reenroll },
       } as const;
       expect(decide({ proof, enrolledProof: null }, waiting)).toMatchObject(
         strongEnough ? { decide: 'bind', ends: null, reason: 'adopted' } : { code: 'proof_too_weak', facts },
@@ -116,7 +119,7 @@ describe('the strength of a proof', () => {
   );
 
   it('is forgotten with a release: what comes then is a first enrollment', () => {
-    const released = { management: 'discovered-only', managementReason: 'released', agent: null } as const;
+    const released = { management: { status: 'discovered-only', reason: 'released' }, agent: null } as const;
     expect(decide({ proof: 'iid-rsa', enrolledProof: null }, released)).toMatchObject({ code: 'grant_missing' });
   });
 });
@@ -127,6 +130,6 @@ describe('what a refused rotation is told', () => {
     ['it is signed by nobody: one word', { agentId: 'old', fault: 'bad_signature' }, 'vaguely'],
     ['another key signed it: one word', { agentId: 'other', fault: null }, 'vaguely'],
   ])('where %s', (_case, previous, tell) => {
-    expect(decide({ previous }, { state: 'stopped' })).toMatchObject({ code: 'instance_not_running', tell });
+    expect(decide({ previous }, { cloud: { state: 'stopped' } })).toMatchObject({ code: 'instance_not_running', tell });
   });
 });

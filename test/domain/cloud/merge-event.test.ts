@@ -12,7 +12,7 @@ const told = (record: Instance | undefined, ...events: string[]): Instance =>
     const [state, time = ''] = text.split(' ');
     return merge(it, { state: state as StateChange['state'], at: clock(time) }).instance;
   }, record) as Instance;
-const doubtOf = (record: Instance) => record.verify?.reason ?? null;
+const doubtOf = (record: Instance) => record.cloud.verify?.reason ?? null;
 
 describe('an event of an unknown instance', () => {
   it.each(['pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated'] as const)(
@@ -20,7 +20,10 @@ describe('an event of an unknown instance', () => {
     (state) => {
       const outcome = merge(undefined, { state });
       expect(outcome).toMatchObject({ changed: true, needsDescribe: true });
-      expect(outcome.instance).toMatchObject({ ...aKey, state, at: clock('10:00:21'), source: 'event', verify: null });
+      expect(outcome.instance).toMatchObject({
+        ...aKey,
+        cloud: { state, at: clock('10:00:21'), source: 'event', verify: null },
+      });
     },
   );
 });
@@ -31,7 +34,7 @@ describe('rule 1: EC2’s own `terminated` absorbs', () => {
   it.each(['running 11:30:00', 'pending 11:30:00', 'stopped 10:59:59', 'running 11:00:00'])(
     '%s leaves it terminated',
     (event) => {
-      expect(told(ended, event)).toMatchObject({ state: 'terminated', at: clock('11:00:00') });
+      expect(told(ended, event)).toMatchObject({ cloud: { state: 'terminated', at: clock('11:00:00') } });
     },
   );
 
@@ -52,21 +55,18 @@ describe('rule 1: EC2’s own `terminated` absorbs', () => {
   });
 
   it('does not hold for an end that was only inferred: a later event undoes it, with an alarm', () => {
-    const inferred: Instance = { ...ended, inferred: true, source: 'absence' };
+    const inferred: Instance = { ...ended, cloud: { ...ended.cloud, inferred: true, source: 'absence' } };
     const outcome = merge(inferred, { state: 'stopping', at: clock('11:10:00') });
     expect(outcome).toMatchObject({ alarm: 'termination_inferred_wrongly', needsDescribe: true });
-    expect(outcome.instance).toMatchObject({ state: 'stopping', inferred: false });
+    expect(outcome.instance).toMatchObject({ cloud: { state: 'stopping', inferred: false } });
     expect(merge(inferred, { state: 'stopping', at: clock('10:50:00') })).toMatchObject({ changed: false });
   });
 
   it('EC2’s own word makes an inferred end certain, and moves its stamp only forward', () => {
-    const inferred: Instance = { ...ended, inferred: true, source: 'absence' };
+    const inferred: Instance = { ...ended, cloud: { ...ended.cloud, inferred: true, source: 'absence' } };
     const outcome = merge(inferred, { state: 'terminated', at: clock('10:55:00'), id: 'its-end' });
     expect(outcome.instance).toMatchObject({
-      state: 'terminated',
-      inferred: false,
-      at: clock('11:00:00'),
-      source: 'event',
+      cloud: { state: 'terminated', inferred: false, at: clock('11:00:00'), source: 'event' },
     });
     expect(merge(outcome.instance, { state: 'terminated', at: clock('10:55:00'), id: 'its-end' }).changed).toBe(false);
   });
@@ -95,8 +95,8 @@ describe('rule 3: events order by stamp and rank', () => {
   it('a life in order ends where it should, without a doubt and without a question', () => {
     const life = ['running 10:00:21', 'stopping 10:30:00', 'stopped 10:31:00', 'pending 11:00:00', 'running 11:00:20'];
     const record = told(undefined, 'pending 10:00:05', ...life, 'shutting-down 12:00:00', 'terminated 12:01:00');
-    expect(record).toMatchObject({ state: 'terminated', at: clock('12:01:00'), verify: null });
-    expect(record.epoch).toBe(clock('11:00:00'));
+    expect(record).toMatchObject({ cloud: { state: 'terminated', at: clock('12:01:00'), verify: null } });
+    expect(record.cloud.epoch).toBe(clock('11:00:00'));
     expect(merge(anInstance(), { state: 'stopping', at: clock('10:30:00') }).needsDescribe).toBe(false);
   });
 
@@ -109,48 +109,40 @@ describe('rule 3: events order by stamp and rank', () => {
   });
 
   it('at one stamp the higher rank wins, whichever came first', () => {
-    expect(told(anInstance(), 'stopping 10:30:00', 'stopped 10:30:00').state).toBe('stopped');
-    expect(told(anInstance(), 'stopped 10:30:00', 'stopping 10:30:00').state).toBe('stopped');
+    expect(told(anInstance(), 'stopping 10:30:00', 'stopped 10:30:00').cloud.state).toBe('stopped');
+    expect(told(anInstance(), 'stopped 10:30:00', 'stopping 10:30:00').cloud.state).toBe('stopped');
   });
 
   it('a `pending` within 10 s of the named start belongs to it and writes nothing', () => {
-    const described = anInstance({ at: clock('10:00:05'), source: 'describe' });
+    const described = anInstance({ cloud: { at: clock('10:00:05'), source: 'describe' } });
     expect(merge(described, { state: 'pending', at: clock('10:00:06') })).toMatchObject({ changed: false });
     expect(merge(described, { state: 'pending', at: clock('10:00:15') })).toMatchObject({ changed: false });
   });
 
   it('a `pending` later than that takes the record to another start', () => {
-    const described = anInstance({ at: clock('10:00:05'), source: 'describe' });
+    const described = anInstance({ cloud: { at: clock('10:00:05'), source: 'describe' } });
     expect(told(described, 'pending 10:00:16')).toMatchObject({
-      state: 'pending',
-      epochNamed: false,
-      verify: { reason: 'illegal_step' },
+      cloud: { state: 'pending', epochNamed: false, verify: { reason: 'illegal_step' } },
     });
   });
 
   it('a `pending` within 10 s of the named start is the next one if a stop was seen since', () => {
     const quick = told(
-      anInstance({ at: clock('10:00:06') }),
+      anInstance({ cloud: { at: clock('10:00:06') } }),
       'stopping 10:00:07',
       'stopped 10:00:08',
       'pending 10:00:12',
     );
-    expect(quick).toMatchObject({ state: 'pending', epoch: clock('10:00:12'), epochNamed: false });
+    expect(quick).toMatchObject({ cloud: { state: 'pending', epoch: clock('10:00:12'), epochNamed: false } });
   });
 
   it('the event that a describe overtook sets the exact stamp, without a doubt', () => {
     const described = anInstance({
-      at: clock('10:00:05'),
-      runningAt: clock('10:00:05'),
-      source: 'describe',
-      seenAt: clock('10:00:30'),
+      cloud: { at: clock('10:00:05'), runningAt: clock('10:00:05'), source: 'describe', seenAt: clock('10:00:30') },
     });
     const record = told(described, 'running 10:00:21');
     expect(record).toMatchObject({
-      at: clock('10:00:21'),
-      runningAt: clock('10:00:21'),
-      verify: null,
-      epochNamed: true,
+      cloud: { at: clock('10:00:21'), runningAt: clock('10:00:21'), verify: null, epochNamed: true },
     });
     expect(merge(record, { state: 'running', at: clock('10:00:21') }).changed).toBe(false);
   });
@@ -159,14 +151,14 @@ describe('rule 3: events order by stamp and rank', () => {
 describe('rule 4: doubt', () => {
   it('(a) two stamps within two seconds that are not one legal step', () => {
     expect(doubtOf(told(anInstance(), 'stopped 10:00:22'))).toBe('illegal_step');
-    expect(doubtOf(told(anInstance({ at: clock('10:00:22') }), 'stopped 10:00:21'))).toBe('illegal_step');
+    expect(doubtOf(told(anInstance({ cloud: { at: clock('10:00:22') } }), 'stopped 10:00:21'))).toBe('illegal_step');
   });
 
   it('(a) two stamps within two seconds that are legal both ways', () => {
     const stopped = told(anInstance(), 'stopping 10:30:00', 'stopped 10:30:04');
     expect(doubtOf(told(stopped, 'pending 10:30:06'))).toBe('order_unknown');
     expect(doubtOf(told(stopped, 'pending 10:30:04'))).toBe('order_unknown');
-    expect(told(stopped, 'pending 10:30:04').state).toBe('stopped');
+    expect(told(stopped, 'pending 10:30:04').cloud.state).toBe('stopped');
     expect(doubtOf(told(stopped, 'pending 10:30:07'))).toBeNull();
   });
 
@@ -177,12 +169,10 @@ describe('rule 4: doubt', () => {
 
   it('(b) a later stamp that is no legal step from the record’s state, at any distance', () => {
     expect(told(anInstance(), 'stopped 23:00:00')).toMatchObject({
-      state: 'stopped',
-      verify: { reason: 'illegal_step' },
+      cloud: { state: 'stopped', verify: { reason: 'illegal_step' } },
     });
     expect(told(anInstance(), 'running 23:00:00')).toMatchObject({
-      state: 'running',
-      verify: { reason: 'illegal_step' },
+      cloud: { state: 'running', verify: { reason: 'illegal_step' } },
     });
   });
 
@@ -193,12 +183,12 @@ describe('rule 4: doubt', () => {
 
   it('asks once, since the event was received, and never stops an update', () => {
     const first = merge(anInstance(), { state: 'stopped', at: clock('10:30:00'), receivedAt: clock('10:30:09') });
-    expect(first).toMatchObject({ needsDescribe: true, instance: { verify: { since: clock('10:30:09') } } });
+    expect(first).toMatchObject({ needsDescribe: true, instance: { cloud: { verify: { since: clock('10:30:09') } } } });
     const second = merge(first.instance, { state: 'running', at: clock('10:40:00') });
     expect(second).toMatchObject({
       needsDescribe: false,
       changed: true,
-      instance: { state: 'running', verify: first.instance.verify },
+      instance: { cloud: { state: 'running', verify: first.instance.cloud.verify } },
     });
   });
 });
@@ -207,35 +197,40 @@ describe('rule 9: failed starts', () => {
   const failed = told(undefined, 'pending 10:00:05', 'stopped 10:00:30');
 
   it('a late `running` withdraws one', () => {
-    expect(failed).toMatchObject({ managementReason: 'start_failed', failedStart: { reason: 'unknown' } });
+    expect(failed).toMatchObject({
+      management: { reason: 'start_failed' },
+      cloud: { failedStart: { reason: 'unknown' } },
+    });
     const record = told(failed, 'running 10:00:20');
-    expect(record).toMatchObject({ state: 'stopped', failedStart: null, managementReason: 'awaiting_enrollment' });
-    expect(record.runningAt).toBe(clock('10:00:20'));
+    expect(record).toMatchObject({
+      cloud: { state: 'stopped', failedStart: null },
+      management: { reason: 'awaiting_enrollment' },
+    });
+    expect(record.cloud.runningAt).toBe(clock('10:00:20'));
     expect(merge(record, { state: 'running', at: clock('10:00:20') }).changed).toBe(false);
   });
 
   it('a late `running` withdraws one that ended in termination', () => {
     const ended = told(undefined, 'pending 10:00:05', 'terminated 10:05:00');
-    expect(ended.managementReason).toBe('start_failed');
+    expect(ended.management.reason).toBe('start_failed');
     expect(told(ended, 'running 10:00:20')).toMatchObject({
-      state: 'terminated',
-      failedStart: null,
-      managementReason: 'ended_unenrolled',
+      cloud: { state: 'terminated', failedStart: null },
+      management: { reason: 'ended_unenrolled' },
     });
   });
 
   it('a `running` of an earlier start withdraws nothing', () => {
-    expect(told(failed, 'running 09:00:00').failedStart).not.toBeNull();
+    expect(told(failed, 'running 09:00:00').cloud.failedStart).not.toBeNull();
   });
 
   it('the ledger stays in the order of its stamps', () => {
-    const states = told(failed, 'running 10:00:20').ledger.map((entry) => entry.split('@')[0]);
+    const states = told(failed, 'running 10:00:20').cloud.ledger.map((entry) => entry.split('@')[0]);
     expect(states).toEqual(['pending', 'running', 'stopped']);
   });
 
   it('of one stamp, the lower rank comes first in the ledger', () => {
     const record = told(undefined, 'pending 10:00:05', 'terminated 10:00:20', 'running 10:00:20');
-    expect(record.ledger.map((entry) => entry.split('@')[0])).toEqual(['pending', 'running', 'terminated']);
+    expect(record.cloud.ledger.map((entry) => entry.split('@')[0])).toEqual(['pending', 'running', 'terminated']);
   });
 });
 

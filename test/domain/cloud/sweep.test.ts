@@ -6,7 +6,7 @@ import {
   type Sweep,
   type SweepPlan,
 } from '#shared/domain/cloud/sweep.ts';
-import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
+import { type Instance, newInstance, withCloud } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, anInstance, aSight, clock } from '#test/build/an-instance.ts';
 
@@ -27,14 +27,15 @@ const applied = (records: readonly Instance[], plan: SweepPlan): Instance[] => {
 };
 const one = (record: Instance, overrides: Partial<Sweep>) =>
   applied([record], sweep({ records: [record], ...overrides }))[0] as Instance;
-const countEnded = (records: readonly Instance[]) => records.filter(({ state }) => state === 'terminated').length;
+const countEnded = (records: readonly Instance[]) =>
+  records.filter(({ cloud: { state } }) => state === 'terminated').length;
 
 describe('what a sweep sees', () => {
   it('is merged like any describe', () => {
     const record = anInstance();
     const plan = sweep({ records: [record], sights: [aSight({ state: 'stopped', sentAt: clock('11:00:00') })] });
     expect(plan.changes).toHaveLength(1);
-    expect(applied([record], plan)[0]).toMatchObject({ state: 'stopped', source: 'describe' });
+    expect(applied([record], plan)[0]).toMatchObject({ cloud: { state: 'stopped', source: 'describe' } });
   });
 
   it('and agrees with is not worth a write', () => {
@@ -46,7 +47,7 @@ describe('what a sweep sees', () => {
   it('for the first time gets up to half an hour more to enroll, by hash', () => {
     const found = Array.from({ length: 50 }, (_, n) => aSight({ instanceId: idOf(n), sentAt: clock('11:00:00') }));
     const graces = sweep({ sights: found }).changes.map(
-      ({ outcome }) => outcome.instance.notBefore - clock('11:00:00'),
+      ({ outcome }) => outcome.instance.management.notBefore - clock('11:00:00'),
     );
     expect(Math.min(...graces)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...graces)).toBeLessThan(1_800_000);
@@ -55,7 +56,7 @@ describe('what a sweep sees', () => {
 
   it('counts though the sweep was not complete', () => {
     const plan = sweep({ complete: false, sights: [aSight()] });
-    expect(plan.changes[0]?.outcome).toMatchObject({ changed: true, instance: { state: 'running' } });
+    expect(plan.changes[0]?.outcome).toMatchObject({ changed: true, instance: { cloud: { state: 'running' } } });
     expect(plan.pair).toEqual(pair);
   });
 });
@@ -63,17 +64,25 @@ describe('what a sweep sees', () => {
 describe('what a complete sweep misses', () => {
   it('is marked by the first and gone by the second, from when the first was sent', () => {
     const marked = one(anInstance(), { pair: sweptAt('10:50:00') });
-    expect(marked).toMatchObject({ state: 'running', absent: { seenAt: clock('10:50:00'), since: clock('11:00:00') } });
+    expect(marked).toMatchObject({
+      cloud: { state: 'running', absent: { seenAt: clock('10:50:00'), since: clock('11:00:00') } },
+    });
     const gone = one(marked, { pair: sweptAt('11:00:00'), sentAt: clock('11:05:00') });
-    expect(gone).toMatchObject({ state: 'terminated', inferred: true, source: 'absence', at: clock('11:00:00') });
+    expect(gone).toMatchObject({
+      cloud: { state: 'terminated', inferred: true, source: 'absence', at: clock('11:00:00') },
+    });
   });
 
   it('the first mark does not count where the last sight is S ago or less: sweeps exactly S apart need a third', () => {
     const marked = one(anInstance(), { pair: sweptAt('10:55:00') });
-    expect(marked.absent).toEqual({ seenAt: clock('10:55:00'), since: null });
+    expect(marked.cloud.absent).toEqual({ seenAt: clock('10:55:00'), since: null });
     const again = one(marked, { pair: sweptAt('11:00:00'), sentAt: clock('11:05:00') });
-    expect(again).toMatchObject({ state: 'running', absent: { seenAt: clock('10:55:00'), since: clock('11:05:00') } });
-    expect(one(again, { pair: sweptAt('11:05:00'), sentAt: clock('11:10:00') })).toMatchObject({ state: 'terminated' });
+    expect(again).toMatchObject({
+      cloud: { state: 'running', absent: { seenAt: clock('10:55:00'), since: clock('11:05:00') } },
+    });
+    expect(one(again, { pair: sweptAt('11:05:00'), sentAt: clock('11:10:00') })).toMatchObject({
+      cloud: { state: 'terminated' },
+    });
   });
 
   it('is never gone by the same sweep twice', () => {
@@ -82,37 +91,40 @@ describe('what a complete sweep misses', () => {
   });
 
   it('a new instance is only marked, until it could have been listed', () => {
-    const young = anInstance({ at: clock('10:58:00'), notBefore: clock('10:58:01') });
-    expect(one(young, {}).absent).toEqual({ seenAt: clock('10:58:00'), since: null });
+    const young = anInstance({ cloud: { at: clock('10:58:00') }, management: { notBefore: clock('10:58:01') } });
+    expect(one(young, {}).cloud.absent).toEqual({ seenAt: clock('10:58:00'), since: null });
   });
 
   it('a record that only an enrollment made may go, too', () => {
     const unseen = newInstance(aKey, clock('10:00:00'));
     const marked = one(unseen, {});
     expect(one(marked, { sentAt: clock('11:05:00'), pair: sweptAt('11:00:00') })).toMatchObject({
-      state: 'terminated',
-      inferred: true,
+      cloud: { state: 'terminated', inferred: true },
     });
   });
 
   it('a sight in between takes the mark off', () => {
     const marked = one(anInstance(), { pair: sweptAt('10:50:00') });
     const seen = one(marked, { sentAt: clock('11:05:00'), sights: [aSight({ sentAt: clock('11:05:00') })] });
-    expect(seen.absent).toBeNull();
-    expect(one(seen, { pair: sweptAt('11:05:00'), sentAt: clock('11:11:00') })).toMatchObject({ state: 'running' });
+    expect(seen.cloud.absent).toBeNull();
+    expect(one(seen, { pair: sweptAt('11:05:00'), sentAt: clock('11:11:00') })).toMatchObject({
+      cloud: { state: 'running' },
+    });
   });
 
   it('a check-in since vetoes it', () => {
     const marked = one(anInstance(), { pair: sweptAt('10:50:00') });
     const lastHeardAt = new Map([[aKey.instanceId, clock('11:04:00')]]);
     const vetoed = one(marked, { lastHeardAt, pair: sweptAt('11:00:00'), sentAt: clock('11:10:00') });
-    expect(vetoed).toMatchObject({ state: 'running', absent: { seenAt: clock('11:04:00'), since: clock('11:10:00') } });
+    expect(vetoed).toMatchObject({
+      cloud: { state: 'running', absent: { seenAt: clock('11:04:00'), since: clock('11:10:00') } },
+    });
   });
 
   it('both sweeps must have started more than S after the last sight', () => {
-    const marked = anInstance({ absent: { seenAt: clock('10:50:00'), since: clock('11:00:00') } });
+    const marked = anInstance({ cloud: { absent: { seenAt: clock('10:50:00'), since: clock('11:00:00') } } });
     const lastHeardAt = new Map([[aKey.instanceId, clock('10:58:00')]]);
-    expect(one(marked, { lastHeardAt, sentAt: clock('11:05:00') })).toMatchObject({ state: 'running' });
+    expect(one(marked, { lastHeardAt, sentAt: clock('11:05:00') })).toMatchObject({ cloud: { state: 'running' } });
   });
 
   it('an incomplete one misses nothing', () => {
@@ -121,17 +133,17 @@ describe('what a complete sweep misses', () => {
   });
 
   it('what has ended is left alone, but a doubt about it that outlasts S is settled', () => {
-    const ended = anInstance({ state: 'terminated', at: clock('10:00:00') });
+    const ended = anInstance({ cloud: { state: 'terminated', at: clock('10:00:00') } });
     expect(one(ended, {})).toBe(ended);
-    const doubted = { ...ended, verify: { reason: 'alive_when_ended', since: clock('10:55:00') } } as const;
+    const doubted = withCloud(ended, { verify: { reason: 'alive_when_ended', since: clock('10:55:00') } });
     expect(one(doubted, {})).toEqual(doubted);
     expect(one(doubted, { sentAt: clock('11:00:01') })).toEqual(ended);
   });
 
   it('an end by inference leaves no doubt', () => {
     const verify = { reason: 'illegal_step', since: clock('10:30:00') } as const;
-    const marked = one(anInstance({ verify }), {});
-    expect(one(marked, { pair: sweptAt('11:00:00'), sentAt: clock('11:05:00') }).verify).toBeNull();
+    const marked = one(anInstance({ cloud: { verify } }), {});
+    expect(one(marked, { pair: sweptAt('11:00:00'), sentAt: clock('11:05:00') }).cloud.verify).toBeNull();
   });
 
   it('an older sweep that ends later does not take the pair’s clock back', () => {
@@ -170,7 +182,7 @@ describe('the mass-removal guard', () => {
   it('ended records are no part of the share', () => {
     const old = fleet(100)
       .slice(6)
-      .map((record): Instance => ({ ...record, state: 'terminated' }));
+      .map((record): Instance => ({ ...record, cloud: { ...record.cloud, state: 'terminated' } }));
     expect(second([...marked(6), ...old]).withheldIds).toHaveLength(6);
   });
 

@@ -3,7 +3,7 @@ import { mergeEnrollment } from '#shared/domain/agent/merge-agent.ts';
 import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
 import { type DetailType, eventsOf } from '#shared/domain/events/events.ts';
 import { mergeTime } from '#shared/domain/instance/deadline.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
+import { type Instance, withCloud } from '#shared/domain/instance/instance.ts';
 import { markSurplus } from '#shared/domain/launch/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anEvent, anInstance, clock } from '#test/build/an-instance.ts';
@@ -34,7 +34,11 @@ describe('the events that a change owes', () => {
     const record = enrolled(told(undefined, 'running', '10:00:21'));
     expect(eventsOf(record, record)).toEqual([]);
     expect(
-      eventsOf(record, { ...record, seenAt: 1, verify: { reason: 'illegal_step', since: 1 }, version: 9 }),
+      eventsOf(record, {
+        ...record,
+        version: 9,
+        cloud: { ...record.cloud, seenAt: 1, verify: { reason: 'illegal_step', since: 1 } },
+      }),
     ).toEqual([]);
   });
 
@@ -51,9 +55,9 @@ describe('the events that a change owes', () => {
   it('a full ledger that was cut tells of nothing old again', () => {
     let before = told(undefined, 'running', '01:00:00');
     for (let hour = 2; hour < 9; hour++) before = told(before, hour % 2 ? 'running' : 'stopping', `0${hour}:00:00`);
-    expect(before.ledger).toHaveLength(8);
+    expect(before.cloud.ledger).toHaveLength(8);
     const after = told(before, 'stopped', '10:00:00');
-    expect(after.ledger).toHaveLength(5);
+    expect(after.cloud.ledger).toHaveLength(5);
     expect(ofType('Instance State Changed', before, after)).toHaveLength(1);
   });
 
@@ -72,7 +76,10 @@ describe('the events that a change owes', () => {
   });
 
   it('an end by inference says so', () => {
-    const gone: Instance = { ...told(anInstance(), 'terminated', '11:00:00'), inferred: true };
+    const gone: Instance = {
+      ...told(anInstance(), 'terminated', '11:00:00'),
+      cloud: { ...told(anInstance(), 'terminated', '11:00:00').cloud, inferred: true },
+    };
     expect(ofType('Instance State Changed', anInstance(), gone)).toMatchObject([
       { data: { state: 'terminated', inferred: true } },
     ]);
@@ -100,13 +107,16 @@ describe('management', () => {
     const data = { agentId: 'agent-2', replaces: 'agent-1', at: '2026-11-02T11:00:00Z' };
     expect(ofType('Instance Enrolled', before, after)).toMatchObject([{ data }]);
     const reenroll = { by: 'agent-2', until: clock('11:15:00'), replaces: 'agent-1', proof: null };
-    expect(ofType('Instance Enrolled', anInstance({ reenroll }), after)).toMatchObject([{ data }]);
+    expect(ofType('Instance Enrolled', anInstance({ identity: { reenroll } }), after)).toMatchObject([{ data }]);
     expect(ofType('Instance Enrolled', anInstance(), before)).toMatchObject([{ data: { replaces: null } }]);
   });
 
   it('a conflict of two machines is told of when it is seen, and once', () => {
     const before = enrolled(anInstance());
-    const after: Instance = { ...before, conflict: { reason: 'other_instance', since: clock('11:00:00') } };
+    const after: Instance = {
+      ...before,
+      identity: { ...before.identity, conflict: { reason: 'other_instance', since: clock('11:00:00') } },
+    };
     const data = { agentId: 'agent-1', reason: 'other_instance', at: '2026-11-02T11:00:00Z', serverId: 'srv_1' };
     expect(ofType('Instance Identity Conflict', before, after)).toMatchObject([{ data }]);
     expect(ofType('Instance Identity Conflict', after, { ...after, version: 3 })).toEqual([]);
@@ -124,12 +134,12 @@ describe('management', () => {
     const pending = told(undefined, 'pending', '10:00:05');
     const failed = told(pending, 'stopped', '10:00:30');
     expect(ofType('Instance Start Failed', pending, failed)).toMatchObject([{ data: { reason: 'unknown' } }]);
-    const named = { ...failed, failedStart: { at: clock('10:00:30'), reason: 'Server.InternalError' } };
+    const named = withCloud(failed, { failedStart: { at: clock('10:00:30'), reason: 'Server.InternalError' } });
     expect(ofType('Instance Start Failed', failed, named)).toEqual([]);
   });
 
   it('surplus is told of once, with the launch', () => {
-    const before = anInstance({ launchId: 'lch_1', serverId: 'srv_1' });
+    const before = anInstance({ assignment: { launchId: 'lch_1', serverId: 'srv_1' } });
     const after = markSurplus(before, clock('10:10:00'));
     expect(ofType('Instance Surplus', before, after)).toMatchObject([{ data: { launchId: 'lch_1' } }]);
     expect(ofType('Instance Surplus', after, { ...after, version: 3 })).toEqual([]);
@@ -138,7 +148,7 @@ describe('management', () => {
 
 describe('servers', () => {
   it('a change of the effective state is told of, with what it was', () => {
-    const before = anInstance({ serverId: 'srv_1' });
+    const before = anInstance({ assignment: { serverId: 'srv_1' } });
     const after = { ...told(before, 'stopping', '11:00:00'), version: 4 };
     expect(ofType('Server State Changed', before, after)).toMatchObject([
       {
@@ -150,7 +160,7 @@ describe('servers', () => {
   });
 
   it('a newly attached instance gives the server its first word', () => {
-    const after = anInstance({ serverId: 'srv_1' });
+    const after = anInstance({ assignment: { serverId: 'srv_1' } });
     expect(ofType('Server State Changed', anInstance(), after)).toMatchObject([
       { data: { state: 'booting', previousState: null } },
     ]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { instanceActions, serverActions } from '#shared/domain/instance/actions.ts';
 import { aRequest, aServer } from '#test/build/a-launch.ts';
-import { anInstance, clock } from '#test/build/an-instance.ts';
+import { anInstance, clock, type InstanceParts } from '#test/build/an-instance.ts';
 
 const word = (allowed: { allowed: boolean; code?: string }) => (allowed.allowed ? 'yes' : allowed.code);
 
@@ -11,7 +11,7 @@ describe('what may be done to a server', () => {
     ['never launched', { request: aRequest }, null, 'yes', 'not_running'],
     ['being launched', { request: aRequest, launchState: 'requested' as const }, null, 'server_busy', 'not_running'],
     ['running', { request: aRequest }, anInstance(), 'server_busy', 'yes'],
-    ['ended', { request: aRequest }, anInstance({ state: 'terminated' }), 'yes', 'not_running'],
+    ['ended', { request: aRequest }, anInstance({ cloud: { state: 'terminated' } }), 'yes', 'not_running'],
   ])('%s', (_, overrides, instance, launch, terminate) => {
     const actions = serverActions(aServer(overrides), instance);
     expect({
@@ -30,18 +30,18 @@ describe('what may be done to an instance', () => {
   });
 
   const reenroll = { by: 'key_1', until: clock('10:20:00'), replaces: null, proof: null };
-  const enrolled = { management: 'enrolled', managementReason: 'launched' } as const;
-  const blocked = { management: 'discovered-only', managementReason: 'blocked' } as const;
-  it.each<[string, Parameters<typeof anInstance>[0], string[]]>([
+  const enrolled = { management: { status: 'enrolled', reason: 'launched' } } as const;
+  const blocked = { management: { status: 'discovered-only', reason: 'blocked' } } as const;
+  it.each<[string, InstanceParts, string[]]>([
     ['enrolled', enrolled, ['already_managed', 'yes', 'yes', 'not_blocked', 'yes']],
     [
       'enrolled and stopped',
-      { ...enrolled, state: 'stopped' },
+      { ...enrolled, cloud: { state: 'stopped' } },
       ['already_managed', 'yes', 'yes', 'not_blocked', 'yes'],
     ],
     [
       'enrolled and ended',
-      { ...enrolled, state: 'terminated' },
+      { ...enrolled, cloud: { state: 'terminated' } },
       ['already_managed', 'yes', 'yes', 'not_blocked', 'not_running'],
     ],
     [
@@ -49,10 +49,14 @@ describe('what may be done to an instance', () => {
       {},
       ['not_implemented', 'not_managed', 'not_managed', 'not_blocked', 'not_managed'],
     ],
-    ['waiting for its re-enrollment', { reenroll }, ['not_implemented', 'yes', 'yes', 'not_blocked', 'yes']],
+    [
+      'waiting for its re-enrollment',
+      { identity: { reenroll } },
+      ['not_implemented', 'yes', 'yes', 'not_blocked', 'yes'],
+    ],
     [
       'stopped without an agent',
-      { state: 'stopped' },
+      { cloud: { state: 'stopped' } },
       ['not_running', 'not_managed', 'not_managed', 'not_blocked', 'not_managed'],
     ],
     ['blocked', blocked, ['not_implemented', 'instance_blocked', 'instance_blocked', 'yes', 'instance_blocked']],

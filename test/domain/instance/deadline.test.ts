@@ -3,9 +3,9 @@ import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
 import { enrollmentDeadline, mergeTime } from '#shared/domain/instance/deadline.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { anEvent, anInstance, clock } from '#test/build/an-instance.ts';
+import { anEvent, anInstance, clock, type InstanceParts } from '#test/build/an-instance.ts';
 
-const deadline = (overrides: Partial<Instance>) => enrollmentDeadline(anInstance(overrides), defaultTiming);
+const deadline = (overrides: InstanceParts) => enrollmentDeadline(anInstance(overrides), defaultTiming);
 
 describe('the enrollment deadline', () => {
   it('is 15 minutes after running began', () => {
@@ -13,18 +13,18 @@ describe('the enrollment deadline', () => {
   });
 
   it('counts from when the record was made, if that is later', () => {
-    expect(deadline({ notBefore: clock('10:30:00') })).toBe(clock('10:45:00'));
+    expect(deadline({ management: { notBefore: clock('10:30:00') } })).toBe(clock('10:45:00'));
   });
 
   it.each(['unknown', 'pending', 'stopping', 'stopped', 'shutting-down', 'terminated'] as const)(
     'is none while %s',
     (state) => {
-      expect(deadline({ state })).toBeNull();
+      expect(deadline({ cloud: { state } })).toBeNull();
     },
   );
 
   it.each(['enrolled', 'discovered-only'] as const)('is none for what is %s', (management) => {
-    expect(deadline({ management })).toBeNull();
+    expect(deadline({ management: { status: management } })).toBeNull();
   });
 
   it('starts anew with the next start, while nobody enrolled', () => {
@@ -45,9 +45,7 @@ describe('the passing of time', () => {
     const outcome = mergeTime(anInstance(), clock('10:15:21'), defaultTiming);
     expect(outcome.instance).toEqual(
       anInstance({
-        management: 'discovered-only',
-        managementReason: 'deadline_passed',
-        managementSince: clock('10:15:21'),
+        management: { status: 'discovered-only', reason: 'deadline_passed', since: clock('10:15:21') },
       }),
     );
   });
@@ -63,7 +61,7 @@ describe('the passing of time', () => {
 
   it('leaves a failed start, a stopped and an ended instance alone', () => {
     for (const state of ['pending', 'stopped', 'terminated'] as const) {
-      expect(mergeTime(anInstance({ state }), clock('23:00:00'), defaultTiming).changed).toBe(false);
+      expect(mergeTime(anInstance({ cloud: { state } }), clock('23:00:00'), defaultTiming).changed).toBe(false);
     }
   });
 });

@@ -64,8 +64,12 @@ describe('a ledger entry', () => {
 describe('a new record', () => {
   it('knows nothing of the cloud, waits for an enrollment, and is named by its key', () => {
     const made = newInstance(aKey, clock('10:00:00'));
-    expect(made).toMatchObject({ state: 'unknown', at: null, epoch: null, management: 'pending', version: 0 });
-    expect(made).toMatchObject({ managementReason: 'awaiting_enrollment', notBefore: clock('10:00:00') });
+    expect(made).toMatchObject({
+      version: 0,
+      cloud: { state: 'unknown', at: null, epoch: null },
+      management: { status: 'pending' },
+    });
+    expect(made).toMatchObject({ management: { reason: 'awaiting_enrollment', notBefore: clock('10:00:00') } });
     expect(keyOf(made)).toBe('111122223333/us-east-1/i-0123456789abcdef0');
   });
 });

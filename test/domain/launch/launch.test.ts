@@ -102,8 +102,8 @@ describe('in a batch', () => {
 
 describe('a surplus instance', () => {
   it('is detached and stays visible, since the first time it was found to be one', () => {
-    const surplus = markSurplus(anInstance({ serverId: 'srv_1' }), clock('10:10:00'));
-    expect(surplus).toEqual(anInstance({ surplusSince: clock('10:10:00'), serverId: null }));
+    const surplus = markSurplus(anInstance({ assignment: { serverId: 'srv_1' } }), clock('10:10:00'));
+    expect(surplus).toEqual(anInstance({ assignment: { surplusSince: clock('10:10:00'), serverId: null } }));
     expect(markSurplus(surplus, clock('10:20:00'))).toBe(surplus);
   });
 });

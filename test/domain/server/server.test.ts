@@ -9,25 +9,27 @@ const agent = { ...enrolled, state: 'operational', stateAt: clock('10:06:00') };
 describe('the effective state of a server', () => {
   it('is `inactive` with no current instance, or an ended one', () => {
     expect(effectiveState(null)).toBe('inactive');
-    expect(effectiveState(anInstance({ state: 'terminated', agent }))).toBe('inactive');
+    expect(effectiveState(anInstance({ agent, cloud: { state: 'terminated' } }))).toBe('inactive');
   });
 
   it.each(['unknown', 'pending', 'stopping', 'stopped', 'shutting-down'] as const)(
     'is the cloud’s word, `%s`, whatever the agent said and the deadline did',
     (state) => {
-      const stranded = { management: 'discovered-only', managementReason: 'deadline_passed' } as const;
-      expect(effectiveState(anInstance({ state, agent }))).toBe(state);
-      expect(effectiveState(anInstance({ state, ...stranded }))).toBe(state);
+      const stranded = { management: { status: 'discovered-only', reason: 'deadline_passed' } } as const;
+      expect(effectiveState(anInstance({ agent, cloud: { state } }))).toBe(state);
+      expect(effectiveState(anInstance({ ...stranded, cloud: { state } }))).toBe(state);
     },
   );
 
   it('is `stranded in booting` while it runs past its deadline', () => {
-    const stranded = { management: 'discovered-only', managementReason: 'deadline_passed' } as const;
+    const stranded = { management: { status: 'discovered-only', reason: 'deadline_passed' } } as const;
     expect(effectiveState(anInstance(stranded))).toBe('stranded in booting');
   });
 
   it.each(['released', 'blocked'] as const)('is `unknown` while an instance runs that was %s', (managementReason) => {
-    expect(effectiveState(anInstance({ management: 'discovered-only', managementReason }))).toBe('unknown');
+    expect(effectiveState(anInstance({ management: { status: 'discovered-only', reason: managementReason } }))).toBe(
+      'unknown',
+    );
   });
 
   it('is the agent’s word while it runs, else `booting`', () => {
@@ -37,7 +39,7 @@ describe('the effective state of a server', () => {
   });
 
   it('is `booting` after a restart until the agent gives its word anew', () => {
-    const restarted = { epoch: clock('11:00:00'), agent };
+    const restarted = { cloud: { epoch: clock('11:00:00') }, agent };
     expect(effectiveState(anInstance(restarted))).toBe('booting');
     const anew = { ...agent, stateAt: clock('11:00:30') };
     expect(effectiveState(anInstance({ ...restarted, agent: anew }))).toBe('operational');
@@ -97,11 +99,12 @@ describe('the conditions of a server', () => {
 
   it('tell what went wrong', () => {
     const failed = anInstance({
-      state: 'stopped',
-      failedStart: { at: clock('10:00:21'), reason: 'Server.InsufficientInstanceCapacity' },
-      management: 'discovered-only',
-      managementReason: 'deadline_passed',
-      verify: { reason: 'illegal_step', since: clock('10:00:30') },
+      cloud: {
+        state: 'stopped',
+        failedStart: { at: clock('10:00:21'), reason: 'Server.InsufficientInstanceCapacity' },
+        verify: { reason: 'illegal_step', since: clock('10:00:30') },
+      },
+      management: { status: 'discovered-only', reason: 'deadline_passed' },
     });
     expect(brief(conditionsOf(aServer(), failed))).toEqual([
       'Launched true instance_attached',
@@ -113,13 +116,15 @@ describe('the conditions of a server', () => {
 
   it('do not know who is enrolled where two machines speak as one', () => {
     const conflict = { reason: 'broken_chain', since: clock('11:00:00') } as const;
-    const instance = anInstance({ management: 'enrolled', managementReason: 'launched', conflict });
+    const instance = anInstance({ management: { status: 'enrolled', reason: 'launched' }, identity: { conflict } });
     expect(conditionsOf(aServer(), instance)).toContainEqual({
       ...{ type: 'Enrolled', status: 'unknown', reason: 'identity_conflict', since: clock('11:00:00') },
     });
   });
 
   it('know that nothing is known yet', () => {
-    expect(brief(conditionsOf(aServer(), anInstance({ state: 'unknown' })))[1]).toBe('Running unknown unknown');
+    expect(brief(conditionsOf(aServer(), anInstance({ cloud: { state: 'unknown' } })))[1]).toBe(
+      'Running unknown unknown',
+    );
   });
 });

@@ -71,15 +71,25 @@ harmless(59, 'both enroll, each on its own', async () => {
     const asking = { key: keys[nth]!, claim: { ...place, pendingTime: start }, ...byKey };
     await stage.enroll(asking, { isRegistered: () => true });
   }
-  expect(await stage.store.getInstance(here)).toMatchObject({ agent: { id: keys[0].id }, serverId: 'srv_1' });
-  expect(await stage.store.getInstance(other)).toMatchObject({ agent: { id: keys[1].id }, serverId: 'srv_2' });
+  expect(await stage.store.getInstance(here)).toMatchObject({
+    agent: { id: keys[0].id },
+    assignment: { serverId: 'srv_1' },
+  });
+  expect(await stage.store.getInstance(other)).toMatchObject({
+    agent: { id: keys[1].id },
+    assignment: { serverId: 'srv_2' },
+  });
 });
 
 const members = 'adapters/aws/member-credentials.test.ts';
 performedBy(59, 'harmless', members, 'and another with an instance of the same id have two records');
 
 const trueAgent = newAgentKey();
-const enrolled = running({ management: 'enrolled', agent: agentOf(trueAgent), serverId: 'srv_0' });
+const enrolled = running({
+  agent: agentOf(trueAgent),
+  management: { status: 'enrolled' },
+  assignment: { serverId: 'srv_0' },
+});
 const taken = [instanceChange(enrolled), bindingChange(trueAgent.id), keyChange()];
 
 const nobodys = { ...unasked.ports, isRegistered: isRegisteredIn({}) };
@@ -131,7 +141,7 @@ enrollmentAttack(
   },
 );
 
-const terminated = [instanceChange(running({ state: 'terminated', at: now - 3600 * second })), keyChange()];
+const terminated = [instanceChange(running({ cloud: { state: 'terminated', at: now - 3600 * second } })), keyChange()];
 enrollmentAttack(64, 'alone', { records: terminated }, { code: 'refused', reason: 'instance_not_running' });
 enrollmentAttack(
   64,
@@ -142,7 +152,7 @@ enrollmentAttack(
   },
 );
 
-const restarted = [instanceChange(running({ epoch: start + 61 * second })), keyChange()];
+const restarted = [instanceChange(running({ cloud: { epoch: start + 61 * second } })), keyChange()];
 const fromBefore = { pendingTime: '2026-11-02T10:00:00Z', startedAt: '2026-11-02T10:01:01Z' };
 enrollmentAttack(65, 'alone', { records: restarted }, { reason: 'stale_document' });
 enrollmentAttack(65, 'with a valid grant', { records: restarted, asking: byKey }, { facts: precisely(fromBefore) });
@@ -171,7 +181,7 @@ attack(66, 'than now', () => verifyDocument(rsa2048Proof(signedObject()), anchor
 });
 
 const enrolledLater = [
-  instanceChange({ ...enrolled, epoch: start + 90 * second }),
+  instanceChange({ ...enrolled, cloud: { ...enrolled.cloud, epoch: start + 90 * second } }),
   bindingChange(trueAgent.id),
   keyChange(),
 ];

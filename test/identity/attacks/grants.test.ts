@@ -170,7 +170,7 @@ enrollmentAttack(94, 'of another server’s launch', onOther, {
   code: 'grant_of_other_instance',
   facts: precisely(other),
 });
-const surplus = instanceChange(running({ launchId, surplusSince: start }));
+const surplus = instanceChange(running({ assignment: { launchId, surplusSince: start } }));
 enrollmentAttack(
   94,
   'of an older generation',
@@ -180,7 +180,11 @@ enrollmentAttack(
   },
 );
 const first = newAgentKey();
-const launched = running({ management: 'enrolled', agent: agentOf(first), serverId: 'srv_1', launchId });
+const launched = running({
+  agent: agentOf(first),
+  management: { status: 'enrolled' },
+  assignment: { serverId: 'srv_1', launchId },
+});
 const enrolled = [instanceChange(launched), bindingChange(first.id), ...launchChanges()];
 enrollmentAttack(
   94,

@@ -111,7 +111,11 @@ harmless(99, 'by the enrolled key: the same answer, and no write', async () => {
 });
 
 const agent = newAgentKey();
-const enrolled = running({ management: 'enrolled', agent: agentOf(agent), serverId: 'srv_1' });
+const enrolled = running({
+  agent: agentOf(agent),
+  management: { status: 'enrolled' },
+  assignment: { serverId: 'srv_1' },
+});
 const taken = [instanceChange(enrolled), bindingChange(agent.id), keyChange()];
 const stranger = { claim: { ...here, account: '999988887777', pendingTime: start } };
 const past = { claim: { ...here, account: '999988887777', pendingTime: start - 3600 * second } };
@@ -123,7 +127,7 @@ for (const [form, records, asking] of [
   ['a stranger with an old document', untouched, past],
   ['a free instance', untouched, {}],
   ['an enrolled instance', taken, {}],
-  ['an ended instance', [instanceChange(running({ state: 'terminated', at: now })), keyChange()], {}],
+  ['an ended instance', [instanceChange(running({ cloud: { state: 'terminated', at: now } })), keyChange()], {}],
   ['an unknown key', untouched, { grant: { ...byKey.grant, id: 'key_none' } }],
   ['a known key', untouched, { grant: { ...byLaunch.grant, id: keyId } }],
   ['an unknown launch', untouched, { grant: { ...byKey.grant, id: 'lch_none' } }],

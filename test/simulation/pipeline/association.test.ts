@@ -66,12 +66,12 @@ async function play(byMuster: boolean, order: readonly Step[]) {
   for (const step of order) await acts[step]();
   await clock.advanceBy(minutes(10));
   const held = record(where, instance);
-  const server = where.watch.servers.get(held?.serverId ?? '');
+  const server = where.watch.servers.get(held?.assignment.serverId ?? '');
   return {
     record: {
-      state: held?.state,
-      management: held?.management,
-      reason: held?.managementReason,
+      state: held?.cloud.state,
+      management: held?.management.status,
+      reason: held?.management.reason,
       agent: held?.agent?.id,
     },
     attached: server?.instance && keyOf(server.instance) === keyOf(instance),
@@ -132,7 +132,7 @@ describe('14 no theft', () => {
     const instance = launched(where)[0]!;
     const held = record(where, instance);
     const { enrolled } = await agents.on(instance).ask();
-    expect(enrolled?.serverId).toBe(held?.serverId);
+    expect(enrolled?.serverId).toBe(held?.assignment.serverId);
     expect(record(where, instance)).toBe(held);
     expect(watch.servers.size).toBe(1);
   });
@@ -176,14 +176,13 @@ describe('24 reversible', () => {
     pipeline.ec2.faults.calls.push(cut);
     await pipeline.clock.advanceBy(seconds(86_400));
     expect(record(where, instance)).toMatchObject({
-      management: 'discovered-only',
-      managementReason: 'deadline_passed',
+      management: { status: 'discovered-only', reason: 'deadline_passed' },
     });
     pipeline.trouble = { ...noTrouble, deathOf: () => null };
     pipeline.ec2.faults.calls.length = 0;
     await agents.on(instance).start();
     await pipeline.clock.advanceBy(longEnough);
-    expect(record(where, instance)).toMatchObject({ management: 'enrolled', managementReason: 'launched' });
+    expect(record(where, instance)).toMatchObject({ management: { status: 'enrolled', reason: 'launched' } });
     expect(await where.wrong()).toEqual([]);
   });
 });

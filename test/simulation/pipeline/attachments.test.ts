@@ -39,7 +39,7 @@ describe('a disk or an interface that was moved into an instance before its agen
     const { keys } = await runWithKey(where);
     await tamper(where, keys[0]!, what);
     expect(where.agents.on(keys[0]!).state).toMatchObject({ enrolled: null, refused: 'attachments_differ' });
-    expect(record(where, keys[0]!)).toMatchObject({ management: 'pending', agent: null });
+    expect(record(where, keys[0]!)).toMatchObject({ agent: null, management: { status: 'pending' } });
   });
 
   it('keeps it out with its launch’s grant', async () => {
@@ -57,7 +57,7 @@ describe('a disk or an interface that was moved into an instance before its agen
     where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
     const { keys } = await runWithKey(where, { attachments: ['root_moved'] });
     await tamper(where, keys[0]!, 'disk');
-    expect(record(where, keys[0]!)).toMatchObject({ management: 'enrolled' });
+    expect(record(where, keys[0]!)).toMatchObject({ management: { status: 'enrolled' } });
   });
 });
 
@@ -69,10 +69,10 @@ describe('a root volume that EC2 is slow to tell of', () => {
     const { keys } = await runWithKey(where);
     await launch(where, await newServer(where));
     await clock.advanceBy(seconds(90));
-    expect(record(where, launched(where)[0]!)).toMatchObject({ management: 'enrolled' });
+    expect(record(where, launched(where)[0]!)).toMatchObject({ management: { status: 'enrolled' } });
     expect(where.agents.on(keys[0]!).state).toMatchObject({ refused: 'instance_not_described' });
     await clock.advanceBy(minutes(2));
-    expect(record(where, keys[0]!)).toMatchObject({ management: 'enrolled', managementReason: 'enrollment_key' });
+    expect(record(where, keys[0]!)).toMatchObject({ management: { status: 'enrolled', reason: 'enrollment_key' } });
   });
 });
 
@@ -81,7 +81,7 @@ describe('an enrollment key that is revoked while a fleet starts with it', () =>
     const where = stage();
     const { clock, functions } = where.pipeline;
     const { id, keys } = await runWithKey(where, {}, 20);
-    const enrolled = () => keys.filter((key) => record(where, key)?.management === 'enrolled').length;
+    const enrolled = () => keys.filter((key) => record(where, key)?.management.status === 'enrolled').length;
     for (let waited = 0; enrolled() === 0 && waited < 120; waited++) await clock.advanceBy(seconds(1));
     const revoked = await functions.operate<{ lastUsedAt: string | null }>('DELETE', `/v1/enrollment-keys/${id}`);
     const then = enrolled();

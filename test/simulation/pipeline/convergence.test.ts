@@ -30,7 +30,7 @@ describe('1 convergence without loss', () => {
       const states = truth.map((instance) => [keyOf(instance), presentOf(instance).state, null]);
       const records = truth.map((instance) => watch.instances.get(keyOf(instance)));
       expect(
-        records.map((held, nth) => [states[nth]?.[0], held?.state, held?.verify]),
+        records.map((held, nth) => [states[nth]?.[0], held?.cloud.state, held?.cloud.verify]),
         `seed ${seed}`,
       ).toEqual(states);
       expect(watch.broken).toEqual([]);
@@ -46,14 +46,14 @@ describe('10 absence is not death', () => {
     await where.pipeline.clock.advanceBy(minutes(21));
     where.pipeline.ec2.faults.calls.push({ kind: 'empty', times, account: keys[0]!.account, region: keys[0]!.region });
     await where.pipeline.clock.advanceBy(minutes(5 * times));
-    return { where, keys, states: () => keys.map((key) => record(where, key)?.state) };
+    return { where, keys, states: () => keys.map((key) => record(where, key)?.cloud.state) };
   }
 
   it('two listings without an instance, of which one began no more than S after the last sight, end nothing', async () => {
     const { where, keys, states } = await missed(2);
     expect(states()).toEqual(['running', 'running', 'running']);
     await where.pipeline.clock.advanceBy(minutes(5));
-    expect(keys.map((key) => record(where, key)?.absent)).toEqual([null, null, null]);
+    expect(keys.map((key) => record(where, key)?.cloud.absent)).toEqual([null, null, null]);
   });
 
   it('two that both began later do, and the next sight undoes it', async () => {
@@ -72,7 +72,7 @@ describe('10 absence is not death', () => {
       await where.pipeline.clock.advanceBy(minutes(21));
       where.pipeline.ec2.faults.calls.push({ kind: 'error', code });
       await where.pipeline.clock.advanceBy(minutes(1440));
-      expect(keys.map((key) => record(where, key)?.state)).toEqual(['running', 'running', 'running']);
+      expect(keys.map((key) => record(where, key)?.cloud.state)).toEqual(['running', 'running', 'running']);
     },
   );
 
@@ -82,6 +82,6 @@ describe('10 absence is not death', () => {
     await where.pipeline.clock.advanceBy(minutes(21));
     where.pipeline.ec2.faults.calls.push({ kind: 'repeat-page-token' });
     await where.pipeline.clock.advanceBy(minutes(240));
-    expect(new Set(keys.map((key) => record(where, key)?.state))).toEqual(new Set(['running']));
+    expect(new Set(keys.map((key) => record(where, key)?.cloud.state))).toEqual(new Set(['running']));
   });
 });

@@ -14,11 +14,11 @@ describe('21 not early, not twice and 22 not never', () => {
     loseEveryMessage(where);
     const key = runOne(where);
     await where.pipeline.clock.advanceBy(seconds(16));
-    const deadline = (record(where, key)?.runningAt ?? Number.NaN) + minutes(15);
+    const deadline = (record(where, key)?.cloud.runningAt ?? Number.NaN) + minutes(15);
     await where.pipeline.clock.advanceTo(new Date(deadline - 1));
-    expect(record(where, key)).toMatchObject({ state: 'running', management: 'pending' });
+    expect(record(where, key)).toMatchObject({ cloud: { state: 'running' }, management: { status: 'pending' } });
     await where.pipeline.clock.advanceBy(minutes(1) + seconds(2));
-    expect(record(where, key)).toMatchObject({ management: 'discovered-only', managementReason: 'deadline_passed' });
+    expect(record(where, key)).toMatchObject({ management: { status: 'discovered-only', reason: 'deadline_passed' } });
     await where.pipeline.clock.advanceBy(minutes(600));
     expect(told(where, 'Instance Discovered-Only')).toHaveLength(1);
   });
@@ -31,10 +31,10 @@ describe('21 not early, not twice and 22 not never', () => {
       deathOf: (name) => (name === 'tick' ? { atCall: 1, when: 'before' } : null),
     };
     await where.pipeline.clock.advanceBy(minutes(60));
-    expect(record(where, key)).toMatchObject({ management: 'pending' });
+    expect(record(where, key)).toMatchObject({ management: { status: 'pending' } });
     where.pipeline.trouble = { ...noTrouble, deathOf: () => null };
     await where.pipeline.clock.advanceBy(minutes(1));
-    expect(record(where, key)).toMatchObject({ management: 'discovered-only' });
+    expect(record(where, key)).toMatchObject({ management: { status: 'discovered-only' } });
   });
 });
 
@@ -46,11 +46,11 @@ describe('23 running time only', () => {
     await clock.advanceBy(minutes(14));
     ec2.stopInstances(key, { InstanceIds: [key.instanceId] });
     await clock.advanceBy(minutes(120));
-    expect(record(where, key)).toMatchObject({ state: 'stopped', management: 'pending' });
+    expect(record(where, key)).toMatchObject({ cloud: { state: 'stopped' }, management: { status: 'pending' } });
     ec2.startInstances(key, { InstanceIds: [key.instanceId] });
     await clock.advanceBy(minutes(15));
-    expect(record(where, key)).toMatchObject({ state: 'running', management: 'pending' });
+    expect(record(where, key)).toMatchObject({ cloud: { state: 'running' }, management: { status: 'pending' } });
     await clock.advanceBy(minutes(2));
-    expect(record(where, key)).toMatchObject({ management: 'discovered-only' });
+    expect(record(where, key)).toMatchObject({ management: { status: 'discovered-only' } });
   });
 });

@@ -131,10 +131,10 @@ describe('28 partial failure exactness', () => {
     };
     const healthy = runDirectly(where, 5);
     await pipeline.clock.advanceBy(seconds(20));
-    expect(healthy.map((key) => record(where, key)?.state)).toEqual(healthy.map(() => 'running'));
+    expect(healthy.map((key) => record(where, key)?.cloud.state)).toEqual(healthy.map(() => 'running'));
     await pipeline.clock.advanceBy(longEnough);
     expect(pipeline.queues.queue('events-dead').counts().visible).toBe(2);
-    expect(record(where, poisoned)).toMatchObject({ state: 'running' });
+    expect(record(where, poisoned)).toMatchObject({ cloud: { state: 'running' } });
   });
 });
 
@@ -152,7 +152,7 @@ describe('11 mass-removal guard', () => {
     const { where, keys } = await emptied();
     await where.pipeline.clock.advanceBy(minutes(55));
     expect(where.pipeline.alarms).toContain('mass_removal_withheld');
-    expect(keys.map((key) => record(where, key)?.state)).toEqual(keys.map(() => 'running'));
+    expect(keys.map((key) => record(where, key)?.cloud.state)).toEqual(keys.map(() => 'running'));
     where.pipeline.ec2.faults.calls.length = 0;
     await where.pipeline.clock.advanceBy(longEnough);
     expect(await where.wrong()).toEqual([]);

@@ -35,13 +35,13 @@ async function raced(
   where.pipeline.trouble = { ...noTrouble, comesBetween: (call) => call === nthCall };
   await functions.onInstanceChanged(batchOf([first]));
   await drained(where);
-  return { state: record(where, key)?.state, steps: new Set(record(where, key)?.ledger) };
+  return { state: record(where, key)?.cloud.state, steps: new Set(record(where, key)?.cloud.ledger) };
 }
 
 async function oneByOne(known: number, pick: (events: readonly StateChangeEvent[]) => StateChangeEvent[]) {
   const { where, key, events } = await restarted(known);
   for (const event of pick(events)) await where.pipeline.functions.onInstanceChanged(batchOf([event]));
-  return { state: record(where, key)?.state, steps: new Set(record(where, key)?.ledger) };
+  return { state: record(where, key)?.cloud.state, steps: new Set(record(where, key)?.cloud.ledger) };
 }
 
 /** Whatever the race left waiting. */

@@ -53,7 +53,11 @@ it('what a timeline replays to is what the pipeline came to, in state and manage
     const replayed = new Map<string, { state: string; management: string }>(
       JSON.parse(summary).instances.map((one: { instanceId: string }) => [one.instanceId, one]),
     );
-    for (const { instanceId, state, management } of watch.instances.values()) {
+    for (const {
+      instanceId,
+      cloud: { state },
+      management: { status: management },
+    } of watch.instances.values()) {
       expect(replayed.get(instanceId), `seed ${seed}`).toMatchObject({ state, management });
     }
   }

@@ -33,8 +33,9 @@ function wrongWith(instance: SimulatedInstance, pipeline: Pipeline, watch: Watch
   const forgotten =
     present.state === 'terminated' && pipeline.now() - present.at > pipeline.ec2.visibility.terminatedMs - 900_000;
   if (forgotten && !record) return [];
-  const named = Math.abs((record?.epoch ?? 0) - present.launchTime) <= epochToleranceMs && record?.epochNamed;
-  const right = record?.state === present.state && record.verify === null && (named || forgotten);
+  const named =
+    Math.abs((record?.cloud.epoch ?? 0) - present.launchTime) <= epochToleranceMs && record?.cloud.epochNamed;
+  const right = record?.cloud.state === present.state && record.cloud.verify === null && (named || forgotten);
   const wrong = right ? [] : [`2 convergence: ${keyOf(instance)} is ${stateText(record)}, not ${present.state}`];
   if (record && overdue(record, pipeline.now())) wrong.push(`22 not never: ${keyOf(instance)} waits past its deadline`);
   if (record && !forgotten) wrong.push(...failureOf(instance, record));
@@ -66,9 +67,10 @@ function failureOf({ history }: SimulatedInstance, record: Instance): string[] {
     return [];
   const reason = history.at(-1)?.stateReason?.code;
   const code = reason?.startsWith('Client.User') ? undefined : reason;
-  if (record.management === 'discovered-only') return [`20 failure is named: ${keyOf(record)} is discovered-only`];
-  if (!code || record.failedStart?.reason === code) return [];
-  return [`20 failure is named: ${keyOf(record)} says ${JSON.stringify(record.failedStart)}, not ${code}`];
+  if (record.management.status === 'discovered-only')
+    return [`20 failure is named: ${keyOf(record)} is discovered-only`];
+  if (!code || record.cloud.failedStart?.reason === code) return [];
+  return [`20 failure is named: ${keyOf(record)} says ${JSON.stringify(record.cloud.failedStart)}, not ${code}`];
 }
 
 function strangers(truth: readonly SimulatedInstance[], watch: Watch): string[] {
@@ -89,7 +91,9 @@ function launchesOf(truth: readonly SimulatedInstance[], watch: Watch): string[]
     if (!record && launch.state !== 'launched') return [];
     const own = launch.instances.some((key) => keyOf(key) === keyOf(instance));
     if (!own) return [`18 adoption: ${launchId} is ${launch.state} without ${keyOf(instance)}`];
-    const attached = record?.launchId === launchId && (record.serverId !== null || record.surplusSince !== null);
+    const attached =
+      record?.assignment.launchId === launchId &&
+      (record.assignment.serverId !== null || record.assignment.surplusSince !== null);
     return attached ? [] : [`18 adoption: ${keyOf(instance)} belongs to no server and is not surplus`];
   });
 }

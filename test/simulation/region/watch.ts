@@ -40,28 +40,29 @@ export class Watch {
     for (const event of eventsOf(before, after)) this.owed.set(eventId(event), keyOf(after));
     if (!Object.hasOwn(registered, after.account)) this.#note('15 account isolation', after, by);
     if (!before) return;
-    if (before.state === 'terminated' && !before.inferred && after.state !== 'terminated')
+    if (before.cloud.state === 'terminated' && !before.cloud.inferred && after.cloud.state !== 'terminated')
       this.#note('5 absorption', after, by);
-    if (before.epochNamed && after.epochNamed && (after.epoch ?? 0) < (before.epoch ?? 0))
+    if (before.cloud.epochNamed && after.cloud.epochNamed && (after.cloud.epoch ?? 0) < (before.cloud.epoch ?? 0))
       this.#note('6 monotone epoch', after, by);
-    if (!before.inferred && (after.at ?? 0) < (before.at ?? 0)) this.#note('8 freshness', after, by);
-    if (after.inferred && !before.inferred && by.name !== 'sweepRegion')
+    if (!before.cloud.inferred && (after.cloud.at ?? 0) < (before.cloud.at ?? 0)) this.#note('8 freshness', after, by);
+    if (after.cloud.inferred && !before.cloud.inferred && by.name !== 'sweepRegion')
       this.#note('10 absence is not death', after, by);
-    if ((by.name === 'checkin' || by.name === 'enroll') && after.state !== before.state)
+    if ((by.name === 'checkin' || by.name === 'enroll') && after.cloud.state !== before.cloud.state)
       this.#note('25 heartbeats are evidence, not state', after, by);
     if (before.agent && after.agent && before.agent.id !== after.agent.id) this.#note('14 no theft', after, by);
     // No disk is copied here: whatever is lost, and wherever a process dies, one agent is never taken for two.
-    if (after.conflict) this.#note('one agent is never two', after, by);
-    if (before.management === 'enrolled' && after.management !== 'enrolled') this.#note('24 reversible', after, by);
+    if (after.identity.conflict) this.#note('one agent is never two', after, by);
+    if (before.management.status === 'enrolled' && after.management.status !== 'enrolled')
+      this.#note('24 reversible', after, by);
     this.#lookAtDeadline(before, after, by);
   }
 
   #lookAtDeadline(before: Instance, after: Instance, by: Invocation): void {
-    if (after.management !== 'discovered-only' || before.management === 'discovered-only') return;
+    if (after.management.status !== 'discovered-only' || before.management.status === 'discovered-only') return;
     const deadline = enrollmentDeadline(before, defaultTiming);
     if (deadline === null) this.#note('23 running time only', after, by);
     else if (by.at < deadline) this.#note('21 not early', after, by);
-    const epoch = `${keyOf(after)} ${after.epoch}`;
+    const epoch = `${keyOf(after)} ${after.cloud.epoch}`;
     this.#discoveries.set(epoch, (this.#discoveries.get(epoch) ?? 0) + 1);
     if (this.#discoveries.get(epoch) !== 1) this.#note('21 not twice', after, by);
   }
@@ -69,13 +70,14 @@ export class Watch {
   #lookAtServer(server: Server): void {
     if (!server.instance) return;
     const instance = this.instances.get(keyOf(server.instance));
-    if (instance?.serverId !== server.id) this.#note('13 bijection: a server’s instance is another’s', server, null);
+    if (instance?.assignment.serverId !== server.id)
+      this.#note('13 bijection: a server’s instance is another’s', server, null);
     if (server.instance.account !== server.account) this.#note('15 account isolation: attachment', server, null);
   }
 
   #lookAtInstance(instance: Instance): void {
-    if (instance.serverId === null) return;
-    const server = this.servers.get(instance.serverId);
+    if (instance.assignment.serverId === null) return;
+    const server = this.servers.get(instance.assignment.serverId);
     const known = [server?.instance, ...(server?.past ?? [])].some((key) => key && sameInstance(key, instance));
     if (!known) this.#note('13 bijection: an instance’s server does not know it', instance, null);
   }

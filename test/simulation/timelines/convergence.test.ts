@@ -17,8 +17,8 @@ function count(faults: Faults): { flagged: number; silentlyWrong: number[] } {
   for (let seed = 1; seed <= cases; seed++) {
     const timeline = drawTimeline(seeded(seed), 'c', faults);
     const record = onlyRecord(play(timeline));
-    if (record?.verify) flagged += 1;
-    else if (record?.state !== timeline.truth.state) silentlyWrong.push(seed);
+    if (record?.cloud.verify) flagged += 1;
+    else if (record?.cloud.state !== timeline.truth.state) silentlyWrong.push(seed);
   }
   return { flagged, silentlyWrong };
 }
@@ -43,17 +43,14 @@ function expectRight(timeline: Timeline): void {
   const record = onlyRecord(play(timeline));
   const { truth, listedAtEnd } = timeline;
   if (!listedAtEnd) {
-    expect(record?.state ?? 'terminated', story(timeline)).toBe('terminated');
-    expect(record?.verify ?? null, story(timeline)).toBeNull();
+    expect(record?.cloud.state ?? 'terminated', story(timeline)).toBe('terminated');
+    expect(record?.cloud.verify ?? null, story(timeline)).toBeNull();
     return;
   }
   expect(record, story(timeline)).toMatchObject({
-    state: truth.state,
-    verify: null,
-    epochNamed: true,
-    inferred: false,
+    cloud: { state: truth.state, verify: null, epochNamed: true, inferred: false },
   });
-  expect(Math.abs((record?.epoch ?? 0) - truth.launchTime), story(timeline)).toBeLessThanOrEqual(10_000);
+  expect(Math.abs((record?.cloud.epoch ?? 0) - truth.launchTime), story(timeline)).toBeLessThanOrEqual(10_000);
 }
 
 const anySeed = fc.integer({ min: 1, max: 0x7fffffff });
@@ -86,7 +83,7 @@ describe('with any loss', () => {
           return detail?.state !== 'terminated' && detail?.state !== 'shutting-down';
         });
         const record = onlyRecord(play({ ...timeline, lines: told }));
-        expect(record, story(timeline)).toMatchObject({ state: 'terminated', inferred: true, verify: null });
+        expect(record, story(timeline)).toMatchObject({ cloud: { state: 'terminated', inferred: true, verify: null } });
       }),
       { numRuns: 500 },
     );

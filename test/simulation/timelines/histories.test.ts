@@ -29,9 +29,9 @@ describe('epochs', () => {
       let named = 0;
       play(timeline, (state) => {
         const record = onlyRecord(state);
-        if (!record?.epochNamed || record.epoch === null) return;
-        expect(record.epoch, story(timeline)).toBeGreaterThanOrEqual(named);
-        named = record.epoch;
+        if (!record?.cloud.epochNamed || record.cloud.epoch === null) return;
+        expect(record.cloud.epoch, story(timeline)).toBeGreaterThanOrEqual(named);
+        named = record.cloud.epoch;
       });
     });
   });
@@ -41,7 +41,7 @@ describe('epochs', () => {
       const launchTimes = timeline.life.changes.map(({ launchTime }) => launchTime);
       play(timeline, (state) => {
         const record = onlyRecord(state);
-        if (record?.epochNamed) expect(launchTimes).toContain(record.epoch);
+        if (record?.cloud.epochNamed) expect(launchTimes).toContain(record.cloud.epoch);
       });
     });
   });
@@ -52,7 +52,7 @@ describe('what is published', () => {
     forTimelines({ jitter: true, late: 0, describes: 0, sweeps: 0 }, (timeline) => {
       let doubted = false;
       const state = play(timeline, (now) => {
-        doubted ||= onlyRecord(now)?.verify != null;
+        doubted ||= onlyRecord(now)?.cloud.verify != null;
       });
       fc.pre(!doubted);
       const told = eventsOfType(state, 'Instance State Changed').map(({ data }) => ({
@@ -92,7 +92,7 @@ describe('agents', () => {
       (timeline) => {
         fc.pre(timeline.lines.some(({ observe }) => observe === 'enroll'));
         const state = play(timeline);
-        expect(onlyRecord(state)?.management, story(timeline)).toBe('enrolled');
+        expect(onlyRecord(state)?.management.status, story(timeline)).toBe('enrolled');
         expect(eventsOfType(state, 'Instance Enrolled'), story(timeline)).toHaveLength(1);
       },
       200,
@@ -106,8 +106,9 @@ describe('agents', () => {
         let managed = 'pending';
         const state = play(timeline, (now) => {
           const record = onlyRecord(now);
-          if (managed === 'pending' && record?.management === 'discovered-only') expect(record.state).toBe('running');
-          managed = record?.management ?? managed;
+          if (managed === 'pending' && record?.management.status === 'discovered-only')
+            expect(record.cloud.state).toBe('running');
+          managed = record?.management.status ?? managed;
         });
         expect(eventsOfType(state, 'Instance Discovered-Only').length, story(timeline)).toBeLessThanOrEqual(1);
       },
@@ -124,7 +125,10 @@ describe('agents', () => {
         expect(eventsOfType(state, 'Instance Discovered-Only')).toEqual([]);
         if (!timeline.listedAtEnd) return;
         const failedStart = { reason: 'Server.InternalError' };
-        expect(onlyRecord(state), story(timeline)).toMatchObject({ managementReason: 'start_failed', failedStart });
+        expect(onlyRecord(state), story(timeline)).toMatchObject({
+          management: { reason: 'start_failed' },
+          cloud: { failedStart },
+        });
         expect(eventsOfType(state, 'Instance Start Failed')).toHaveLength(1);
       },
       60,

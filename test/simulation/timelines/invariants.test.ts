@@ -76,56 +76,62 @@ describe('order', () => {
   it('two events in either order leave the same state, or a doubt', () => {
     property(anyRecord, anyEvent, anyEvent, (record, a, b) => {
       // Rule 3: a `pending` within 10 s of a named start belongs to it, whatever comes with it.
-      fc.pre(!(record?.epochNamed && (a.state === 'pending' || b.state === 'pending')));
+      fc.pre(!(record?.cloud.epochNamed && (a.state === 'pending' || b.state === 'pending')));
       const ab = mergeEvent(mergeEvent(record, a, defaultTiming).instance, b, defaultTiming).instance;
       const ba = mergeEvent(mergeEvent(record, b, defaultTiming).instance, a, defaultTiming).instance;
-      expect(ab.state === ba.state || ab.verify !== null || ba.verify !== null).toBe(true);
+      expect(ab.cloud.state === ba.cloud.state || ab.cloud.verify !== null || ba.cloud.verify !== null).toBe(true);
     });
   });
 
   it('nothing but a describe leads out of what EC2 called terminated', () => {
     property(knownRecord, fc.array(fc.oneof(event, agent, time)), (record, seen) => {
       const ended = mergeEvent(record, anEvent({ state: 'terminated', at: t0 + 2_100_000 }), defaultTiming).instance;
-      expect(after(seen, ended)?.state).toBe('terminated');
+      expect(after(seen, ended)?.cloud.state).toBe('terminated');
     });
   });
 
   it('an event that is not newer than the record changes neither state nor stamp', () => {
     property(knownRecord, anyEvent, (record, late) => {
-      const older = late.at - (record.at ?? 0) || rankOf(late.state) - rankOf(record.state as StateChange['state']);
-      fc.pre(older < 0 && !record.inferred);
-      const { state, at } = mergeEvent(record, late, defaultTiming).instance;
-      expect({ state, at }).toEqual({ state: record.state, at: record.at });
+      const older =
+        late.at - (record.cloud.at ?? 0) || rankOf(late.state) - rankOf(record.cloud.state as StateChange['state']);
+      fc.pre(older < 0 && !record.cloud.inferred);
+      const {
+        cloud: { state, at },
+      } = mergeEvent(record, late, defaultTiming).instance;
+      expect({ state, at }).toEqual({ state: record.cloud.state, at: record.cloud.at });
     });
   });
 
   it('an answer to a request that was sent before the record’s stamp changes no state', () => {
     property(knownRecord, anySight, (record, old) => {
-      fc.pre(old.sentAt < (record.at ?? 0) - 2000);
-      expect(mergeDescribed(record, old, defaultTiming).instance.state).toBe(record.state);
+      fc.pre(old.sentAt < (record.cloud.at ?? 0) - 2000);
+      expect(mergeDescribed(record, old, defaultTiming).instance.cloud.state).toBe(record.cloud.state);
     });
   });
 
   it('an answer never takes the record back before S has passed, unless EC2 tells of another start', () => {
     property(knownRecord, anySight, (record, answer) => {
       fc.pre(
-        record.state !== 'unknown' && record.at !== null && answer.sentAt <= record.at + 300_000 && !record.inferred,
+        record.cloud.state !== 'unknown' &&
+          record.cloud.at !== null &&
+          answer.sentAt <= record.cloud.at + 300_000 &&
+          !record.cloud.inferred,
       );
       fc.pre(
-        record.epoch !== null &&
-          answer.launchTime <= record.epoch + 10_000 &&
-          answer.launchTime <= (record.stoppedAt ?? record.at),
+        record.cloud.epoch !== null &&
+          answer.launchTime <= record.cloud.epoch + 10_000 &&
+          answer.launchTime <= (record.cloud.stoppedAt ?? record.cloud.at),
       );
       const next = mergeDescribed(record, answer, defaultTiming).instance;
-      expect(rankOf(next.state as StateChange['state'])).toBeGreaterThanOrEqual(
-        rankOf(record.state as StateChange['state']),
+      expect(rankOf(next.cloud.state as StateChange['state'])).toBeGreaterThanOrEqual(
+        rankOf(record.cloud.state as StateChange['state']),
       );
     });
   });
 
   it('stamps never go back', () => {
     property(knownRecord, fc.oneof(event, sight, agent, time), (record, { merge }) => {
-      expect(merge(record).instance.at).toBeGreaterThanOrEqual(record.at ?? 0);
+      expect(merge(record).instance.cloud.at).toBeGreaterThanOrEqual(record.cloud.at ?? 0);
     });
   });
 });
@@ -158,7 +164,7 @@ describe('absence', () => {
     const changed = new Map(plan.changes.map(({ outcome }) => [outcome.instance.instanceId, outcome.instance]));
     return known.map((record) => changed.get(record.instanceId) ?? record);
   };
-  const ended = (known: readonly Instance[]) => known.filter(({ state }) => state === 'terminated').length;
+  const ended = (known: readonly Instance[]) => known.filter(({ cloud: { state } }) => state === 'terminated').length;
 
   it('one sweep ends nothing, whatever it misses', () => {
     property(fleet, moment, fc.boolean(), ({ size, missing }, sentAt, complete) => {
@@ -172,7 +178,9 @@ describe('absence', () => {
       const known = records(size);
       for (const sentAt of moments.sort()) {
         const plan = sweep(undefined, known, missing, sentAt + 3_600_000, false);
-        expect(applied(known, plan).every(({ state, absent }) => state === 'running' && absent === null)).toBe(true);
+        expect(
+          applied(known, plan).every(({ cloud: { state, absent } }) => state === 'running' && absent === null),
+        ).toBe(true);
       }
     });
   });
@@ -194,28 +202,30 @@ describe('absence', () => {
 describe('deadlines', () => {
   it('an instance is marked once per wait, running, and never before its deadline', () => {
     property(anyRecord, moment, (record, now) => {
-      fc.pre(record !== undefined && record.management !== 'discovered-only');
+      fc.pre(record !== undefined && record.management.status !== 'discovered-only');
       const next = mergeTime(record as Instance, now, defaultTiming).instance;
-      if (next.management !== 'discovered-only') return;
-      expect(next.state).toBe('running');
-      expect(now).toBeGreaterThanOrEqual(Math.max(next.runningAt ?? Infinity, next.notBefore) + 900_000);
+      if (next.management.status !== 'discovered-only') return;
+      expect(next.cloud.state).toBe('running');
+      expect(now).toBeGreaterThanOrEqual(
+        Math.max(next.cloud.runningAt ?? Infinity, next.management.notBefore) + 900_000,
+      );
       expect(mergeTime(next, now + 3_600_000, defaultTiming).changed).toBe(false);
     });
   });
 
   it('whatever runs, unenrolled, is marked by the first tick at its deadline', () => {
     property(knownRecord, (record) => {
-      fc.pre(record.state === 'running' && record.management === 'pending');
+      fc.pre(record.cloud.state === 'running' && record.management.status === 'pending');
       const deadline = enrollmentDeadline(record, defaultTiming);
       expect(deadline).not.toBeNull();
       expect(mergeTime(record, (deadline ?? 0) - 1, defaultTiming).changed).toBe(false);
-      expect(mergeTime(record, deadline ?? 0, defaultTiming).instance.management).toBe('discovered-only');
+      expect(mergeTime(record, deadline ?? 0, defaultTiming).instance.management.status).toBe('discovered-only');
     });
   });
 
   it('what does not run has no deadline', () => {
     property(knownRecord, (record) => {
-      fc.pre(record.state !== 'running');
+      fc.pre(record.cloud.state !== 'running');
       expect(enrollmentDeadline(record, defaultTiming)).toBeNull();
     });
   });
@@ -223,8 +233,8 @@ describe('deadlines', () => {
   it('an enrollment always wins, and nothing undoes it but an operator', () => {
     property(anyRecord, moment, observations, (record, at, seen) => {
       const enrolled = replayEnrollment(record, aKey, at).instance;
-      expect(enrolled.management).toBe('enrolled');
-      expect(after(seen, enrolled)?.management).toBe('enrolled');
+      expect(enrolled.management.status).toBe('enrolled');
+      expect(after(seen, enrolled)?.management.status).toBe('enrolled');
     });
   });
 });
@@ -232,14 +242,16 @@ describe('deadlines', () => {
 describe('agents', () => {
   it('no word of an agent changes what the cloud is said to do', () => {
     property(knownRecord, fc.array(agent), (record, words) => {
-      const { state, at, epoch, epochNamed, runningAt, ledger } = after(words, record) as Instance;
+      const {
+        cloud: { state, at, epoch, epochNamed, runningAt, ledger },
+      } = after(words, record) as Instance;
       expect({ state, at, epoch, epochNamed, runningAt, ledger }).toEqual({
-        state: record.state,
-        at: record.at,
-        epoch: record.epoch,
-        epochNamed: record.epochNamed,
-        runningAt: record.runningAt,
-        ledger: record.ledger,
+        state: record.cloud.state,
+        at: record.cloud.at,
+        epoch: record.cloud.epoch,
+        epochNamed: record.cloud.epochNamed,
+        runningAt: record.cloud.runningAt,
+        ledger: record.cloud.ledger,
       });
     });
   });
