@@ -96,7 +96,7 @@ export interface Management {
 }
 
 /** The server and the launch that the instance belongs to. */
-export interface Assignment {
+interface Assignment {
   serverId: string | null;
   launchId: string | null;
   /** The launch made the instance, but its server has another one by now. Muster shows it and does not terminate it. */
@@ -114,7 +114,7 @@ export interface Agent {
 }
 
 /** What Muster noted about the keys that agents used for this instance. */
-export interface IdentityNotes {
+interface IdentityNotes {
   /** Another machine uses the agent's key. Muster accepts neither machine until an operator re-enrolls the instance. */
   conflict: { reason: ConflictReason; since: Instant } | null;
   /** An operator ended the last binding for a key to come. `by` is the thumbprint of that key, or the id of the grant that admits it. */
