@@ -55,8 +55,9 @@ export const unusedGrants: readonly UnusedGrant[] = [
   },
   {
     grant: /^sqs:SendMessage\*? on .*-verify$/,
-    of: ['sweepRegion', 'checkin'],
-    reason: 'doubt is asked about (test/app/cloud/sweep-region.test.ts, test/app/agent/check-in.test.ts)',
+    of: ['sweepRegion', 'checkin', 'verify'],
+    reason:
+      'a doubt is asked about, again where EC2 answers with what was (test/app/cloud/sweep-region.test.ts, test/app/agent/check-in.test.ts, test/app/cloud/verify-instances.test.ts)',
     sometimes: true,
   },
   {
