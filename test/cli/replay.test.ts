@@ -1,13 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { random } from '#local/random.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { replayLines } from '../../cli/commands/replay.ts';
 import { aNotification } from '../build/a-notification.ts';
 import { aKey } from '../build/an-instance.ts';
 import { usuallyStale } from '../simulation/timelines/answers.ts';
 import { drawTimeline, eventsAlone, linesOf } from '../simulation/timelines/model.ts';
-import { seeded, shuffle } from '../simulation/timelines/random.ts';
+import { shuffle } from '../simulation/timelines/random.ts';
 
 const { account, region, instanceId } = aKey;
 const line = (observe: string, receivedAt: string, rest: object = {}) =>
@@ -147,9 +148,9 @@ describe('cases', () => {
 
   it('come out the same however their lines are interleaved', async () => {
     const faults = { ...eventsAlone, staleness: usuallyStale, describes: 3, sweeps: 2, finalSweeps: 2, agent: true };
-    const timelines = Array.from({ length: 200 }, (_, seed) => linesOf(drawTimeline(seeded(seed), `c${seed}`, faults)));
+    const timelines = Array.from({ length: 200 }, (_, seed) => linesOf(drawTimeline(random(seed), `c${seed}`, faults)));
     const turns = shuffle(
-      seeded(7),
+      random(7),
       timelines.flatMap((lines, index) => lines.map(() => index)),
     );
     const rest = timelines.map((lines) => [...lines]);

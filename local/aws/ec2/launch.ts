@@ -1,8 +1,9 @@
+import type { Random } from '../../random.ts';
 import { Ec2Error } from './ec2-error.ts';
 import { defaultSubnetId, type RunInstancesInput, zonesOf } from './launch-request.ts';
 import { type StateReasonCode, startCourse } from './lifecycle.ts';
 import type { Circumstances } from './power.ts';
-import { hex, publicIpAddress, type Random, resourceId, within } from './random-ids.ts';
+import { hex, publicIpAddress, resourceId, within } from './random-ids.ts';
 import { type Place, presentOf, type SimulatedInstance, type Transition } from './simulated-instance.ts';
 
 /** What a client token led to; kept for as long as the region lives. */

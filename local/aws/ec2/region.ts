@@ -14,6 +14,7 @@ import type {
   TerminateInstancesResult,
 } from '@aws-sdk/client-ec2';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
+import { type Random, uuid } from '../../random.ts';
 import { describeInstances, findVisible, reservationsOf } from './describe-instances.ts';
 import { Ec2Error } from './ec2-error.ts';
 import { type CallFault, type Faults, noFaults, type Operation, takeStartFault } from './faults.ts';
@@ -31,7 +32,6 @@ import {
   type Timings,
   usualTimings,
 } from './power.ts';
-import { type Random, uuid } from './random-ids.ts';
 import { consistent, instanceState, truthOf, type Visibility } from './sighting.ts';
 import { type Place, presentOf, type SimulatedInstance } from './simulated-instance.ts';
 import { checkTagCount, readTags } from './tagging.ts';

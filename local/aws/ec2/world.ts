@@ -1,7 +1,7 @@
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
+import { type Random, uuid } from '../../random.ts';
 import type { LaunchRecord } from './launch.ts';
-import { type Random, uuid } from './random-ids.ts';
 import type { Place, SimulatedInstance, Transition } from './simulated-instance.ts';
 import { type StateChangeEvent, stateChangeEvent } from './state-change-event.ts';
 

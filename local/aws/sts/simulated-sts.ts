@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
-import { hex, type Random } from '../ec2/random-ids.ts';
+import type { Random } from '../../random.ts';
+import { hex } from '../ec2/random-ids.ts';
 import { partitionOf } from '../ec2/simulated-instance.ts';
 
 /** Temporary credentials as IMDS hands them out. */

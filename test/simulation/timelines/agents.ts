@@ -1,6 +1,7 @@
+import type { Random } from '#local/random.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { type Life, lastChange } from './life.ts';
-import { between, type Random } from './random.ts';
+import { between } from './random.ts';
 
 /** The stretches of a life in which the instance truly ran; an agent can speak in no other. */
 function runs(life: Life): { from: Instant; until: Instant }[] {
@@ -14,7 +15,7 @@ function runs(life: Life): { from: Instant; until: Instant }[] {
 /** When an agent enrolls: half a minute into some run, or late; undefined if no run lasts that long. */
 export function enrollsAt(random: Random, life: Life): Instant | undefined {
   const long = runs(life).filter(({ from, until }) => until - from > 30_000);
-  const run = long[Math.floor(random.next() * long.length)];
+  const run = long[Math.floor(random() * long.length)];
   return run && Math.round(between(random, run.from + 30_000, run.until));
 }
 

@@ -1,7 +1,8 @@
+import type { Random } from '#local/random.ts';
 import { formatTime, type Instant, seconds } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type Change, type Life, truthAt } from './life.ts';
-import { chance, logBetween, type Random } from './random.ts';
+import { chance, logBetween } from './random.ts';
 
 /** How far EC2's answers trail what happened: at most S, as its consistency page has it. */
 export interface Staleness {

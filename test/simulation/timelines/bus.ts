@@ -1,6 +1,7 @@
+import type { Random } from '#local/random.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
 import type { Change, Life } from './life.ts';
-import { between, chance, integer, pick, type Random, shuffle } from './random.ts';
+import { between, chance, integer, pick, shuffle } from './random.ts';
 
 /** What EventBridge and SQS do to EC2's events. */
 export interface BusFaults {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { random } from '#local/random.ts';
 import { usuallyStale } from './answers.ts';
 import { drawTimeline, eventsAlone, type Faults, type Timeline } from './model.ts';
 import { onlyRecord, play, story } from './play.ts';
-import { seeded } from './random.ts';
 
 const asked: Faults = { ...eventsAlone, staleness: usuallyStale, describes: 3, sweeps: 1 };
 
@@ -15,7 +15,7 @@ function count(faults: Faults): { flagged: number; silentlyWrong: number[] } {
   let flagged = 0;
   const silentlyWrong: number[] = [];
   for (let seed = 1; seed <= cases; seed++) {
-    const timeline = drawTimeline(seeded(seed), 'c', faults);
+    const timeline = drawTimeline(random(seed), 'c', faults);
     const record = onlyRecord(play(timeline));
     if (record?.cloud.verify) flagged += 1;
     else if (record?.cloud.state !== timeline.truth.state) silentlyWrong.push(seed);
@@ -66,7 +66,7 @@ describe('with any loss', () => {
   it('two complete sweeps after everything has settled leave every record right', { timeout: 600_000 }, () => {
     fc.assert(
       fc.property(anySeed, anyLoss, (seed, loss) => {
-        expectRight(drawTimeline(seeded(seed), 'c', { ...asked, ...loss, finalSweeps: 2 }));
+        expectRight(drawTimeline(random(seed), 'c', { ...asked, ...loss, finalSweeps: 2 }));
       }),
       { numRuns: cases },
     );
@@ -75,7 +75,7 @@ describe('with any loss', () => {
   it('an instance whose end nobody told of is ended by inference', () => {
     fc.assert(
       fc.property(anySeed, (seed) => {
-        const timeline = drawTimeline(seeded(seed), 'c', { ...eventsAlone, finalSweeps: 2 });
+        const timeline = drawTimeline(random(seed), 'c', { ...eventsAlone, finalSweeps: 2 });
         const listed = timeline.lines.some(({ instances }) => Array.isArray(instances) && instances.length > 0);
         fc.pre(timeline.truth.state === 'terminated' && !listed);
         const told = timeline.lines.filter((line) => {

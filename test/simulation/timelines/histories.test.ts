@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { random } from '#local/random.ts';
 import { type Ec2State, isLegalStep, orderOf } from '#shared/domain/instance/instance.ts';
 import type { Case } from '#shared/domain/replay.ts';
 import { usuallyStale } from './answers.ts';
 import { drawTimeline, eventsAlone, type Faults, type Timeline } from './model.ts';
 import { onlyRecord, play, story } from './play.ts';
-import { seeded } from './random.ts';
 
 const asked: Faults = { ...eventsAlone, staleness: usuallyStale, describes: 4, sweeps: 2 };
 const anySeed = fc.integer({ min: 1, max: 0x7fffffff });
 
 const forTimelines = (faults: Partial<Faults>, check: (timeline: Timeline) => void, numRuns = 1500): void =>
   fc.assert(
-    fc.property(anySeed, (seed) => check(drawTimeline(seeded(seed), 'c', { ...asked, ...faults }))),
+    fc.property(anySeed, (seed) => check(drawTimeline(random(seed), 'c', { ...asked, ...faults }))),
     { numRuns },
   );
 

@@ -1,6 +1,7 @@
+import type { Random } from '#local/random.ts';
 import type { Ec2State, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
-import { between, chance, integer, logBetween, type Random } from './random.ts';
+import { between, chance, integer, logBetween } from './random.ts';
 
 /** One true state of an instance, from `at` (exact to the millisecond) until the next. */
 export interface Change {

@@ -1,10 +1,11 @@
+import type { Random } from '#local/random.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { formatTime, type Instant } from '#shared/domain/time.ts';
 import { checksInAt, enrollsAt } from './agents.ts';
 import { answer, described, type Staleness, truthful } from './answers.ts';
 import { type BusFaults, deliver, usualFaults } from './bus.ts';
 import { type Change, drawLife, type Life, lastChange } from './life.ts';
-import { between, integer, pick, type Random } from './random.ts';
+import { between, integer, pick } from './random.ts';
 
 /** A line of a timeline (docs/replay.md), still as an object. */
 type Line = Readonly<Record<string, unknown>> & { receivedAt: string };
@@ -115,8 +116,7 @@ function askings(random: Random, life: Life, most: number, faults: Faults, heard
   const from = faults.flood && heard[0] ? Date.parse(heard[0].receivedAt) : (life.changes[0]?.at ?? 0);
   const until = Math.max(lastChange(life).at, ...heard.map(momentOf)) + 60_000;
   return Array.from({ length: integer(random, 0, most) }, () => {
-    if (!faults.flood && random.next() < 0.7)
-      return pick(random, life.changes).at + Math.round(between(random, 0, 10_000));
+    if (!faults.flood && random() < 0.7) return pick(random, life.changes).at + Math.round(between(random, 0, 10_000));
     return Math.round(between(random, from, until));
   });
 }
