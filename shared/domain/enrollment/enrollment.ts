@@ -1,6 +1,5 @@
 import { type Objection, objectionTo, type Route, reasonOf, routeOf, weakness } from '../agent/replacement.ts';
 import { type EnrolledReason, type Instance, keyOf } from '../instance/instance.ts';
-import type { ProblemCode } from '../problems.ts';
 import { sameInstance } from '../server/server.ts';
 import { formatTime, type Instant, seconds, formatTimeOrNull as timeOrNull } from '../time.ts';
 import type { Timing } from '../timing.ts';
@@ -100,10 +99,10 @@ function ended(given: EnrollmentCase, instance: Instance): EnrollmentRefusal | u
 
 function blockRefusal(
   given: EnrollmentCase,
-  { management: { reason: managementReason, since: managementSince } }: Instance,
+  { management: { reason, since } }: Instance,
 ): EnrollmentRefusal | undefined {
-  if (managementReason !== 'blocked') return undefined;
-  return refusal(given, 'instance_blocked', { blockedSince: formatTime(managementSince) });
+  if (reason !== 'blocked') return undefined;
+  return refusal(given, 'instance_blocked', { blockedSince: formatTime(since) });
 }
 
 /** The deployment's word on kinds of proof, and on those of launches; a key's own is part of its scope. */
@@ -143,13 +142,3 @@ function bind(given: EnrollmentCase, instance: Instance, route: Route): Admissio
   const ends = route === 'rotation' ? 'rotated' : route === 'restart' ? 'restarted' : null;
   return { decide: 'bind', instance, grant, reason, ends, checks: crossChecks(given, instance) };
 }
-
-/** The four words that an agent without a grant or bound key learns; a stranger learns the last alone. */
-export function vagueCode(code: ProblemCode): 'clock_skew' | 'stale_document' | 'retry' | 'refused' {
-  if (code === 'clock_skew' || code === 'stale_document') return code;
-  return transient.has(code) ? 'retry' : 'refused';
-}
-
-const transient: ReadonlySet<ProblemCode> = new Set([
-  ...(['instance_not_described', 'document_from_future', 'busy', 'sts_unavailable'] as const),
-]);
