@@ -1,11 +1,10 @@
-import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
-import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
-import { assignByIndex, fitsLaunch, type Launch, launchIdOfToken, markSurplus } from '#shared/domain/launch/launch.ts';
-import { attach, type Server, sameInstance } from '#shared/domain/server/server.ts';
+import { keyOf } from '#shared/domain/instance/instance.ts';
+import { type DescribedLaunch, fitsLaunch, type Launch, launchIdOfToken } from '#shared/domain/launch/launch.ts';
+import { claimLate, isAnswered, type LaunchRecords, planAttachment } from '#shared/domain/launch/plan-attachment.ts';
+import { type Server, sameInstance } from '#shared/domain/server/server.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { readAndSaveMerged } from '../cloud/save-merged.ts';
 import type { Described, Store, UserDataStore } from '../ports.ts';
-import type { RecordChange } from '../records/registry.ts';
 
 export interface AttachPorts {
   store: Store;
@@ -16,13 +15,9 @@ export interface AttachPorts {
 
 const attempts = 5;
 
-/** EC2 said what the launch made. One that was given up may still turn out to have made something: EC2's answers lag. */
-const isAnswered = ({ state }: Launch): boolean => state === 'launched' || state === 'ambiguous';
-
 /**
- * Ends a launch with the instances that EC2 says it made: records, attachment and launch in one transaction, so that
- * no snapshot shows half of it. An instance whose server has moved on, or that shares its index with another, is
- * surplus: visible, never silently terminated. Idempotent.
+ * Ends a launch with the instances that EC2 says it made (`planAttachment`): all records change in one transaction, so that
+ * no reader sees half of it. Safe to repeat. False if the launch was answered already, or if others kept changing its records.
  */
 export async function attachLaunched(
   launchId: string,
@@ -32,8 +27,9 @@ export async function attachLaunched(
   for (let attempt = 0; attempt < attempts; attempt++) {
     const launch = await ports.store.get('launch', launchId);
     if (!launch || isAnswered(launch)) return false;
-    const changes = await planAttachment(launch, described, ports);
-    // Before the records: no crash leaves one without its pair, which no listing and no sweep would find, or its facts.
+    const sights = described.map(({ sight }) => sight);
+    const changes = planAttachment(launch, sights, await readRecords(launch, sights, ports.store), ports.timing);
+    // Pair and facts come before the records: no sweep and no listing finds a record whose pair is missing after a crash.
     await ports.store.ensurePair(launch.account, launch.region);
     await Promise.all(described.map(({ facts }) => ports.store.putFacts(facts)));
     if (!(await ports.store.commit(changes))) continue;
@@ -43,74 +39,26 @@ export async function attachLaunched(
   return false;
 }
 
-async function planAttachment(
-  launch: Launch,
-  described: readonly Described[],
-  ports: AttachPorts,
-): Promise<RecordChange[]> {
-  const byId = new Map(described.map((one) => [one.sight.instanceId, one]));
-  const { bound, surplus } = assignByIndex(
-    launch,
-    described.map(({ sight }) => sight),
-  );
-  const answeredAt = described[0]?.sight.sentAt ?? launch.requestedAt;
-  const perInstance = await Promise.all(
-    [...bound, ...surplus].map((sight) => {
-      const one = byId.get(sight.instanceId);
-      const target = bound.includes(sight) ? launch.servers[sight.amiLaunchIndex] : undefined;
-      return one ? planOne(launch, one, target, ports) : [];
-    }),
-  );
-  const after: Launch = {
-    ...launch,
-    state: surplus.length > 0 && bound.length === 0 ? 'ambiguous' : 'launched',
-    instances: bound.map(({ account, region, instanceId }) => ({ account, region, instanceId })),
-    answeredAt,
-  };
-  const changes = perInstance.flat();
-  return [{ kind: 'launch', before: launch, after }, ...changes, ...(await leftServers(after, changes, ports))];
-}
-
-/** Servers that get no instance of an answered launch wait for it no longer: they may be launched again. */
-async function leftServers(
-  launch: Launch,
-  changes: readonly RecordChange[],
-  { store }: AttachPorts,
-): Promise<RecordChange[]> {
-  const joined = new Set(changes.flatMap((change) => (change.kind === 'server' ? [change.after.id] : [])));
-  const left = launch.servers.filter(({ serverId }) => !joined.has(serverId));
-  const servers = await Promise.all(left.map(({ serverId }) => store.get('server', serverId)));
-  return servers.flatMap((before): RecordChange[] => {
-    if (before?.launchId !== launch.id || before.launchState === launch.state) return [];
-    return [{ kind: 'server', before, after: { ...before, launchState: launch.state } }];
-  });
-}
-
-async function planOne(
-  launch: Launch,
-  { sight }: Described,
-  target: Launch['servers'][number] | undefined,
-  { store, timing }: AttachPorts,
-): Promise<RecordChange[]> {
-  const [before, server] = await Promise.all([
-    store.getInstance(sight),
-    target && store.get('server', target.serverId),
+async function readRecords(launch: Launch, sights: readonly DescribedLaunch[], store: Store): Promise<LaunchRecords> {
+  const [instances, servers] = await Promise.all([
+    Promise.all(sights.map((sight) => store.getInstance(sight))),
+    readServers(launch, store),
   ]);
-  const merged = mergeDescribed(before ?? newInstance(sight, sight.sentAt), sight, timing).instance;
-  const owned: Instance = { ...merged, assignment: { ...merged.assignment, launchId: launch.id } };
-  const wanted = server && target && server.generation === target.generation && owned.assignment.serverId === null;
-  if (!wanted)
-    return [{ kind: 'instance', before, after: owned.assignment.serverId ? owned : markSurplus(owned, sight.sentAt) }];
-  const joined: Server = { ...attach(server, sight), launchState: 'launched' };
-  return [
-    { kind: 'instance', before, after: { ...owned, assignment: { ...owned.assignment, serverId: server.id } } },
-    { kind: 'server', before: server, after: joined },
-  ];
+  return {
+    instances: new Map(instances.flatMap((one) => (one ? [[keyOf(one), one]] : []))),
+    servers: new Map(servers.map((server) => [server.id, server])),
+  };
+}
+
+/** The servers that the launch is for, as far as they exist. */
+export async function readServers(launch: Launch, store: Store): Promise<Server[]> {
+  const servers = await Promise.all(launch.servers.map(({ serverId }) => store.get('server', serverId)));
+  return servers.filter((server) => server !== undefined);
 }
 
 /**
- * Where RunInstances' own answer was lost: ends the launches that described instances carry the ClientToken of.
- * Only what fits its launch in everything that EC2 fixes at launch counts; a token alone could be anyone's text.
+ * Ends the launches whose answer was lost, by the ClientTokens of described instances. An instance counts only if it fits
+ * its launch in everything that EC2 fixes at the launch: anyone may use any text as a token.
  */
 export async function attachByToken(described: readonly Described[], ports: AttachPorts): Promise<void> {
   const byLaunch = Map.groupBy(described, ({ facts }) => launchIdOfToken(facts.clientToken));
@@ -124,17 +72,10 @@ export async function attachByToken(described: readonly Described[], ports: Atta
   }
 }
 
-/** What a launch made beyond its answer: nobody's server, and visible as such. */
-async function markLate(launch: Launch, fitting: readonly Described[], ports: AttachPorts): Promise<void> {
+/** Records what an answered launch made beyond its answer. */
+async function markLate(launch: Launch, fitting: readonly Described[], { store }: AttachPorts): Promise<void> {
   for (const { sight } of fitting) {
     if (launch.instances.some((own) => sameInstance(own, sight))) continue;
-    await readAndSaveMerged(ports.store, sight, (current) => {
-      if (!current || current.assignment.launchId !== null || current.assignment.serverId !== null) return undefined;
-      const instance = markSurplus(
-        { ...current, assignment: { ...current.assignment, launchId: launch.id } },
-        sight.sentAt,
-      );
-      return { instance, changed: true, needsDescribe: false };
-    });
+    await readAndSaveMerged(store, sight, (current) => claimLate(current, launch, sight));
   }
 }

@@ -5,11 +5,11 @@ import {
   type LaunchState,
   nextLaunchStep,
 } from '#shared/domain/launch/launch.ts';
-
+import { planFailedLaunch } from '#shared/domain/launch/plan-attachment.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import type { Described, Describer, UserDataStore } from '../ports.ts';
 import type { AttachPorts } from './attach-launched.ts';
-import { attachLaunched } from './attach-launched.ts';
+import { attachLaunched, readServers } from './attach-launched.ts';
 
 /** What RunInstances came to. Whatever else goes wrong throws, and the queue gives the message again. */
 export type LaunchAnswer =
@@ -67,12 +67,8 @@ async function end(
   failure: string | null,
   ports: LaunchPorts,
 ): Promise<LaunchState> {
-  const servers = await Promise.all(launch.servers.map(({ serverId }) => ports.store.get('server', serverId)));
-  const own = servers.flatMap((server) => (server?.launchId === launch.id ? [server] : []));
-  const committed = await ports.store.commit([
-    { kind: 'launch', before: launch, after: { ...launch, state, failure } },
-    ...own.map((before) => ({ kind: 'server' as const, before, after: { ...before, launchState: state } })),
-  ]);
+  const servers = await readServers(launch, ports.store);
+  const committed = await ports.store.commit(planFailedLaunch(launch, servers, state, failure));
   if (!committed) throw new Error(`launch ${launch.id} changed meanwhile`);
   await ports.userData.delete(launch.id);
   return state;
