@@ -1,8 +1,14 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
 import type { InstanceKey } from '../instance/instance.ts';
 import type { Instant } from '../time.ts';
-import type { Ended } from './ending.ts';
 import type { CrossChecks } from './enrollment-case.ts';
+
+/** Why Muster accepts a key no more, since when, and which key the key's own agent put in its place, if it did so. */
+export interface Ended {
+  reason: 'released' | 'blocked' | 're_enrolled' | 'rotated' | 'restarted';
+  at: Instant;
+  successor: string | null;
+}
 
 /** The instance that an agent's key is bound to. A denied key stays denied after the instance's record is gone. */
 export interface Binding extends InstanceKey {
