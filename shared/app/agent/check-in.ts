@@ -1,9 +1,9 @@
 import * as z from 'zod/mini';
 import { agentStates, bootIdPattern, type CheckinAnswer, type CheckinReport as Report } from '#protocol/check-in.ts';
 import { checkinPath } from '#protocol/paths.ts';
-import { decideCheckin, isOfAnotherMachine } from '#shared/domain/agent/check-in.ts';
-import type { Lease } from '#shared/domain/agent/lease.ts';
-import { markConflict, mergeReport } from '#shared/domain/agent/merge-agent.ts';
+import { conflictFacts, decideCheckin, successorInConflict } from '#shared/domain/agent/check-in.ts';
+import { type Lease, renewedLease } from '#shared/domain/agent/lease.ts';
+import { markConflict, mergeReportOf } from '#shared/domain/agent/merge-agent.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import type { ConflictReason, InstanceKey } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
@@ -43,10 +43,11 @@ export interface CheckinRequest {
 }
 
 const attempts = 5;
-/** How many intervals an agent in conflict waits between two questions whether it is over. */
-const slowPace = 5;
 
-/** Accepts a check-in: the key comes from the record, never from the request. Nothing is written but the lease, and a report that is new. */
+/**
+ * Accepts a check-in, or throws the problem of a refused one. The public key comes from the record, never from the request.
+ * An accepted check-in writes the lease if it is due, and the instance if the agent reports something new.
+ */
 export async function checkIn(request: CheckinRequest, now: Instant, ports: CheckinPorts): Promise<CheckinAnswer> {
   const agentId = readKid(request.token);
   const binding = await ports.store.get('binding', agentId);
@@ -72,7 +73,7 @@ async function verifyToken(
   return verifyAgentToken(request.token, binding.publicKey, expected);
 }
 
-/** Undefined where another check-in of the same key came between. */
+/** Undefined if another check-in with the same key was written in between. */
 async function tryCheckIn(
   report: CheckinReport,
   seq: number,
@@ -88,41 +89,38 @@ async function tryCheckIn(
   const decision = decideCheckin({ agentId, said: { ...report, overtakenAt }, seq, instance, lease, now }, timing);
   if (decision.decide === 'conflict') return refuseTwin(binding, decision.reason, now, ports);
   if (decision.decide === 'late') {
-    // Whoever overtook it keeps this on the lease, or its own write fails.
+    // The check-in that overtook this one keeps `overtakenAt` on the lease, or its write fails and it decides again.
     if (lease && decision.new && !(await store.renewLease(lease, { ...lease, overtakenAt: now }))) return undefined;
     const told = decision.overtakenAt !== null && { overtakenAt: formatTime(decision.overtakenAt) };
     throw new Problem('stale_sequence', 'seq must rise with every request', { seq: decision.seq, ...told });
   }
-  if (decision.write && !(await write(report, seq, { binding, lease, now }, ports))) return undefined;
+  if (decision.write && !(await write(report, seq, binding, lease, now, ports))) return undefined;
   const taken = decision.write || decision.taken;
   return { nextCheckinSeconds: timing.checkinIntervalSeconds, link: taken ? 'taken' : 'open', tasks: [] };
 }
 
-type Word = { binding: Binding; lease: Lease | undefined; now: Instant };
-
-async function write(report: CheckinReport, seq: number, word: Word, { store, verify }: CheckinPorts) {
-  const { binding, lease, now } = word;
+async function write(
+  report: CheckinReport,
+  seq: number,
+  binding: Binding,
+  lease: Lease | undefined,
+  now: Instant,
+  { store, verify }: CheckinPorts,
+): Promise<boolean> {
   const { account, region, instanceId, agentId } = binding;
   const key = { account, region, instanceId };
-  // The one conditional write that decides whose report counts.
-  const overtakenAt = lease?.agentId === agentId ? lease.overtakenAt : undefined;
-  const renewed = { ...key, agentId, lastSeenAt: now, seq, link: report.link, overtakenAt };
-  if (!(await store.renewLease(lease, renewed))) return false;
-  const merged = await readAndSaveMerged(store, key, (current) =>
-    current?.agent?.id === agentId && !current.identity.conflict ? mergeReport(current, report, now) : undefined,
-  );
+  // Of two check-ins at once, only the one that renews the lease may report.
+  if (!(await store.renewLease(lease, renewedLease(lease, binding, { seq, link: report.link }, now)))) return false;
+  const merged = await readAndSaveMerged(store, key, (current) => mergeReportOf(current, agentId, report, now));
   if (merged?.outcome.needsDescribe) await verify.send([{ ...key, attempt: 0 }]);
   return true;
 }
 
-/** Neither this machine nor the other is heard: no lease, no report, no task, until an operator has re-enrolled one of them. */
+/** Muster hears neither this machine nor the other one: no lease, no report and no task, until an operator re-enrolls the instance. */
 async function refuseTwin(twin: Binding, reason: ConflictReason, now: Instant, ports: CheckinPorts): Promise<never> {
   const conflict = await noteTwin(twin, reason, now, ports);
-  throw new Problem('identity_conflict', 'another machine speaks with this key', {
-    ...{ agentId: twin.agentId, instanceId: twin.instanceId, reason: conflict?.reason ?? reason },
-    since: formatTime(conflict?.since ?? now),
-    retryAfterSeconds: slowPace * ports.timing.checkinIntervalSeconds,
-  });
+  const facts = conflictFacts(twin, conflict ?? { reason, since: now }, ports.timing);
+  throw new Problem('identity_conflict', 'another machine speaks with this key', facts);
 }
 
 async function noteTwin(twin: Binding, reason: ConflictReason, now: Instant, ports: CheckinPorts) {
@@ -138,8 +136,8 @@ async function noteTwin(twin: Binding, reason: ConflictReason, now: Instant, por
 }
 
 /**
- * A key that was released, blocked or replaced. One that its own agent replaced, and that signs anew, is a copy in other
- * hands: the agent that took its place is in doubt then.
+ * Refuses a key that was released, blocked or replaced. If another machine signs with a key that its agent rotated away,
+ * the agent that took the key's place is in conflict.
  */
 async function refuseDenied(
   request: CheckinRequest,
@@ -147,17 +145,16 @@ async function refuseDenied(
   now: Instant,
   ports: CheckinPorts,
 ): Promise<never> {
-  const { ended, agentId, publicKey } = binding;
-  // Who does not hold the key does not learn what became of it. Where the binding was lost nothing can be verified.
+  const { agentId, publicKey } = binding;
+  // A sender that does not hold the key must not learn what became of it. If the binding was lost, nothing can be verified.
   const token = publicKey === '' ? undefined : await verifyToken(request, binding, now, ports);
-  if (token && ended?.successor && isOfAnotherMachine(seconds(token.iat), ended.at, ports.timing)) {
-    const heir = await currentBindingAfterRotation(ended.successor, ports.store);
-    if (heir) await noteTwin(heir, 'rotated_key', now, ports);
-  }
+  const successor = token ? successorInConflict(binding, seconds(token.iat), ports.timing) : null;
+  const heir = successor === null ? undefined : await currentBindingAfterRotation(successor, ports.store);
+  if (heir) await noteTwin(heir, 'rotated_key', now, ports);
   throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
 }
 
-/** The key that is enrolled after any number of rotations; none where an operator ended one of them. */
+/** The binding that is enrolled after any number of rotations. Undefined where an operator ended one of the bindings. */
 async function currentBindingAfterRotation(successor: string, store: Store): Promise<Binding | undefined> {
   const binding = await store.get('binding', successor);
   if (binding?.status !== 'denied') return binding;

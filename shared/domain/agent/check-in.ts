@@ -1,6 +1,8 @@
 import { maxSeq } from '#protocol/token.ts';
+import type { Binding } from '../enrollment/binding.ts';
 import type { ConflictReason, Instance } from '../instance/instance.ts';
-import { type Instant, seconds } from '../time.ts';
+import type { Facts } from '../problems.ts';
+import { formatTime, type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import { continuationOf, type Links, type TakenLink } from './chain.ts';
 import { type AgentReport, mergeReport } from './merge-agent.ts';
@@ -16,15 +18,15 @@ export interface CheckinCase {
 }
 
 export type CheckinDecision =
-  /** `write`: the lease is due, or there is something to apply. `taken`: the link is on record already. */
+  /** `write`: the lease is due, or the check-in reports something new. `taken`: the link is on record already. */
   | { decide: 'accept'; write: boolean; taken: boolean }
-  /** `seq`: where to go on from; `overtakenAt`: for the next check-in to name, and for the lease where it is `new`. */
+  /** `seq`: the number to continue from. `overtakenAt`: the next check-in repeats it; the lease keeps it if it is `new`. */
   | { decide: 'late'; seq: number; overtakenAt: Instant | null; new: boolean }
   | { decide: 'conflict'; reason: ConflictReason };
 
-/** One number ahead, an honest twin would overtake it again before it comes back. */
+/** How far ahead of the highest number an overtaken agent continues, so that the other machine does not pass it again before it returns. */
 const farAhead = 1000;
-/** So many check-ins below the highest number somebody has counted otherwise than agents do. */
+/** Agents count by one and never get this far. A machine that sends a higher number is no agent of Muster's. */
 const beyondCounting = maxSeq - 1_000_000;
 
 /** A lease is written if the stored one is older than two intervals, or if the check-in reports something new (docs/design/records.md, "leases"). */
@@ -45,7 +47,7 @@ export function decideCheckin(given: CheckinCase, timing: Timing): CheckinDecisi
   return { decide: 'accept', write, taken: continuation === 'repeat' };
 }
 
-/** An agent comes back at once, or within the time for which a token is fresh: what was told before that tells nothing. */
+/** The time of an overtaking that the agent may still answer to: an agent comes back at once, or at least while a token would be fresh. */
 function toldLately(lease: CheckinCase['lease'], now: Instant, { clockSkewSeconds }: Timing): Instant | undefined {
   const told = lease?.overtakenAt;
   return told !== undefined && now - told <= seconds(clockSkewSeconds) ? told : undefined;
@@ -58,9 +60,25 @@ function late(seq: number, told: Instant | undefined, now: Instant): CheckinDeci
 
 const goOnFrom = (seq: number): number => Math.min(seq + farAhead, beyondCounting);
 
+/** How many intervals an agent in conflict waits before it asks again. */
+const slowPace = 5;
+
+/** What both machines of a conflict are told. Muster hears neither until an operator re-enrolls the instance (docs/design/enrollment.md, "conflicts"). */
+export function conflictFacts(
+  { agentId, instanceId }: { agentId: string; instanceId: string },
+  { reason, since }: { reason: ConflictReason; since: Instant },
+  timing: Timing,
+): Facts {
+  const retryAfterSeconds = slowPace * timing.checkinIntervalSeconds;
+  return { agentId, instanceId, reason, since: formatTime(since), retryAfterSeconds };
+}
+
 /**
- * Does a check-in with a key that was rotated away come from another machine? Whoever rotates a key never uses it again;
- * what it sent before was signed by then, by a clock at most this far from Muster's.
+ * The agent that is in conflict because of a check-in with a denied key, or null: the key whose place it took was rotated
+ * away, and another machine signs with it. The agent itself never uses an old key again. What it sent before the rotation
+ * was signed by then, by a clock that is at most `clockSkewSeconds` from Muster's.
  */
-export const isOfAnotherMachine = (signedAt: Instant, rotatedAt: Instant, timing: Timing): boolean =>
-  signedAt > rotatedAt + seconds(timing.clockSkewSeconds);
+export function successorInConflict({ ended }: Binding, signedAt: Instant, timing: Timing): string | null {
+  if (!ended?.successor) return null;
+  return signedAt > ended.at + seconds(timing.clockSkewSeconds) ? ended.successor : null;
+}

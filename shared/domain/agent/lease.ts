@@ -6,3 +6,14 @@ import type { TakenLink } from './chain.ts';
 export interface Lease extends InstanceKey, TakenLink {
   lastSeenAt: Instant;
 }
+
+/** The lease after an accepted check-in. An overtaking that the same agent was told of stays on it. */
+export function renewedLease(
+  before: Lease | undefined,
+  { account, region, instanceId, agentId }: InstanceKey & { agentId: string },
+  { seq, link }: { seq: number; link: string },
+  now: Instant,
+): Lease {
+  const overtakenAt = before?.agentId === agentId ? before.overtakenAt : undefined;
+  return { account, region, instanceId, agentId, lastSeenAt: now, seq, link, overtakenAt };
+}

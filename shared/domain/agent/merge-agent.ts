@@ -80,6 +80,17 @@ export function mergeReport(current: Instance, report: AgentReport, receivedAt: 
   return { ...outcome, instance: { ...outcome.instance, agent: said }, changed: true };
 }
 
+/** The report of one agent. Undefined where the record has another agent by now, or a conflict: then the report does not count. */
+export function mergeReportOf(
+  current: Instance | undefined,
+  agentId: string,
+  report: AgentReport,
+  receivedAt: Instant,
+): Outcome | undefined {
+  if (current?.agent?.id !== agentId || current.identity.conflict) return undefined;
+  return mergeReport(current, report, receivedAt);
+}
+
 /** A second machine with this agent's key showed itself; the first time counts. */
 export function markConflict(current: Instance, agentId: string, reason: ConflictReason, at: Instant): Outcome {
   if (current.agent?.id !== agentId || current.identity.conflict) return unchanged(current);
