@@ -1,4 +1,5 @@
-import { requireAction, serverActions } from '#shared/domain/instance/actions.ts';
+import { requireAction } from '#shared/domain/actions.ts';
+import { serverActions } from '#shared/domain/server/actions.ts';
 import type { Ec2Ports } from '../operator-ports.ts';
 import { findServer } from './read.ts';
 import { serverView } from './view.ts';

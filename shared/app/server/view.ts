@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
-import { serverActions } from '#shared/domain/instance/actions.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
-import { conditionsOf, effectiveState, type Server } from '#shared/domain/server/server.ts';
+import { serverActions } from '#shared/domain/server/actions.ts';
+import { serverConditions } from '#shared/domain/server/conditions.ts';
+import { effectiveState, type Server } from '#shared/domain/server/server.ts';
 import { formatTime, formatTimeOrNull as timeOrNull } from '#shared/domain/time.ts';
 import { actions, answer, pageOf, type Shown, text, time } from '../answer.ts';
 import { account, instanceId, region } from '../id-schemas.ts';
@@ -43,9 +44,11 @@ export function serverView(server: Server, instance: Instance | null): Shown<typ
     launch: server.launchId === null ? null : { id: server.launchId, state: server.launchState },
     pastInstances: server.past,
     createdAt: formatTime(server.createdAt),
-    conditions: conditionsOf(server, instance).map((condition) => ({
-      ...condition,
-      since: timeOrNull(condition.since),
+    conditions: serverConditions(server, instance).map(({ type, status, reason, since }) => ({
+      type,
+      status,
+      reason,
+      since: timeOrNull(since),
     })),
     actions: serverActions(server, instance),
   };

@@ -1,6 +1,7 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
+import type { Allowed } from '../actions.ts';
 import type { PlannedChange } from '../change.ts';
-import { type Allowed, instanceActions } from '../instance/actions.ts';
+import { instanceActions } from '../instance/actions.ts';
 import { type Instance, type InstanceKey, keyOf, type Management } from '../instance/instance.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import { type Instant, seconds } from '../time.ts';

@@ -1,7 +1,8 @@
 import type { Accounts } from '../account/accounts.ts';
-import { requireAction, serverActions } from '../instance/actions.ts';
+import { requireAction } from '../actions.ts';
 import type { Instance } from '../instance/instance.ts';
 import { Problem } from '../problems.ts';
+import { serverActions } from '../server/actions.ts';
 import { newServer, type Server } from '../server/server.ts';
 import type { Instant } from '../time.ts';
 import type { Launch, LaunchRequest } from './launch.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { attach, conditionsOf, effectiveState, pastKept, sameInstance } from '#shared/domain/server/server.ts';
+import { serverConditions } from '#shared/domain/server/conditions.ts';
+import { attach, effectiveState, pastKept, sameInstance } from '#shared/domain/server/server.ts';
 import { aServer } from '#test/build/a-launch.ts';
 import { aKey, anInstance, clock } from '#test/build/an-instance.ts';
 
@@ -75,21 +76,21 @@ describe('attaching', () => {
 });
 
 describe('the conditions of a server', () => {
-  const brief = (conditions: ReturnType<typeof conditionsOf>) =>
+  const brief = (conditions: ReturnType<typeof serverConditions>) =>
     conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
 
   it('without an instance tell of its launch alone', () => {
-    expect(brief(conditionsOf(aServer(), null))).toEqual(['Launched false never_launched']);
-    expect(brief(conditionsOf(aServer({ launchState: 'requested' }), null))).toEqual([
+    expect(brief(serverConditions(aServer(), null))).toEqual(['Launched false never_launched']);
+    expect(brief(serverConditions(aServer({ launchState: 'requested' }), null))).toEqual([
       'Launched unknown launch_requested',
     ]);
-    expect(brief(conditionsOf(aServer({ launchState: 'token_mismatch' }), null))).toEqual([
+    expect(brief(serverConditions(aServer({ launchState: 'token_mismatch' }), null))).toEqual([
       'Launched false token_mismatch',
     ]);
   });
 
   it('with one tell of its launch, its state, its enrollment and any doubt', () => {
-    expect(brief(conditionsOf(aServer(), anInstance()))).toEqual([
+    expect(brief(serverConditions(aServer(), anInstance()))).toEqual([
       'Launched true instance_attached',
       'Running true running',
       'Enrolled unknown awaiting_enrollment',
@@ -106,7 +107,7 @@ describe('the conditions of a server', () => {
       },
       management: { status: 'discovered-only', reason: 'deadline_passed' },
     });
-    expect(brief(conditionsOf(aServer(), failed))).toEqual([
+    expect(brief(serverConditions(aServer(), failed))).toEqual([
       'Launched true instance_attached',
       'Running false Server.InsufficientInstanceCapacity',
       'Enrolled false deadline_passed',
@@ -117,13 +118,14 @@ describe('the conditions of a server', () => {
   it('do not know who is enrolled where two machines speak as one', () => {
     const conflict = { reason: 'broken_chain', since: clock('11:00:00') } as const;
     const instance = anInstance({ management: { status: 'enrolled', reason: 'launched' }, identity: { conflict } });
-    expect(conditionsOf(aServer(), instance)).toContainEqual({
+    expect(serverConditions(aServer(), instance)).toContainEqual({
       ...{ type: 'Enrolled', status: 'unknown', reason: 'identity_conflict', since: clock('11:00:00') },
+      facts: { agentId: null },
     });
   });
 
   it('know that nothing is known yet', () => {
-    expect(brief(conditionsOf(aServer(), anInstance({ cloud: { state: 'unknown' } })))[1]).toBe(
+    expect(brief(serverConditions(aServer(), anInstance({ cloud: { state: 'unknown' } })))[1]).toBe(
       'Running unknown unknown',
     );
   });
