@@ -173,13 +173,15 @@ function environment(
   };
 }
 
-/** Every queue with its dead letters, as the table of functions has them. A demonstration does not wait minutes for a message that failed. */
+/**
+ * Every queue with its dead letters: the names are those of the table of functions. A demonstration does not wait minutes for a
+ * message that failed, and a message survives that its process is killed ten times.
+ */
 function createQueues(queues: Queues): void {
-  for (const { queue } of queueFunctions) {
-    const deadLetterQueue = queues.create(`${queue.name}-dead`);
-    queues.create(queue.name, { visibilitySeconds: 3, redrive: { deadLetterQueue, maxReceiveCount: queue.receives } });
+  for (const name of [...queueFunctions.map(({ queue }) => queue.name), settings.queueNames.consumer]) {
+    const deadLetterQueue = queues.create(`${name}-dead`);
+    queues.create(name, { visibilitySeconds: 3, redrive: { deadLetterQueue, maxReceiveCount: 10 } });
   }
-  queues.create(settings.queueNames.consumer);
 }
 
 function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {

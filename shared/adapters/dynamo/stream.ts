@@ -1,16 +1,17 @@
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { PublishedChange } from '#shared/app/events/publish-changes.ts';
-import { isKind, type Kind } from '#shared/app/records/registry.ts';
+import { isKind, type Kind, records } from '#shared/app/records/registry.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { readRecord } from './items.ts';
 import type { Item } from './table.ts';
 
 type Image = NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
 
-/** What a stream's record tells of a record. Undefined for items that are no records, and for a record that is gone. */
+/** A change that consumers may be told of. Undefined for other items, for kinds of which nothing is told, and for a record that is gone. */
 export function readChange({ dynamodb }: DynamoDBRecord): PublishedChange | undefined {
   const kind = dynamodb?.NewImage?.kind?.S;
-  if (!isKind(kind)) return undefined;
+  // Of the other kinds nothing is told, so their images are not read: DynamoDB Local's stream cannot hold an empty list of theirs.
+  if (!isKind(kind) || !records[kind].events) return undefined;
   const after = recordIn(kind, dynamodb?.NewImage);
   const before = recordIn(kind, dynamodb?.OldImage);
   // The stream's own time is the same at every delivery, and so are the events that are made of it.

@@ -47,4 +47,10 @@ describe('a record of the stream', () => {
     expect(readChange(record)).toEqual({ kind: 'key', before: was, after: is, changedAt: start });
     expect(readChange(recordOf({ OldImage: itemOf(was) }))).toBeUndefined();
   });
+
+  test('of a kind of which nothing is told is not read, whatever its image holds', () => {
+    // DynamoDB Local's stream writes an empty list as a value without a type.
+    const NewImage = { kind: { S: 'server' }, record: { M: { past: {} } } } as unknown as Item;
+    expect(readChange(recordOf({ NewImage }))).toBeUndefined();
+  });
 });
