@@ -37,7 +37,7 @@ async function best(things: number, round: () => Promise<void> | void): Promise<
 /** The lines of a few simulated runs: events, describes, check-ins and the passing of time as they come. */
 async function someLines(): Promise<string[]> {
   const runs = [];
-  for (let seed = 1; seed <= 5; seed++) runs.push(await runSeed(seed, { deaths: 0 }));
+  for (let seed = 1; seed <= 5; seed++) runs.push(await runSeed(seed, { deaths: [] }));
   return runs.flatMap(({ timeline }) => timeline);
 }
 

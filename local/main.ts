@@ -58,8 +58,8 @@ async function main(): Promise<number> {
 async function run(options: Options, folder: string, begun: boolean): Promise<number> {
   const { say, told } = untilTold(sayer(options));
   say('Starting Muster: DynamoDB Local, a simulated EC2, the handlers …');
-  const { port, disabled } = options;
-  const region = await startLocalRegion({ port, folder, inMemory: !options.data, disabled, page });
+  const { port, faults } = options;
+  const region = await startLocalRegion({ port, folder, inMemory: !options.data, faults, page });
   try {
     announce(region);
     say(`ready ${region.url}`);

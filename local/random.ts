@@ -1,5 +1,8 @@
-/** A source of numbers, each at least 0 and below 1. */
+/** A source of numbers, each at least 0 and below 1. Seeded, it makes a whole region repeatable. */
 export type Random = () => number;
+
+/** A span of milliseconds, both ends included. */
+export type SpanMs = readonly [least: number, most: number];
 
 /**
  * A generator that gives the same numbers for the same seed (32 bits): mulberry32, by Tommy Ettinger, public domain.
@@ -15,10 +18,18 @@ export function random(seed: number): Random {
   };
 }
 
-/** An id in the form of a version 4 UUID (RFC 9562 section 5.4), as SQS and EventBridge give theirs. */
+/** A whole number of the span. */
+export function within([least, most]: SpanMs, random: Random): number {
+  return least + Math.floor(random() * (most - least + 1));
+}
+
+/** So many hexadecimal digits. */
+export function hex(random: Random, digits: number): string {
+  return Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join('');
+}
+
+/** An id in the form of a version 4 UUID (RFC 9562 section 5.4), as AWS's services give theirs. */
 export function uuid(random: Random): string {
-  const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16));
-  digits[12] = '4';
-  digits[16] = (8 + Math.floor(random() * 4)).toString(16);
-  return digits.join('').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const variant = '89ab'.charAt(Math.floor(random() * 4));
+  return `${hex(random, 8)}-${hex(random, 4)}-4${hex(random, 3)}-${variant}${hex(random, 3)}-${hex(random, 12)}`;
 }

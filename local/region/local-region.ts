@@ -14,9 +14,10 @@ import { Queues } from '../aws/sqs/queues.ts';
 import type { StoredMessage } from '../aws/sqs/sqs-message.ts';
 import { StreamPump } from '../aws/streams/stream-pump.ts';
 import { RealClock } from '../clock.ts';
+import { type Fault, Faults } from '../faults.ts';
 import { random } from '../random.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
-import { type FunctionName, queueFunctions } from '../topology.ts';
+import { queueFunctions } from '../topology.ts';
 import { assembled, type Undo } from './assemble.ts';
 import { JournaledMap } from './journal.ts';
 import * as settings from './settings.ts';
@@ -28,7 +29,8 @@ export interface LocalRegionOptions {
   folder: string;
   /** Keep the tables in memory: quicker, and gone with the process. */
   inMemory: boolean;
-  disabled: ReadonlySet<FunctionName>;
+  /** What goes wrong from the start. */
+  faults: readonly Fault[];
   page: () => string;
 }
 
@@ -50,7 +52,9 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
   };
   const clock = new RealClock(report);
   const seeded = random(randomBytes(4).readUInt32LE());
-  const common = { clock, random: seeded, account: settings.account, region: settings.homeRegion };
+  const faults = new Faults({ random: seeded, now: () => clock.now().getTime() });
+  faults.add(...options.faults);
+  const common = { clock, random: seeded, faults, account: settings.account, region: settings.homeRegion };
 
   const dynamo = await startDynamoDbLocal({ folder: options.inMemory ? null : join(folder, 'dynamodb') });
   undo.push(dynamo.stop);
@@ -79,12 +83,13 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
     folder,
     clock,
     random: seeded,
+    faults,
     emit: (event) => defaultBus.emitFromAws(event as unknown as BusEvent),
   });
   undo.push(cloud.close);
   const env = environment(options.port, { dynamoUrl: dynamo.endpoint, endpoints, ...cloud });
   const logFile = join(folder, 'functions.log');
-  const functions = new FunctionHost({ env, logFile, disabled: options.disabled, newId: randomUUID });
+  const functions = new FunctionHost({ env, logFile, faults, newId: randomUUID });
   const gateway = await startGateway({
     port: options.port,
     functions,

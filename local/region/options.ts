@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { type FunctionName, isFunctionName } from '../topology.ts';
+import { disabled, type Fault } from '../faults.ts';
+import { isFunctionName } from '../topology.ts';
 import type { DemonstrationOptions } from './demonstration.ts';
 import { StartError } from './start-error.ts';
 
@@ -13,7 +14,8 @@ PORT=4001 npm start         another port than 4000`;
 /** What `npm start` was told. */
 export interface Options extends DemonstrationOptions {
   data: string | undefined;
-  disabled: ReadonlySet<FunctionName>;
+  /** The functions that `--disable` names cannot be invoked: the demonstration then shows what they are for. */
+  faults: readonly Fault[];
   port: number;
 }
 
@@ -39,7 +41,7 @@ export function readOptions(): Options {
     once: values.once,
     json: values.json,
     data: values.data,
-    disabled: new Set(values.disable.filter(isFunctionName)),
+    faults: values.disable.filter(isFunctionName).map(disabled),
     patienceSeconds: readPatience(values.patience),
     port: readPort(4000),
   };

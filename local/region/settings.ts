@@ -26,6 +26,9 @@ export const shortTiming: Partial<Timing> = {
   putOffSeconds: 2,
 };
 
+/** Instances with this tag have faulty events: `lost`, `late` or `twice`. */
+export const eventsTag = 'muster-demo-events';
+
 export const tickPeriodMs = 1000;
 export const sweepPeriodMs = 3000;
 

@@ -5,9 +5,9 @@ import { Ec2Region } from '../aws/ec2/region.ts';
 import { startEc2Server } from '../aws/ec2/server.ts';
 import type { StateChangeEvent } from '../aws/ec2/state-change-event.ts';
 import type { RegionSnapshot } from '../aws/ec2/world.ts';
-import { eventFeed } from '../aws/events/event-feed.ts';
 import { type AuthorityKeys, createAuthority, newAuthorityKeys } from '../aws/identity/authority.ts';
 import type { Clock } from '../clock.ts';
+import type { Fault, Faults } from '../faults.ts';
 import type { Random } from '../random.ts';
 import { Machines } from './machines.ts';
 import * as settings from './settings.ts';
@@ -17,7 +17,8 @@ export interface SimulatedCloudOptions {
   folder: string;
   clock: Clock;
   random: Random;
-  /** Takes each of EC2's state changes, once or as the instance's tags have it (event-feed.ts). */
+  faults: Faults;
+  /** Takes EC2's events, as its faults let them through. */
   emit: (event: StateChangeEvent) => void;
 }
 
@@ -39,20 +40,31 @@ export async function startSimulatedCloud({
   folder,
   clock,
   random,
+  faults,
   emit,
 }: SimulatedCloudOptions): Promise<SimulatedCloud> {
   const snapshotFile = join(folder, 'ec2.json');
   const keys = keptKeys(join(folder, 'authority.json'));
   const authority = createAuthority([settings.homeRegion, settings.secondRegion], keys);
-  const feed = eventFeed(() => ec2, clock, emit);
+  faults.add(...eventFaults);
+  const handOver = (event: StateChangeEvent) => {
+    const { account, region } = event;
+    const { tags = [] } = ec2.instance({ account, region, instanceId: event.detail['instance-id'] }) ?? {};
+    const tag = tags.map(({ key, value }) => `${key}=${value}`);
+    for (const delayMs of faults.deliveries({ service: 'ec2-events', account, region, tag })) {
+      if (delayMs === 0) emit(event);
+      else clock.after(delayMs, () => emit(event));
+    }
+  };
   const ec2 = new Ec2Region(
     {
       clock,
       random,
+      faults,
       timings: settings.ec2Timings,
       visibility: settings.ec2Visibility,
       onStateChange: (event) => {
-        feed(event);
+        handOver(event);
         clock.after(0, () => machines.follow());
       },
       onReboot: (key) => void machines.reboot(key),
@@ -77,6 +89,13 @@ export async function startSimulatedCloud({
   });
   return { ec2, machines, calls, ec2Url: server.url, anchors: authority.anchors, close: server.close };
 }
+
+/** A demonstration of what may go wrong: an instance's tag says what becomes of EC2's events about it. */
+const eventFaults: readonly Fault[] = [
+  { what: 'drop', where: { service: 'ec2-events', tag: `${settings.eventsTag}=lost` } },
+  { what: 'delay', where: { service: 'ec2-events', tag: `${settings.eventsTag}=late` }, ms: [9000, 9000] },
+  { what: 'repeat', where: { service: 'ec2-events', tag: `${settings.eventsTag}=twice` } },
+];
 
 /** The authority of a folder stays: documents signed before a restart verify after it. */
 function keptKeys(file: string): AuthorityKeys {

@@ -104,7 +104,7 @@ export async function stopAndStart(stage: Stage, key: InstanceKey): Promise<void
 
 /** From now on EC2's events about the instance never arrive. */
 export async function loseEvents(stage: Stage, key: InstanceKey): Promise<void> {
-  const Tags = [{ Key: stage.settings.feedTag, Value: 'lost' }];
+  const Tags = [{ Key: stage.settings.eventsTag, Value: 'lost' }];
   await stage.ec2(key.account, key.region).send(new CreateTagsCommand({ Resources: [key.instanceId], Tags }));
 }
 

@@ -47,7 +47,7 @@ export const chapters: readonly Chapter[] = [
     name: 'launched, enrolled before the event',
     otherwise: discovered,
     async play(stage) {
-      const server = await launchServer(stage, 'web-2', { tags: { [stage.settings.feedTag]: 'late' } });
+      const server = await launchServer(stage, 'web-2', { tags: { [stage.settings.eventsTag]: 'late' } });
       const key = await instanceOf(stage, server);
       await agentEnrolled(stage, key);
       return key;
@@ -67,7 +67,7 @@ export const chapters: readonly Chapter[] = [
       const key = await runDirectly(stage, {
         image: stage.settings.agentImage,
         grant,
-        tags: { [stage.settings.feedTag]: 'twice' },
+        tags: { [stage.settings.eventsTag]: 'twice' },
       });
       await agentEnrolled(stage, key);
       return key;
@@ -78,7 +78,7 @@ export const chapters: readonly Chapter[] = [
     otherwise: discovered,
     async play(stage) {
       const grant = await createKey(stage);
-      const tags = { [stage.settings.feedTag]: 'lost' };
+      const tags = { [stage.settings.eventsTag]: 'lost' };
       const key = await runDirectly(stage, { image: stage.settings.agentImage, grant, tags });
       await agentEnrolled(stage, key);
       return key;
@@ -104,7 +104,7 @@ export const chapters: readonly Chapter[] = [
     name: 'events lost, found by the sweep',
     otherwise: discovered,
     play: (stage) =>
-      runDirectly(stage, { image: stage.settings.plainImage, tags: { [stage.settings.feedTag]: 'lost' } }),
+      runDirectly(stage, { image: stage.settings.plainImage, tags: { [stage.settings.eventsTag]: 'lost' } }),
   },
   {
     name: 'enrolled, its end lost, found by the sweep',

@@ -5,7 +5,6 @@ import { formatTime } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { wholeSecond } from '../aws/ec2/lifecycle.ts';
 import { presentOf } from '../aws/ec2/simulated-instance.ts';
-import { feedTag } from '../aws/events/event-feed.ts';
 import * as settings from '../region/settings.ts';
 import type { SimulatedCloud } from '../region/simulated-cloud.ts';
 import type { Stage } from './stage.ts';
@@ -44,7 +43,7 @@ export function simulatedStage(engine: Engine, patienceSeconds: number = usualPa
       plainImage: settings.plainImage,
       subnetId: settings.subnetId,
       securityGroupId: settings.securityGroupId,
-      feedTag,
+      eventsTag: settings.eventsTag,
     },
     newGrantKey: () => newGrantKey(randomBytes),
     ec2(account, name) {
@@ -71,23 +70,10 @@ export function simulatedStage(engine: Engine, patienceSeconds: number = usualPa
     agentFile: (key) => cloud.machines.agentFile(key),
     install: (key, agentSettings) => cloud.machines.install(key, agentSettings),
     failNextLaunch(account, name) {
-      const fault = {
-        on: 'launch' as const,
-        code: 'Server.InsufficientInstanceCapacity' as const,
-        account,
-        region: name,
-        times: 1,
-      };
-      cloud.ec2.faults.starts.push(fault);
+      const where = { service: 'ec2', operation: 'RunInstances', account, region: name } as const;
+      cloud.ec2.faults.add({ what: 'fail-start', where, code: 'Server.InsufficientInstanceCapacity', times: 1 });
     },
-    killZone(name) {
-      const zone = `${name}a`;
-      cloud.ec2.faults.impairedZones.push(zone);
-      return () => {
-        const { impairedZones } = cloud.ec2.faults;
-        impairedZones.splice(impairedZones.indexOf(zone), 1);
-      };
-    },
+    killZone: (name) => cloud.ec2.faults.add({ what: 'zone-down', where: { service: 'ec2', zone: `${name}a` } }),
     until: (what, check) => until(what, check, patienceSeconds),
   };
 }

@@ -50,7 +50,7 @@ interface StageSettings {
   plainImage: string;
   subnetId: string;
   securityGroupId: string;
-  feedTag: string;
+  eventsTag: string;
 }
 
 /** An instance as the API shows it, as far as the scenario looks. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { signedFetch } from '../../cli/signed-fetch.ts';
 import { RealClock } from '../clock.ts';
+import { Faults } from '../faults.ts';
 import { random } from '../random.ts';
 import { assembled, type Undo } from '../region/assemble.ts';
 import { account, homeRegion } from '../region/settings.ts';
@@ -64,10 +65,12 @@ async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo
     region: homeRegion,
     credentials: { accessKeyId: account, secretAccessKey: randomBytes(20).toString('hex') },
   };
+  const seeded = random(randomBytes(4).readUInt32LE());
   const cloud = await startSimulatedCloud({
     folder,
     clock,
-    random: random(randomBytes(4).readUInt32LE()),
+    random: seeded,
+    faults: new Faults({ random: seeded, now: () => clock.now().getTime() }),
     emit: eventsTo(root, report),
   });
   undo.push(cloud.close);

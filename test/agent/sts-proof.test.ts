@@ -5,6 +5,7 @@ import { readInstanceCredentials } from '#agent/imds/credentials.ts';
 import { openStateFolder } from '#agent/state/state-folder.ts';
 import { startImds } from '#local/aws/imds/imds.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import { random } from '#local/random.ts';
 import type { Settings } from '#protocol/settings.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
@@ -13,7 +14,7 @@ import { buildCallerIdentityRequest, requireFreshDate } from '#shared/identity/s
 import { verifyDocument } from '#shared/identity/verify-document.ts';
 import { anchors, authority } from '../fakes/identity.ts';
 import { refusalOf } from '../fakes/refusal.ts';
-import { here, makeRegion, oneInstance, seeded } from '../local/aws/ec2/lab.ts';
+import { here, makeRegion, oneInstance } from '../local/aws/ec2/lab.ts';
 import { enrolledAnswer, musterUrl, newFolder, problem, untimed } from './stage.ts';
 
 /** A running instance with its metadata service, the STS behind it, and an agent on it. */
@@ -23,7 +24,7 @@ async function startInstance({ withCredentials = true, clockAheadMs = 0 } = {}) 
   const key = { ...here, instanceId: Instances![0]!.InstanceId! };
   lab.clock.advance(10_000);
   const now = () => lab.clock.now();
-  const sts = new SimulatedSts({ now, random: seeded(1) });
+  const sts = new SimulatedSts({ now, random: random(1) });
   const imds = await startImds({
     instance: () => lab.region.instance(key),
     sign: (document) => authority.sign(document, now()),

@@ -133,8 +133,8 @@ export async function startSimulatedEc2(): Promise<Ec2Engine> {
       return ids;
     },
     async distrust() {
-      simulated.faults.calls.push({ kind: 'error', code: 'AuthFailure' });
-      return async () => void simulated.faults.calls.pop();
+      const trust = simulated.faults.add({ what: 'refuse', where: { service: 'ec2' }, code: 'AuthFailure' });
+      return async () => trust();
     },
     settle,
     close: server.close,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { disabled } from '#local/faults.ts';
 import { type LocalRegion, startLocalRegion } from '#local/region/local-region.ts';
 import * as settings from '#local/region/settings.ts';
 import { createKey, inState, pathOf, runDirectly } from '#local/scenario/acts.ts';
@@ -34,9 +35,8 @@ const show = (key: InstanceKey) =>
 const unrecorded = (key: InstanceKey) => expect(show(key)).rejects.toThrow('404 not_found');
 
 beforeAll(async () => {
-  const names = functionNames;
-  const disabled = new Set(names.filter((name) => name !== 'operatorApi'));
-  region = await startLocalRegion({ port: await freePort(), folder, inMemory: true, disabled, page: () => '' });
+  const faults = functionNames.filter((name) => name !== 'operatorApi').map(disabled);
+  region = await startLocalRegion({ port: await freePort(), folder, inMemory: true, faults, page: () => '' });
   stage = simulatedStage(region);
   // Nothing here waits for a deadline, and none passes while osls bundles.
   const timing = { ...settings.shortTiming, enrollmentDeadlineSeconds: 0, launchToPendingSeconds: 300 };

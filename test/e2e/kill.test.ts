@@ -19,7 +19,7 @@ function outside(folder: string): Outside {
   const { url, env } = JSON.parse(readFileSync(join(folder, '.muster', 'local.json'), 'utf8'));
   return {
     url,
-    settings: { ...settings, feedTag: 'none' },
+    settings,
     ec2: (account, region) =>
       new EC2Client({
         ...{ region, endpoint: env.AWS_ENDPOINT_URL_EC2, maxAttempts: 10 },

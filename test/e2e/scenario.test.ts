@@ -1,4 +1,5 @@
 import { describe, expect, it, type TestContext } from 'vitest';
+import { disabled } from '#local/faults.ts';
 import { startLocalRegion } from '#local/region/local-region.ts';
 import { chapters } from '#local/scenario/chapters.ts';
 import { playScenario, type Row, type Verdict } from '#local/scenario/play.ts';
@@ -63,12 +64,11 @@ describe.concurrent('the demonstration', () => {
     { timeout },
     async (name, test) => {
       const folder = ownFolder('scenario', test);
-      const disabled = new Set([name]);
       const region = await startLocalRegion({
         port: await freePort(),
         folder,
         inMemory: true,
-        disabled,
+        faults: [disabled(name)],
         page: () => '',
       });
       test.onTestFinished(() => region.close());

@@ -4,12 +4,12 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { signEnrollment } from '#agent/key/sign.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import { random } from '#local/random.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { enrollmentKeyNamed } from '../contracts/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
-import { seeded } from '../local/aws/ec2/lab.ts';
 import { runSeed } from '../simulation/region/run.ts';
 import {
   apiEvent,
@@ -143,7 +143,7 @@ describe('a secret in a request is in nothing that anybody can read', () => {
   });
 
   it('in what an enrollment proves, accepted or refused: request, object, grant, credentials', async () => {
-    const sts = new SimulatedSts({ now: () => new Date(), random: seeded(1) });
+    const sts = new SimulatedSts({ now: () => new Date(), random: random(1) });
     const credentials = sts.instanceCredentials({ ...place, instanceId: instanceId(3) });
     const accepted = await asking(2);
     const refused = await asking(3, { sts: { by: credentials } });
@@ -222,7 +222,7 @@ describe('a secret in a request is in nothing that anybody can read', () => {
   });
 
   it('in the timeline of a simulated fleet', async () => {
-    const { timeline, pipeline } = await runSeed(1, { deaths: 0 });
+    const { timeline, pipeline } = await runSeed(1, { deaths: [] });
     const texts = pipeline.ec2.truth().flatMap(({ configuration: { userData } }) => (userData ? [userData] : []));
     const seeds = texts.flatMap((text) => JSON.parse(Buffer.from(text, 'base64').toString()).muster?.grant?.seed ?? []);
     expect(seeds.length).toBeGreaterThan(2);

@@ -104,7 +104,7 @@ describe('verify', () => {
   });
 
   it('gives all again when EC2 throttles', async () => {
-    stage.ec2.faults.calls.push({ kind: 'throttle', times: 1 });
+    stage.ec2.faults.add({ what: 'throttle', where: { service: 'ec2' }, times: 1 });
     expect(await failuresOf(handlers.verify, sqsBatch([asking(1), asking(2)]))).toEqual(['m0', 'm1']);
     const line = { message: 'verify failed and will be retried', error: 'RequestLimitExceeded' };
     expect(stage.lines).toContainEqual(expect.objectContaining(line));
@@ -112,7 +112,7 @@ describe('verify', () => {
 
   it('gives again, and tells why, what EC2 could not answer', async () => {
     // By the filter, by name, and each by itself.
-    stage.ec2.faults.calls.push({ kind: 'error', code: 'InternalError', times: 4 });
+    stage.ec2.faults.add({ what: 'refuse', where: { service: 'ec2' }, code: 'InternalError', times: 4 });
     expect(await failuresOf(handlers.verify, sqsBatch(['x', asking(1), asking(2)]))).toEqual(['m1', 'm2']);
     const line = { message: 'verify failed and will be retried', instanceId: instanceId(1), error: 'InternalError' };
     expect(stage.lines).toContainEqual(expect.objectContaining(line));
@@ -133,7 +133,7 @@ describe('sweepRegion', () => {
   });
 
   it('gives a pair again whose listing failed', async () => {
-    stage.ec2.faults.calls.push({ kind: 'error', code: 'InternalError', times: 1 });
+    stage.ec2.faults.add({ what: 'refuse', where: { service: 'ec2' }, code: 'InternalError', times: 1 });
     expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual(['m0']);
   });
 
@@ -173,7 +173,7 @@ describe('launch', () => {
   it('gives a throttled launch again, later than the queue itself would, and tells why', async () => {
     const throttled = `lch_${'1'.repeat(32)}`;
     await wanted(throttled, 'srv_2');
-    stage.ec2.faults.calls.push({ kind: 'throttle', operation: 'RunInstances', times: 2 });
+    stage.ec2.faults.add({ what: 'throttle', where: { service: 'ec2', operation: 'RunInstances' }, times: 2 });
     const queue = stage.queue('launch');
     queue.send(JSON.stringify({ launchId: throttled }));
     const [message] = queue.receive(1, 1);

@@ -1,11 +1,11 @@
 import { signCallerIdentity } from '#agent/enroll/sts-proof.ts';
 import type { InstanceCredentials } from '#agent/imds/credentials.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import { random } from '#local/random.ts';
 import type { StsPurpose, StsSignature } from '#protocol/sts.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { type Caller, readCallerIdentity } from '#shared/identity/sts-answer.ts';
 import { buildCallerIdentityRequest } from '#shared/identity/sts-request.ts';
-import { seeded } from '../local/aws/ec2/lab.ts';
 
 export const now = new Date('2026-11-26T10:00:00Z');
 export const claim = { account: '111122223333', instanceId: 'i-0123456789abcdef0' };
@@ -19,7 +19,7 @@ export const purpose: StsPurpose = {
 /** A simulated STS, the credentials of one instance, and both ends of an enrollment's proof. */
 export function stsStage() {
   let time = now;
-  const sts = new SimulatedSts({ now: () => time, random: seeded(1) });
+  const sts = new SimulatedSts({ now: () => time, random: random(1) });
   const credentials = sts.instanceCredentials({ ...claim, region: purpose.region });
   /** What the instance's agent signs. */
   const sign = (other: Partial<StsPurpose> = {}, by: InstanceCredentials = credentials, at = time): StsSignature =>

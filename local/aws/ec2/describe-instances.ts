@@ -1,16 +1,18 @@
 import type { DescribeInstancesRequest, DescribeInstancesResult, Reservation } from '@aws-sdk/client-ec2';
 import type { Instant } from '#shared/domain/time.ts';
 import { Ec2Error } from './ec2-error.ts';
-import type { CallFault } from './faults.ts';
 import { compileFilters } from './filters.ts';
+import type { AnswerFault } from './gate.ts';
+import { zonesOf } from './launch-request.ts';
 import { describe, type Sighting, sightingOf, type Visibility } from './sighting.ts';
 import type { Place, SimulatedInstance } from './simulated-instance.ts';
 
-/** What a describe sees of the world. */
+/** What a describe can know. */
 export interface Outlook {
   now: Instant;
   visibility: Visibility;
-  impairedZones: readonly string[];
+  /** Whether a zone does not answer. */
+  isDown: (zone: string) => boolean;
 }
 
 /**
@@ -22,20 +24,20 @@ export function describeInstances(
   instances: readonly SimulatedInstance[],
   input: DescribeInstancesRequest,
   outlook: Outlook,
-  fault?: CallFault,
+  fault?: AnswerFault,
 ): DescribeInstancesResult {
   checkPaging(input);
   const after = input.NextToken ? readPageToken(input.NextToken) : '';
   const matches = compileFilters(input.Filters ?? []);
   const named = input.InstanceIds?.length ? findVisible(instances, input.InstanceIds, outlook) : null;
-  checkZones(place, named, outlook.impairedZones);
-  if (fault?.kind === 'empty') return { Reservations: [] };
+  checkZones(place, named, outlook.isDown);
+  if (fault?.what === 'empty') return { Reservations: [] };
   const found = (named ?? sightings(instances, outlook))
     .filter((sighting) => sighting.instance.instanceId > after && matches(sighting))
     .sort((a, b) => (a.instance.instanceId < b.instance.instanceId ? -1 : 1));
   const page = found.slice(0, input.MaxResults ?? (input.NextToken ? 1000 : found.length));
   const last = page.length < found.length ? page.at(-1)?.instance.instanceId : undefined;
-  const end = fault?.kind === 'repeat-page-token' ? after : last;
+  const end = fault?.what === 'repeat-page' ? after : last;
   return { Reservations: reservationsOf(page), ...(end !== undefined && { NextToken: pageToken(end) }) };
 }
 
@@ -86,11 +88,13 @@ function checkPaging({ InstanceIds, MaxResults }: DescribeInstancesRequest): voi
   }
 }
 
-/** A call fails if it names ids in an impaired zone, or names none; a filter is no naming (API_DescribeInstances.html). */
-function checkZones(place: Place, named: readonly Sighting[] | null, impaired: readonly string[]): void {
-  const touched = named
-    ? named.some(({ instance }) => impaired.includes(instance.configuration.availabilityZone))
-    : impaired.some((zone) => zone.startsWith(place.region));
+/**
+ * A call fails if it names ids in a zone that does not answer. It also fails if it names no ids and any zone of the Region does not
+ * answer, even if it filters: AWSEC2/latest/APIReference/API_DescribeInstances.html
+ */
+function checkZones({ region }: Place, named: readonly Sighting[] | null, isDown: (zone: string) => boolean): void {
+  const zones = named ? named.map(({ instance }) => instance.configuration.availabilityZone) : zonesOf(region);
+  const touched = zones.some(isDown);
   if (touched) throw new Ec2Error('Unavailable', 'The service is unavailable. Please try again shortly.');
 }
 

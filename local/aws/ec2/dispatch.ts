@@ -1,6 +1,6 @@
 import { describeInstancesAnswer, reservationElements, stateChangesAnswer } from './answers.ts';
 import { Ec2Error } from './ec2-error.ts';
-import { type Operation, operations } from './faults.ts';
+import { type Operation, operations } from './operations.ts';
 import type { Query } from './query.ts';
 import type { Ec2Region } from './region.ts';
 import {

@@ -1,12 +1,19 @@
 import type { DescribeInstancesRequest } from '@aws-sdk/client-ec2';
 import type { Instant } from '#shared/domain/time.ts';
+import type { FaultOf, Faults } from '../../faults.ts';
 import { Ec2Error, LostAnswer } from './ec2-error.ts';
-import { type CallFault, type Faults, type Operation, takeCallFault } from './faults.ts';
+import type { Operation } from './operations.ts';
 import type { Place } from './simulated-instance.ts';
 import { Throttle } from './throttle.ts';
 
-/** What the gate looks at of any request. */
+/** The members of any request that the gate reads. */
 export type GatedInput = Pick<DescribeInstancesRequest, 'DryRun' | 'Filters' | 'MaxResults'>;
+
+/** Faults that a call carries out itself, in its answer. */
+export type AnswerFault = FaultOf<'empty' | 'repeat-page'>;
+
+const ofEveryCall = ['throttle', 'refuse', 'lose-answer'] as const;
+const ofListings = [...ofEveryCall, 'empty', 'repeat-page'] as const;
 
 /** What comes before and after the effect of every call: throttling, faults, dry runs. */
 export class Gate {
@@ -17,18 +24,23 @@ export class Gate {
     this.faults = faults;
   }
 
-  /** Runs the call with the fault that it has to act on itself, if any. Throws Ec2Error or LostAnswer. */
-  pass<T>(place: Place, operation: Operation, input: GatedInput, now: Instant, run: (fault?: CallFault) => T): T {
-    const isBareDescribe = operation === 'DescribeInstances' && !input.Filters?.length && !input.MaxResults;
+  /** Runs the call, with the fault that it carries out itself, if any. Throws Ec2Error or LostAnswer. */
+  pass<T>(place: Place, operation: Operation, input: GatedInput, now: Instant, run: (fault?: AnswerFault) => T): T {
+    const isDescribe = operation === 'DescribeInstances';
+    const isBareDescribe = isDescribe && !input.Filters?.length && !input.MaxResults;
     this.throttle.takeRequest(place, operation, now, isBareDescribe);
-    const fault = takeCallFault(this.faults, place, operation);
-    if (fault?.kind === 'throttle') throw new Ec2Error('RequestLimitExceeded', 'Request limit exceeded.');
-    if (fault?.kind === 'error') throw new Ec2Error(fault.code, `${operation} failed as it was told to.`);
+    const { account, region } = place;
+    const kinds = isDescribe ? ofListings : ofEveryCall;
+    const fault = this.faults.strike(kinds, { service: 'ec2', operation, account, region });
+    if (fault?.what === 'throttle') throw new Ec2Error('RequestLimitExceeded', 'Request limit exceeded.');
+    if (fault?.what === 'refuse')
+      throw new Ec2Error(fault.code, `${operation} failed, as a fault of the simulation says.`);
     if (input.DryRun) {
       throw new Ec2Error('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.');
     }
-    const answer = run(fault);
-    if (fault?.kind === 'lose-answer') throw new LostAnswer(`The answer to ${operation} was lost.`);
+    if (fault?.what === 'empty' || fault?.what === 'repeat-page') return run(fault);
+    const answer = run();
+    if (fault?.what === 'lose-answer') throw new LostAnswer(`The answer to ${operation} was lost.`);
     return answer;
   }
 

@@ -1,9 +1,9 @@
-import type { Random } from '../../random.ts';
+import { hex, type Random, within } from '../../random.ts';
 import { Ec2Error } from './ec2-error.ts';
 import { defaultSubnetId, type RunInstancesInput, zonesOf } from './launch-request.ts';
 import { type StateReasonCode, startCourse } from './lifecycle.ts';
 import type { Circumstances } from './power.ts';
-import { hex, publicIpAddress, resourceId, within } from './random-ids.ts';
+import { publicIpAddress, resourceId } from './random-ids.ts';
 import { type Place, presentOf, type SimulatedInstance, type Transition } from './simulated-instance.ts';
 
 /** What a client token led to; kept for as long as the region lives. */
@@ -44,9 +44,14 @@ export function replay(
   return launched;
 }
 
-/** The zone asked for, or any that is not impaired. Throws InsufficientInstanceCapacity. */
-export function chooseZone(place: Place, asked: string | null, impaired: readonly string[], random: Random): string {
-  const healthy = (asked === null ? zonesOf(place.region) : [asked]).filter((zone) => !impaired.includes(zone));
+/** The zone asked for, or any that answers. Throws InsufficientInstanceCapacity. */
+export function chooseZone(
+  place: Place,
+  asked: string | null,
+  isDown: (zone: string) => boolean,
+  random: Random,
+): string {
+  const healthy = (asked === null ? zonesOf(place.region) : [asked]).filter((zone) => !isDown(zone));
   const zone = healthy[Math.floor(random() * healthy.length)];
   if (zone !== undefined) return zone;
   throw new Ec2Error(

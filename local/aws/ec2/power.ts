@@ -1,7 +1,7 @@
 import type { StopInstancesRequest } from '@aws-sdk/client-ec2';
 import type { Ec2State } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
-import type { Random } from '../../random.ts';
+import { type Random, type SpanMs, within } from '../../random.ts';
 import { Ec2Error } from './ec2-error.ts';
 import {
   type EndCause,
@@ -11,7 +11,7 @@ import {
   terminateAtOnceCourse,
   terminateCourse,
 } from './lifecycle.ts';
-import { publicIpAddress, type SpanMs, within } from './random-ids.ts';
+import { publicIpAddress } from './random-ids.ts';
 import { presentOf, type SimulatedInstance, type Transition } from './simulated-instance.ts';
 
 /** How long transitions take. */

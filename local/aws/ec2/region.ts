@@ -14,13 +14,15 @@ import type {
   TerminateInstancesResult,
 } from '@aws-sdk/client-ec2';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
+import { Faults } from '../../faults.ts';
 import { type Random, uuid } from '../../random.ts';
 import { describeInstances, findVisible, reservationsOf } from './describe-instances.ts';
 import { Ec2Error } from './ec2-error.ts';
-import { type CallFault, type Faults, noFaults, type Operation, takeStartFault } from './faults.ts';
-import { Gate, type GatedInput } from './gate.ts';
+import { type AnswerFault, Gate, type GatedInput } from './gate.ts';
 import { chooseZone, newInstances, replay, tokenScope } from './launch.ts';
 import { type RunInstancesInput, readLaunchRequest } from './launch-request.ts';
+import type { StateReasonCode } from './lifecycle.ts';
+import type { Operation } from './operations.ts';
 import {
   type Circumstances,
   type Plan,
@@ -40,6 +42,7 @@ import { type RegionSnapshot, World, type WorldOptions } from './world.ts';
 export interface RegionOptions extends WorldOptions {
   timings?: Timings;
   visibility?: Visibility;
+  faults?: Faults;
 }
 
 /**
@@ -47,19 +50,21 @@ export interface RegionOptions extends WorldOptions {
  * throttling, its idempotency and its eventual consistency. LostAnswer stands for a connection cut after the effect.
  */
 export class Ec2Region {
-  /** May be changed at any time, as may `visibility` and `timings`. */
-  readonly faults: Faults = noFaults();
+  readonly faults: Faults;
+  /** How consistent EC2 is without a fault. May be changed at any time, as may `timings`. */
   visibility: Visibility;
   timings: Timings;
   private readonly world: World;
   private readonly random: Random;
-  private readonly gate = new Gate(this.faults);
+  private readonly gate: Gate;
 
   constructor(options: RegionOptions, snapshot?: RegionSnapshot) {
     this.visibility = options.visibility ?? consistent;
     this.timings = options.timings ?? usualTimings;
     this.random = options.random;
     this.world = new World(options, snapshot);
+    this.faults = options.faults ?? new Faults({ random: options.random, now: () => this.world.now() });
+    this.gate = new Gate(this.faults);
   }
 
   /**
@@ -99,8 +104,7 @@ export class Ec2Region {
 
   describeInstances(place: Place, input: DescribeInstancesRequest): DescribeInstancesResult {
     return this.call(place, 'DescribeInstances', input, (fault) => {
-      const { visibility, faults } = this;
-      const outlook = { now: this.world.now(), visibility, impairedZones: faults.impairedZones };
+      const outlook = { now: this.world.now(), visibility: this.shown(place), isDown: this.isDown(place) };
       return describeInstances(place, this.instancesOf(place), input, outlook, fault);
     });
   }
@@ -119,7 +123,7 @@ export class Ec2Region {
   }
 
   startInstances(place: Place, input: StartInstancesRequest): StartInstancesResult {
-    const fail = () => takeStartFault(this.faults, place, 'start')?.code;
+    const fail = () => this.startFailure(place, 'StartInstances');
     const plan = (instance: SimulatedInstance) => planStart(instance, this.circumstances(), fail);
     return { StartingInstances: this.changeStates(place, 'StartInstances', input, plan) };
   }
@@ -149,17 +153,16 @@ export class Ec2Region {
     });
   }
 
-  private call<T>(place: Place, operation: Operation, input: GatedInput, run: (fault?: CallFault) => T): T {
+  private call<T>(place: Place, operation: Operation, input: GatedInput, run: (fault?: AnswerFault) => T): T {
     return this.gate.pass(place, operation, input, this.world.now(), run);
   }
 
   private launch(place: Place, request: RunInstancesInput, clientToken: string, scope: string): SimulatedInstance[] {
-    const { random, faults } = this;
     const circumstances = this.circumstances();
     this.gate.takeResources(place, 'RunInstances', request.count, circumstances.at);
-    const zone = chooseZone(place, request.availabilityZone, faults.impairedZones, random);
+    const zone = chooseZone(place, request.availabilityZone, this.isDown(place), this.random);
     const had = this.world.instancesOf(place).size;
-    const failure = () => takeStartFault(faults, place, 'launch')?.code;
+    const failure = () => this.startFailure(place, 'RunInstances');
     const instances = newInstances({ place, request, clientToken, zone, had, failure, ...circumstances });
     const instanceIds = instances.map((instance) => instance.instanceId);
     this.world.add(instances, { scope, fingerprint: request.fingerprint, instanceIds });
@@ -190,12 +193,25 @@ export class Ec2Region {
 
   private find(place: Place, ids: readonly string[] | undefined): SimulatedInstance[] {
     if (!ids?.length) throw new Ec2Error('MissingParameter', 'The request must contain the parameter InstanceId');
-    const outlook = { now: this.world.now(), visibility: this.visibility };
+    const outlook = { now: this.world.now(), visibility: this.shown(place) };
     return findVisible(this.instancesOf(place), ids, outlook).map(({ instance }) => instance);
   }
 
   private instancesOf(place: Place): SimulatedInstance[] {
     return [...this.world.instancesOf(place).values()];
+  }
+
+  private shown({ account, region }: Place): Visibility {
+    return { ...this.visibility, ...this.faults.strike(['stale'], { service: 'ec2', account, region })?.lags };
+  }
+
+  private isDown({ account, region }: Place): (zone: string) => boolean {
+    return (zone) => this.faults.holds('zone-down', { service: 'ec2', account, region, zone });
+  }
+
+  /** Why the next instance that starts will not reach `running`, if it will not. */
+  private startFailure({ account, region }: Place, operation: Operation): StateReasonCode | undefined {
+    return this.faults.strike(['fail-start'], { service: 'ec2', operation, account, region })?.code;
   }
 
   private circumstances(): Circumstances {

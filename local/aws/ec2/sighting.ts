@@ -10,7 +10,7 @@ import {
 } from './simulated-instance.ts';
 
 /** How far describes lag behind the truth, in milliseconds: ec2/latest/devguide/eventual-consistency.html */
-export interface Visibility {
+export interface Lags {
   /** A new instance is unknown to every call for this long. */
   newInstanceMs: number;
   /** A describe shows the state before the last transition for this long. */
@@ -19,6 +19,10 @@ export interface Visibility {
   volumesMs: number;
   /** Tags, also those of the launch, take this long to appear. */
   tagsMs: number;
+}
+
+/** What describes show, in milliseconds. */
+export interface Visibility extends Lags {
   /** A terminated instance is listed for this long, "usually less than one hour"; its tags for half of it. */
   terminatedMs: number;
 }

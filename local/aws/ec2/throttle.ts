@@ -1,6 +1,6 @@
 import type { Instant } from '#shared/domain/time.ts';
 import { Ec2Error } from './ec2-error.ts';
-import type { Operation } from './faults.ts';
+import type { Operation } from './operations.ts';
 import type { Place } from './simulated-instance.ts';
 
 interface Limit {

@@ -1,6 +1,6 @@
 import type { EventBridgeEvent } from 'aws-lambda';
 import type { Clock } from '../../clock.ts';
-import { type Faults, noFaults, strike } from '../../faults.ts';
+import { Faults } from '../../faults.ts';
 import { type Random, uuid } from '../../random.ts';
 import type { Queue } from '../sqs/queue.ts';
 import { assertExact, type EventPattern, type Json, matches } from './event-pattern.ts';
@@ -28,6 +28,8 @@ export interface BusOptions {
   region: string;
   /** Where events under way are kept: a JournaledMap if they are to survive the process, else a Map. */
   store?: Map<string, Delivery>;
+  /** Strike between rule and target. */
+  faults?: Faults;
   /** Gets what a function target rejects with. */
   onError: (error: unknown, rule: string) => void;
 }
@@ -38,8 +40,7 @@ const retryDelaysMs = [60_000, 120_000];
 /** One EventBridge bus: rules, targets, at-least-once delivery in no promised order. */
 export class Bus {
   readonly name: string;
-  /** What goes wrong between rule and target from now on. */
-  faults: Faults = noFaults;
+  readonly #faults: Faults;
   readonly #options: BusOptions;
   readonly #store: Map<string, Delivery>;
   readonly #rules = new Map<string, { pattern: EventPattern; target: Target }>();
@@ -48,6 +49,7 @@ export class Bus {
     this.name = options.name;
     this.#options = options;
     this.#store = options.store ?? new Map();
+    this.#faults = options.faults ?? new Faults({ random: options.random, now: () => this.#now() });
   }
 
   /** Adds a rule. What the store still holds for it is on its way again. Throws on a pattern of more than exact values. */
@@ -73,7 +75,7 @@ export class Bus {
   emitFromAws(event: BusEvent): void {
     for (const [name, { pattern }] of this.#rules) {
       if (!matches(pattern, event as unknown as Json)) continue;
-      for (const delayMs of strike(this.faults, this.#options.random)) {
+      for (const delayMs of this.#faults.deliveries({ service: 'events', bus: this.name, rule: name })) {
         const dueAt = this.#now() + delayMs;
         this.#keep(this.#newKey(), { bus: this.name, rule: name, event, attempts: 0, dueAt });
       }

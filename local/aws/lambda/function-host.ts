@@ -1,13 +1,13 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import type { Faults } from '../../faults.ts';
 import { type FunctionName, functionFiles } from '../../topology.ts';
 
 export interface FunctionHostOptions {
   env: Record<string, string>;
   /** Where the functions' log lines go. */
   logFile: string;
-  /** Functions that answer nothing: what a demonstration does without them shows what they are for. */
-  disabled: ReadonlySet<FunctionName>;
+  faults: Faults;
   newId: () => string;
 }
 
@@ -40,7 +40,9 @@ export class FunctionHost {
 
   /** Rejects with what the handler threw. */
   invoke<Result>(name: FunctionName, event: unknown): Promise<Result> {
-    if (this.#options.disabled.has(name)) return Promise.reject(new Error(`the function ${name} is disabled`));
+    if (this.#options.faults.holds('disable', { service: 'lambda', function: name })) {
+      return Promise.reject(new Error(`the function ${name} is disabled`));
+    }
     const id = ++this.#invocations;
     const context = {
       functionName: name,

@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { type Faults, noFaults, strike } from '../../faults.ts';
-import type { Random } from '../../random.ts';
+import type { Faults } from '../../faults.ts';
 import { AwsError } from '../error.ts';
 import { assertBody, assertDelay, assertVisibility } from './sqs-limits.ts';
 import { type MessageAttribute, md5, type ReceivedMessage, type StoredMessage } from './sqs-message.ts';
@@ -15,7 +14,8 @@ export interface QueueOptions {
 /** What all queues of a region share. `store` holds every message; an insertion-ordered Map, durable or not. */
 export interface QueueWorld {
   readonly clock: Clock;
-  readonly random: Random;
+  /** Strike between sender and queue. */
+  readonly faults: Faults;
   readonly newId: () => string;
   readonly store: Map<string, StoredMessage>;
 }
@@ -26,8 +26,6 @@ export class Queue {
   readonly arn: string;
   readonly visibilitySeconds: number;
   readonly redrive: QueueOptions['redrive'];
-  /** What goes wrong between sender and queue from now on. */
-  faults: Faults = noFaults;
   readonly #world: QueueWorld;
   readonly #messages = new Map<string, StoredMessage>();
   readonly #listeners: (() => void)[] = [];
@@ -59,7 +57,7 @@ export class Queue {
     assertDelay(delaySeconds);
     const messageId = this.#world.newId();
     const now = this.#now();
-    for (const extraMs of strike(this.faults, this.#world.random)) {
+    for (const extraMs of this.#world.faults.deliveries({ service: 'sqs', queue: this.name })) {
       const visibleAt = now + delaySeconds * 1000 + extraMs;
       this.#keep({
         key: this.#newKey(),

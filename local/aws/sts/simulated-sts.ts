@@ -1,6 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { Random } from '../../random.ts';
-import { hex } from '../ec2/random-ids.ts';
+import { hex, type Random } from '../../random.ts';
 import { partitionOf } from '../ec2/simulated-instance.ts';
 
 /** Temporary credentials as IMDS hands them out. */

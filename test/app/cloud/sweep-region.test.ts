@@ -28,7 +28,7 @@ async function vanished(count: number): Promise<Stage> {
   await run(stage, count);
   stage.clock.advance(20 * second);
   await sweep(stage);
-  stage.region.faults.calls.push({ kind: 'empty' });
+  stage.region.faults.add({ what: 'empty', where: { service: 'ec2' } });
   return stage;
 }
 
@@ -104,13 +104,13 @@ describe('a sweep', () => {
 
 describe('a listing that does not come whole', () => {
   it.each([
-    ['EC2 fails', { kind: 'error', code: 'InternalError' }, 'InternalError'],
-    ['EC2 throttles', { kind: 'throttle' }, 'RequestLimitExceeded'],
-    ['the connection is cut', { kind: 'lose-answer' }, ''],
+    ['EC2 fails', { what: 'refuse', code: 'InternalError' }, 'InternalError'],
+    ['EC2 throttles', { what: 'throttle' }, 'RequestLimitExceeded'],
+    ['the connection is cut', { what: 'lose-answer' }, ''],
   ] as const)('says nothing at all: %s', async (_case, fault, name) => {
     const stage = await ec2Stage();
     await run(stage, 2);
-    stage.region.faults.calls.push({ ...fault, operation: 'DescribeInstances' });
+    stage.region.faults.add({ ...fault, where: { service: 'ec2', operation: 'DescribeInstances' } });
     await expect(sweep(stage)).rejects.toMatchObject(name === '' ? {} : { name });
     expect(stage.written).toEqual([]);
     expect(await stage.store.listPairs()).toEqual([]);
@@ -121,7 +121,7 @@ describe('a listing that does not come whole', () => {
     await run(stage, 1000);
     stage.clock.advance(20 * second);
     await run(stage, 5);
-    stage.region.faults.calls.push({ kind: 'repeat-page-token' });
+    stage.region.faults.add({ what: 'repeat-page', where: { service: 'ec2' } });
     await expect(sweep(stage)).rejects.toThrow('page token');
     expect(stage.written).toEqual([]);
   });

@@ -139,7 +139,7 @@ describe('verify, when EC2 fails', () => {
     await verifyInstances([asking(a), asking(b)], stage.ports);
     const zone = (await stage.store.getFacts(asking(a)))?.availabilityZone ?? '';
     stage.clock.advance(20 * second);
-    stage.region.faults.impairedZones.push(zone);
+    stage.region.faults.add({ what: 'zone-down', where: { service: 'ec2', zone } });
     const { requests, verify } = counting(stage);
     const messages = [asking(a), asking(b)];
     expect(await verify(messages)).toEqual([messages[0]]);
@@ -155,7 +155,12 @@ describe('verify, when EC2 fails', () => {
   it('as one zone does, finds a healthy instance among ids that EC2 does not know', async () => {
     const stage = await ec2Stage();
     const [id = ''] = await run(stage, 1, { SubnetId: 'subnet-00000000' });
-    stage.region.faults.calls.push({ kind: 'error', code: 'Unavailable', operation: 'DescribeInstances', times: 1 });
+    stage.region.faults.add({
+      what: 'refuse',
+      where: { service: 'ec2', operation: 'DescribeInstances' },
+      code: 'Unavailable',
+      times: 1,
+    });
     const messages = [asking(unknownId(1)), asking(id), asking(unknownId(2))];
     expect(await verifyInstances(messages, stage.ports)).toEqual([]);
     expect(await stage.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending' } });
@@ -164,7 +169,10 @@ describe('verify, when EC2 fails', () => {
 
   it('as a throttle does, asks no more of that account and Region, gives all of it back, and answers the others', async () => {
     const stage = await ec2Stage();
-    stage.region.faults.calls.push({ kind: 'throttle', operation: 'DescribeInstances', region: 'us-east-1' });
+    stage.region.faults.add({
+      what: 'throttle',
+      where: { service: 'ec2', operation: 'DescribeInstances', region: 'us-east-1' },
+    });
     const { requests, verify } = counting(stage);
     const throttled = Array.from({ length: 201 }, (_, n) => asking(unknownId(n + 1)));
     const elsewhere = asking(unknownId(1), { region: 'eu-west-1' });
@@ -175,7 +183,7 @@ describe('verify, when EC2 fails', () => {
 
   it('gives back what it could not ask, and nothing else', async () => {
     const stage = await ec2Stage();
-    stage.region.faults.calls.push({ kind: 'error', code: 'InternalError', region: 'us-east-1' });
+    stage.region.faults.add({ what: 'refuse', where: { service: 'ec2', region: 'us-east-1' }, code: 'InternalError' });
     const [there, elsewhere] = [asking(unknownId(1)), asking(unknownId(2), { region: 'eu-west-1' })];
     expect(await verifyInstances([there, elsewhere], stage.ports)).toEqual([there]);
   });

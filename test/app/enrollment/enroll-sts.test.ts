@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { InstanceCredentials } from '#agent/imds/credentials.ts';
 import { SimulatedSts } from '#local/aws/sts/simulated-sts.ts';
+import { random } from '#local/random.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second } from '#test/contracts/records.ts';
 import type { Asking } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { seeded } from '#test/local/aws/ec2/lab.ts';
 import { later, lifeStage } from '../agent/life-stage.ts';
 import { byKey, enrollmentStage, here, instanceChange, keyChange, now, running } from './enrollment-stage.ts';
 
 /** An enrollment stage whose deployment takes `sts`, and an STS that gave this instance its own credentials. */
 async function stsEnrollment(allowedProofs: EnrollPorts['allowedProofs'] = ['sts']) {
   const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
-  const sts = new SimulatedSts({ now: () => new Date(now), random: seeded(1) });
+  const sts = new SimulatedSts({ now: () => new Date(now), random: random(1) });
   const own = sts.instanceCredentials(here);
   const askSts: EnrollPorts['askSts'] = (request) => askCallerIdentity(request, sts.fetch);
   const enroll = (by: InstanceCredentials, asking: Partial<Asking> = {}, ports: Partial<EnrollPorts> = {}) =>
@@ -90,7 +90,7 @@ describe('an enrollment with a proof by STS', () => {
   it('of a stranger on a start that would do without a grant is refused without a word more', async () => {
     const startedAt = later - 60 * second;
     const stage = await lifeStage({ cloud: { epoch: startedAt } });
-    const sts = new SimulatedSts({ now: () => new Date(later), random: seeded(1) });
+    const sts = new SimulatedSts({ now: () => new Date(later), random: random(1) });
     const by = sts.instanceCredentials({ ...here, instanceId: 'i-0fedcba9876543210' });
     const askSts: EnrollPorts['askSts'] = (request) => askCallerIdentity(request, sts.fetch);
     const asking = { claim: { ...here, pendingTime: startedAt }, sts: { by }, now: later };

@@ -46,7 +46,7 @@ export function dying<Ports extends object>(
   atCall: number,
   when: 'before' | 'after',
 ): { life: Life; ports: Ports } {
-  const life = new Life({ atCall, when });
+  const life = new Life({ dies: (call, side) => call === atCall && side === when });
   const wrapped = Object.entries(ports).map(([name, port]) => [name, isPort(port) ? killable(port, life) : port]);
   return { life, ports: Object.fromEntries(wrapped) as Ports };
 }

@@ -64,7 +64,7 @@ describe('a launch whose answer is lost', () => {
   const lost = async () => {
     const stage = await launchStage();
     const launchId = await asked(stage);
-    stage.region.faults.calls.push({ kind: 'lose-answer', operation: 'RunInstances', times: 1 });
+    stage.region.faults.add({ what: 'lose-answer', where: { service: 'ec2', operation: 'RunInstances' }, times: 1 });
     await expect(stage.attempt(launchId)).rejects.toThrow();
     return { stage, launchId, instanceId: stage.launchedBy(launchId)[0]!.instanceId };
   };
@@ -79,7 +79,11 @@ describe('a launch whose answer is lost', () => {
   it('ends with it after the deadline too, when nothing is sent any more', async () => {
     const { stage, launchId, instanceId } = await lost();
     stage.clock.advance(deadline + 1);
-    stage.region.faults.calls.push({ kind: 'error', code: 'InternalError', operation: 'RunInstances' });
+    stage.region.faults.add({
+      what: 'refuse',
+      where: { service: 'ec2', operation: 'RunInstances' },
+      code: 'InternalError',
+    });
     expect(await stage.attempt(launchId)).toBe('launched');
     expect(await server(stage)).toMatchObject({ instance: { instanceId } });
   });
@@ -100,7 +104,7 @@ describe('a launch whose answer is lost', () => {
     const { stage, launchId, instanceId } = await lost();
     await stage.operate.terminate({ ...place, instanceId });
     stage.clock.advance(40 * second);
-    stage.region.faults.calls.push({ kind: 'empty' });
+    stage.region.faults.add({ what: 'empty', where: { service: 'ec2' } });
     expect(await stage.attempt(launchId)).toBe('token_terminated');
     expect(await server(stage)).toMatchObject({ instance: null, launchState: 'token_terminated' });
     expect(await stage.ports.userData.get(launchId)).toBeUndefined();
@@ -109,7 +113,7 @@ describe('a launch whose answer is lost', () => {
   it('ends by name where the request is not the one that was sent', async () => {
     const { stage, launchId } = await lost();
     await stage.ports.userData.put(launchId, 'something else');
-    stage.region.faults.calls.push({ kind: 'empty' });
+    stage.region.faults.add({ what: 'empty', where: { service: 'ec2' } });
     expect(await stage.attempt(launchId)).toBe('token_mismatch');
     expect(await server(stage)).toMatchObject({ instance: null, launchState: 'token_mismatch' });
   });
@@ -132,7 +136,7 @@ describe('a launch whose answer is lost', () => {
   it('is attached although EC2 showed its instance only after the launch had ended', async () => {
     const { stage, launchId, instanceId } = await lost();
     stage.clock.advance(deadline + 1);
-    stage.region.faults.calls.push({ kind: 'empty', times: 1 });
+    stage.region.faults.add({ what: 'empty', where: { service: 'ec2' }, times: 1 });
     expect(await stage.attempt(launchId)).toBe('expired');
     await sweep(stage);
     expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'launched' });
@@ -142,7 +146,7 @@ describe('a launch whose answer is lost', () => {
   it('is surplus if the server was launched again meanwhile, and the server keeps the later one', async () => {
     const { stage, launchId, instanceId } = await lost();
     stage.clock.advance(deadline + 1);
-    stage.region.faults.calls.push({ kind: 'empty', times: 1 });
+    stage.region.faults.add({ what: 'empty', where: { service: 'ec2' }, times: 1 });
     await stage.attempt(launchId);
     const second = await asked(stage);
     await stage.attempt(second);
@@ -159,7 +163,11 @@ describe('a launch that EC2 does not take', () => {
   it('for good ends by EC2’s own code', async () => {
     const stage = await launchStage();
     const launchId = await asked(stage);
-    stage.region.faults.calls.push({ kind: 'error', code: 'UnauthorizedOperation', operation: 'RunInstances' });
+    stage.region.faults.add({
+      what: 'refuse',
+      where: { service: 'ec2', operation: 'RunInstances' },
+      code: 'UnauthorizedOperation',
+    });
     expect(await stage.attempt(launchId)).toBe('refused_by_ec2');
     expect(await stage.store.get('launch', launchId)).toMatchObject({
       failure: 'UnauthorizedOperation',
@@ -173,13 +181,13 @@ describe('a launch that EC2 does not take', () => {
     async (code) => {
       const stage = await launchStage();
       const launchId = await asked(stage);
-      stage.region.faults.calls.push({ kind: 'error', code, operation: 'RunInstances' });
+      stage.region.faults.add({ what: 'refuse', where: { service: 'ec2', operation: 'RunInstances' }, code });
       for (const ms of [0, deadline / 2, deadline / 2]) {
         stage.clock.advance(ms);
         await expect(stage.attempt(launchId)).rejects.toMatchObject({ name: code });
       }
       stage.clock.advance(1);
-      stage.region.faults.calls.length = 0;
+      stage.region.faults.clear();
       expect(await stage.attempt(launchId)).toBe('expired');
       expect(stage.region.truth()).toEqual([]);
       expect(await server(stage)).toMatchObject({ launchState: 'expired', instance: null });
@@ -260,7 +268,7 @@ describe('an instance that enrolled with a key before its launch’s answer was 
   it('stays whose it is, and the launch’s server may be launched again', async () => {
     const stage = await launchStage();
     const launchId = await asked(stage);
-    stage.region.faults.calls.push({ kind: 'lose-answer', operation: 'RunInstances', times: 1 });
+    stage.region.faults.add({ what: 'lose-answer', where: { service: 'ec2', operation: 'RunInstances' }, times: 1 });
     await expect(stage.attempt(launchId)).rejects.toThrow();
     const key = { ...place, instanceId: stage.launchedBy(launchId)[0]!.instanceId };
     const adopted = withParts(newInstance(key, stage.now()), {

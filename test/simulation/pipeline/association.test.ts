@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newKey } from '#agent/state/state.ts';
-import { hex } from '#local/aws/ec2/random-ids.ts';
+import { hex } from '#local/random.ts';
 import { keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { accounts, agentImage, audience } from '../region/places.ts';
-import { noTrouble } from '../region/ports.ts';
-import { dieOnce } from '../region/weather.ts';
 import {
   batchOf,
   heldBack,
@@ -32,7 +30,8 @@ async function unheardOf(byMuster: boolean) {
   const { pipeline, agents } = where;
   const events = heldBack(where);
   if (byMuster) {
-    pipeline.trouble = { ...noTrouble, deathOf: dieOnce('launch', { atCall: 3, when: 'after' }).deathOf };
+    const attempt = { service: 'lambda', function: 'launch', call: 3, side: 'after' } as const;
+    pipeline.faults.add({ what: 'die', where: attempt, times: 1 });
     await launch(where, await newServer(where));
   } else await runWithKey(where);
   await pipeline.clock.advanceBy(seconds(16));
@@ -168,18 +167,18 @@ describe('24 reversible', () => {
   it('an agent that enrolls a day late wins over discovered-only', async () => {
     const where = stage();
     const { pipeline, agents } = where;
-    const cut = { kind: 'throttle' } as const;
     await launch(where, await newServer(where));
     await pipeline.clock.advanceBy(seconds(3));
     const instance = launched(where)[0]!;
-    pipeline.trouble = { ...noTrouble, deathOf: (name) => (name === 'enroll' ? { atCall: 1, when: 'before' } : null) };
-    pipeline.ec2.faults.calls.push(cut);
+    pipeline.faults.add(
+      { what: 'die', where: { service: 'lambda', function: 'enroll' } },
+      { what: 'throttle', where: { service: 'ec2' } },
+    );
     await pipeline.clock.advanceBy(seconds(86_400));
     expect(record(where, instance)).toMatchObject({
       management: { status: 'discovered-only', reason: 'deadline_passed' },
     });
-    pipeline.trouble = { ...noTrouble, deathOf: () => null };
-    pipeline.ec2.faults.calls.length = 0;
+    pipeline.faults.clear();
     await agents.on(instance).start();
     await pipeline.clock.advanceBy(longEnough);
     expect(record(where, instance)).toMatchObject({ management: { status: 'enrolled', reason: 'launched' } });

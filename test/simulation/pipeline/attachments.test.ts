@@ -64,8 +64,8 @@ describe('a disk or an interface that was moved into an instance before its agen
 describe('a root volume that EC2 is slow to tell of', () => {
   it('keeps nobody out for good, and holds up no launch', async () => {
     const where = stage();
-    const { ec2, clock } = where.pipeline;
-    ec2.visibility = { ...ec2.visibility, volumesMs: minutes(2) };
+    const { faults, clock } = where.pipeline;
+    faults.add({ what: 'stale', where: { service: 'ec2' }, lags: { volumesMs: minutes(2) } });
     const { keys } = await runWithKey(where);
     await launch(where, await newServer(where));
     await clock.advanceBy(seconds(90));

@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { presentOf } from '#local/aws/ec2/simulated-instance.ts';
-import { noFaults } from '#local/faults.ts';
 import { keyOf } from '#shared/domain/instance/instance.ts';
 import { Agents } from '../region/agents.ts';
 import { startWorkload } from '../region/fleet.ts';
 import { Pipeline } from '../region/pipeline.ts';
 import { registered } from '../region/places.ts';
-import { noTrouble } from '../region/ports.ts';
 import { Watch } from '../region/watch.ts';
 import { minutes, record, runDirectly, stage } from './stage.ts';
 
@@ -16,14 +14,14 @@ describe('1 convergence without loss', () => {
       const watch = new Watch();
       const pipeline = new Pipeline({ seed, watch });
       new Agents(pipeline);
-      pipeline.awsBus.faults = {
-        drop: 0,
-        duplicate: 0.3,
-        delay: { probability: 0.3, maxMs: minutes(10) },
-        reorder: 0.5,
-      };
-      pipeline.queues.queue('sweep').faults = { ...noFaults, drop: 1 };
-      pipeline.trouble = { ...noTrouble, comesBetween: () => pipeline.random() < 0.8 };
+      const bus = { service: 'events', bus: 'default' } as const;
+      pipeline.faults.add(
+        { what: 'repeat', where: bus, share: 0.3 },
+        { what: 'delay', where: bus, share: 0.3, ms: [0, minutes(10)] },
+        { what: 'delay', where: bus, share: 0.5, ms: [0, 999] },
+        { what: 'drop', where: { service: 'sqs', queue: 'sweep' } },
+        { what: 'overtake', where: { service: 'lambda' }, share: 0.8 },
+      );
       startWorkload(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs: minutes(60) });
       await pipeline.clock.advanceBy(minutes(80));
       const truth = pipeline.ec2.truth().filter(({ account }) => Object.hasOwn(registered, account));
@@ -44,7 +42,8 @@ describe('10 absence is not death', () => {
     const where = stage();
     const keys = runDirectly(where, 3);
     await where.pipeline.clock.advanceBy(minutes(21));
-    where.pipeline.ec2.faults.calls.push({ kind: 'empty', times, account: keys[0]!.account, region: keys[0]!.region });
+    const { account, region } = keys[0]!;
+    where.pipeline.faults.add({ what: 'empty', where: { service: 'ec2', account, region }, times });
     await where.pipeline.clock.advanceBy(minutes(5 * times));
     return { where, keys, states: () => keys.map((key) => record(where, key)?.cloud.state) };
   }
@@ -70,7 +69,7 @@ describe('10 absence is not death', () => {
       const where = stage();
       const keys = runDirectly(where, 3);
       await where.pipeline.clock.advanceBy(minutes(21));
-      where.pipeline.ec2.faults.calls.push({ kind: 'error', code });
+      where.pipeline.faults.add({ what: 'refuse', where: { service: 'ec2' }, code });
       await where.pipeline.clock.advanceBy(minutes(1440));
       expect(keys.map((key) => record(where, key)?.cloud.state)).toEqual(['running', 'running', 'running']);
     },
@@ -80,7 +79,7 @@ describe('10 absence is not death', () => {
     const where = stage();
     const keys = runDirectly(where, 12);
     await where.pipeline.clock.advanceBy(minutes(21));
-    where.pipeline.ec2.faults.calls.push({ kind: 'repeat-page-token' });
+    where.pipeline.faults.add({ what: 'repeat-page', where: { service: 'ec2' } });
     await where.pipeline.clock.advanceBy(minutes(240));
     expect(new Set(keys.map((key) => record(where, key)?.cloud.state))).toEqual(new Set(['running']));
   });

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { noFaults } from '#local/faults.ts';
 import { seconds } from '#shared/domain/time.ts';
-import { noTrouble, queueNames } from '../region/ports.ts';
 import { minutes, record, runOne, type Stage, stage, told } from './stage.ts';
 
 const loseEveryMessage = ({ pipeline }: Stage) => {
-  for (const name of queueNames) pipeline.queues.queue(name).faults = { ...noFaults, drop: name === 'events' ? 0 : 1 };
+  for (const queue of ['verify', 'sweep', 'launch'])
+    pipeline.faults.add({ what: 'drop', where: { service: 'sqs', queue } });
 };
 
 describe('21 not early, not twice and 22 not never', () => {
@@ -26,13 +25,10 @@ describe('21 not early, not twice and 22 not never', () => {
   it('a tick that does not come delays the deadline by no more than until the next', async () => {
     const where = stage();
     const key = runOne(where);
-    where.pipeline.trouble = {
-      ...noTrouble,
-      deathOf: (name) => (name === 'tick' ? { atCall: 1, when: 'before' } : null),
-    };
+    const revive = where.pipeline.faults.add({ what: 'die', where: { service: 'lambda', function: 'tick' } });
     await where.pipeline.clock.advanceBy(minutes(60));
     expect(record(where, key)).toMatchObject({ management: { status: 'pending' } });
-    where.pipeline.trouble = { ...noTrouble, deathOf: () => null };
+    revive();
     await where.pipeline.clock.advanceBy(minutes(1));
     expect(record(where, key)).toMatchObject({ management: { status: 'discovered-only' } });
   });

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { seconds } from '#shared/domain/time.ts';
 import { unlessRefused } from '../region/fleet.ts';
-import { type Mortal, noTrouble } from '../region/ports.ts';
-import { dieOnce } from '../region/weather.ts';
 import { launch, launched, longEnough, minutes, newServer, record, runOne, type Stage, stage, told } from './stage.ts';
 
-const mortals: readonly Mortal[] = [
+const mortals = [
   ...(['operatorApi', 'launch', 'tick', 'onInstanceChanged', 'verify', 'sweepRegion', 'enroll'] as const),
   ...(['checkin', 'onRecordChanged', 'agent'] as const),
 ];
+const launches = { service: 'ec2', operation: 'RunInstances' } as const;
 
 /** Launches a server, whatever becomes of it. */
 async function launchAndWait(where: Stage): Promise<string> {
@@ -20,14 +19,18 @@ async function launchAndWait(where: Stage): Promise<string> {
 
 describe('17 at most one and 18 adoption: whatever process dies, one instance at most, and it is the server’s', () => {
   describe.each(mortals)('%s', (name) => {
-    it.each(['before', 'after'] as const)('dies %s one of its calls', { timeout: 60_000 }, async (when) => {
-      for (let atCall = 1; atCall <= 10; atCall++) {
-        const where = stage(atCall);
+    it.each(['before', 'after'] as const)('dies %s one of its calls', { timeout: 60_000 }, async (side) => {
+      for (let call = 1; call <= 10; call++) {
+        const where = stage(call);
         const serverId = await newServer(where);
-        where.pipeline.trouble = { ...noTrouble, deathOf: dieOnce(name, { atCall, when }).deathOf };
+        const at = { call, side };
+        where.pipeline.faults.add({
+          ...({ what: 'die', times: 1 } as const),
+          where: name === 'agent' ? { service: 'agent', ...at } : { service: 'lambda', function: name, ...at },
+        });
         await unlessRefused(() => launch(where, serverId));
         await where.pipeline.clock.advanceBy(longEnough);
-        expect(await where.wrong(), `call ${atCall}`).toEqual([]);
+        expect(await where.wrong(), `call ${call}`).toEqual([]);
         const instances = launched(where);
         expect(instances.length).toBeLessThanOrEqual(1);
         expect(where.watch.servers.get(serverId)?.instance?.instanceId).toBe(instances[0]?.instanceId);
@@ -36,12 +39,17 @@ describe('17 at most one and 18 adoption: whatever process dies, one instance at
   });
 });
 
-/** EC2 refuses for two and a half minutes, then it launches without an answer, and shows nothing of it for nearly S. */
-function answerLostAtTheLastMoment({ pipeline: { ec2, clock } }: Stage): void {
-  const { calls } = ec2.faults;
-  calls.push({ kind: 'throttle', operation: 'RunInstances' });
-  clock.after(seconds(150), () => void calls.splice(0, 1, { kind: 'lose-answer', operation: 'RunInstances' }));
-  ec2.visibility = { ...ec2.visibility, newInstanceMs: seconds(290) };
+/**
+ * EC2 refuses for two and a half minutes. Then it launches without an answer, and shows nothing of the instance for nearly S. The
+ * answer lets EC2's answers through again.
+ */
+function answerLostAtTheLastMoment({ pipeline }: Stage): () => void {
+  const [from, until] = [pipeline.now(), pipeline.now() + seconds(150)];
+  pipeline.faults.add({ what: 'stale', where: { service: 'ec2' }, lags: { newInstanceMs: seconds(290) } });
+  return pipeline.faults.add(
+    { what: 'throttle', where: launches, when: { from, until } },
+    { what: 'lose-answer', where: launches, when: { from: until, until: Number.POSITIVE_INFINITY } },
+  );
 }
 
 describe('a lost answer of RunInstances', () => {
@@ -50,7 +58,7 @@ describe('a lost answer of RunInstances', () => {
     ['never comes: the sweep finds the instance by its token', 100],
   ])('%s', async (_what, times) => {
     const where = stage();
-    where.pipeline.ec2.faults.calls.push({ kind: 'lose-answer', operation: 'RunInstances', times });
+    where.pipeline.faults.add({ what: 'lose-answer', where: launches, times });
     const serverId = await launchAndWait(where);
     expect(launched(where)).toHaveLength(1);
     expect(where.watch.servers.get(serverId)).toMatchObject({
@@ -62,11 +70,11 @@ describe('a lost answer of RunInstances', () => {
 
   it('is adopted although EC2 showed nothing until the launch had expired', async () => {
     const where = stage();
-    answerLostAtTheLastMoment(where);
+    const answers = answerLostAtTheLastMoment(where);
     const serverId = await newServer(where);
     await launch(where, serverId);
     await where.pipeline.clock.advanceBy(minutes(6));
-    where.pipeline.ec2.faults.calls.length = 0;
+    answers();
     expect(where.watch.servers.get(serverId)?.launchState).toBe('expired');
     await where.pipeline.clock.advanceBy(longEnough);
     expect(where.watch.servers.get(serverId)?.instance).toMatchObject({ instanceId: launched(where)[0]!.instanceId });
@@ -78,13 +86,12 @@ describe('19 generation fence', () => {
   it('an instance of a launch that was given up is surplus once its server has another, and is never ended', async () => {
     const where = stage();
     const { pipeline } = where;
-    answerLostAtTheLastMoment(where);
+    const answers = answerLostAtTheLastMoment(where);
     const serverId = await newServer(where);
     await launch(where, serverId);
     await pipeline.clock.advanceBy(minutes(6));
-    pipeline.ec2.faults.calls.length = 0;
+    answers();
     expect(where.watch.servers.get(serverId)?.launchState).toBe('expired');
-    pipeline.ec2.faults.calls.length = 0;
     await launch(where, serverId);
     await pipeline.clock.advanceBy(longEnough);
     const [late, current] = launched(where);
@@ -103,7 +110,8 @@ describe('19 generation fence', () => {
 describe('20 failure is named', () => {
   it('an instance that ended before it ran is a failed start with EC2’s reason, never discovered-only', async () => {
     const where = stage();
-    where.pipeline.ec2.faults.starts.push({ on: 'launch', code: 'Server.InsufficientInstanceCapacity', times: 1 });
+    const code = 'Server.InsufficientInstanceCapacity';
+    where.pipeline.faults.add({ what: 'fail-start', where: launches, code, times: 1 });
     await launchAndWait(where);
     expect(record(where, launched(where)[0]!)).toMatchObject({
       cloud: { state: 'terminated', failedStart: { reason: 'Server.InsufficientInstanceCapacity' } },
@@ -117,7 +125,7 @@ describe('20 failure is named', () => {
     ['InstanceLimitExceeded', 'refused_by_ec2'],
   ] as const)('EC2’s %s ends the launch as %s', async (code, launchState) => {
     const where = stage();
-    where.pipeline.ec2.faults.calls.push({ kind: 'error', operation: 'RunInstances', code });
+    where.pipeline.faults.add({ what: 'refuse', where: launches, code });
     const serverId = await launchAndWait(where);
     expect(where.watch.servers.get(serverId)).toMatchObject({ launchState, instance: null });
     expect(launched(where)).toEqual([]);
@@ -125,11 +133,11 @@ describe('20 failure is named', () => {
 
   it('a launch that EC2 throttled past its deadline is expired, and nothing is sent for it any more', async () => {
     const where = stage();
-    where.pipeline.ec2.faults.calls.push({ kind: 'throttle', operation: 'RunInstances' });
+    where.pipeline.faults.add({ what: 'throttle', where: launches });
     const serverId = await newServer(where);
     await launch(where, serverId);
     await where.pipeline.clock.advanceBy(minutes(8));
-    where.pipeline.ec2.faults.calls.length = 0;
+    where.pipeline.faults.clear();
     await where.pipeline.clock.advanceBy(longEnough);
     expect(where.watch.servers.get(serverId)).toMatchObject({ launchState: 'expired', instance: null });
     expect(launched(where)).toEqual([]);
@@ -141,7 +149,7 @@ describe('29 throttle safety', () => {
     const where = stage();
     const known = runOne(where);
     await where.pipeline.clock.advanceBy(minutes(14));
-    where.pipeline.ec2.faults.calls.push({ kind: 'throttle' });
+    where.pipeline.faults.add({ what: 'throttle', where: { service: 'ec2' } });
     const before = record(where, known);
     const servers = await Promise.all([1, 2, 3].map(() => newServer(where)));
     for (const serverId of servers) await launch(where, serverId);
@@ -151,7 +159,7 @@ describe('29 throttle safety', () => {
     const { management } = before!;
     expect(after.management.notBefore).toBe(management.notBefore);
     expect({ ...after, version: 0, management }).toEqual({ ...before, version: 0 });
-    where.pipeline.ec2.faults.calls.length = 0;
+    where.pipeline.faults.clear();
     await where.pipeline.clock.advanceBy(longEnough);
     expect(launched(where)).toHaveLength(3);
     expect(await where.wrong()).toEqual([]);

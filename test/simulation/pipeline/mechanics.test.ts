@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { noFaults } from '#local/faults.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
@@ -23,7 +22,7 @@ async function inDoubt(): Promise<{ where: Stage; keys: InstanceKey[] }> {
   const where = stage(27);
   const { clock, ec2, functions } = where.pipeline;
   const events = heldBack(where);
-  where.pipeline.queues.queue('verify').faults = { ...noFaults, drop: 1 };
+  where.pipeline.faults.add({ what: 'drop', where: { service: 'sqs', queue: 'verify' } });
   const keys = ['a', 'b', 'c'].flatMap((zone) => runDirectly(where, 4, `us-east-1${zone}`));
   await clock.advanceBy(seconds(30));
   await functions.onInstanceChanged(batchOf(events));
@@ -39,9 +38,9 @@ const asked = ({ account, region, instanceId }: InstanceKey) => ({ account, regi
 const unknownIds = ['i-0123456789abcdef0', 'i-0fedcba9876543210'].map((instanceId) => ({ ...here, instanceId }));
 
 /** What becomes of each instance, asked about in these batches: its record, and whether its message comes back. */
-async function outcomes(batches: (keys: readonly InstanceKey[]) => InstanceKey[][], deadZone: string | null) {
+async function outcomes(batches: (keys: readonly InstanceKey[]) => InstanceKey[][], zone: string | null) {
   const { where, keys } = await inDoubt();
-  if (deadZone) where.pipeline.ec2.faults.impairedZones.push(deadZone);
+  if (zone) where.pipeline.faults.add({ what: 'zone-down', where: { service: 'ec2', zone } });
   const outcome = new Map<string, unknown>();
   for (const batch of batches([...keys, ...unknownIds])) {
     const failed = failedOf(await where.pipeline.functions.verify(batchOf(batch.map(asked))));
@@ -144,7 +143,7 @@ describe('11 mass-removal guard', () => {
     const where = stage();
     const keys = runDirectly(where, 20);
     await where.pipeline.clock.advanceBy(minutes(10));
-    where.pipeline.ec2.faults.calls.push({ kind: 'empty' });
+    where.pipeline.faults.add({ what: 'empty', where: { service: 'ec2' } });
     return { where, keys };
   }
 
@@ -153,7 +152,7 @@ describe('11 mass-removal guard', () => {
     await where.pipeline.clock.advanceBy(minutes(55));
     expect(where.pipeline.alarms).toContain('mass_removal_withheld');
     expect(keys.map((key) => record(where, key)?.cloud.state)).toEqual(keys.map(() => 'running'));
-    where.pipeline.ec2.faults.calls.length = 0;
+    where.pipeline.faults.clear();
     await where.pipeline.clock.advanceBy(longEnough);
     expect(await where.wrong()).toEqual([]);
   });
@@ -164,7 +163,7 @@ describe('11 mass-removal guard', () => {
     expect(keys.map((key) => record(where, key)?.cloud)).toEqual(
       keys.map(() => expect.objectContaining({ state: 'terminated', inferred: true })),
     );
-    where.pipeline.ec2.faults.calls.length = 0;
+    where.pipeline.faults.clear();
     await where.pipeline.clock.advanceBy(longEnough);
     expect(where.pipeline.alarms).toContain('termination_inferred_wrongly');
     expect(keys.map((key) => record(where, key)?.cloud)).toEqual(

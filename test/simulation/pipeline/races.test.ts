@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
-import { noFaults } from '#local/faults.ts';
 import { seconds } from '#shared/domain/time.ts';
-import { noTrouble } from '../region/ports.ts';
 import { batchOf, heldBack, record, runOne, type Stage, stage } from './stage.ts';
 
 /** An instance that was launched, stopped and started again, and its six events, of which the first `known` are recorded. */
@@ -11,7 +9,7 @@ async function restarted(known: number) {
   const { clock, ec2, functions } = where.pipeline;
   ec2.timings = { startMs: [5000, 5000], stopMs: [5000, 5000], terminateMs: [5000, 5000] };
   const events = heldBack(where);
-  where.pipeline.queues.queue('verify').faults = { ...noFaults, drop: 1 };
+  where.pipeline.faults.add({ what: 'drop', where: { service: 'sqs', queue: 'verify' } });
   const key = runOne(where);
   for (const change of ['stopInstances', 'startInstances'] as const) {
     await clock.advanceBy(seconds(8));
@@ -32,8 +30,9 @@ async function raced(
   const [first, ...others] = pick(events);
   const { queues, functions } = where.pipeline;
   for (const other of others) queues.queue('events').send(JSON.stringify(other));
-  where.pipeline.trouble = { ...noTrouble, comesBetween: (call) => call === nthCall };
+  const alone = where.pipeline.faults.add({ what: 'overtake', where: { service: 'lambda', call: nthCall } });
   await functions.onInstanceChanged(batchOf([first]));
+  alone();
   await drained(where);
   return { state: record(where, key)?.cloud.state, steps: new Set(record(where, key)?.cloud.ledger) };
 }
@@ -47,7 +46,6 @@ async function oneByOne(known: number, pick: (events: readonly StateChangeEvent[
 /** Whatever the race left waiting. */
 async function drained({ pipeline }: Stage): Promise<void> {
   const { queues, functions } = pipeline;
-  pipeline.trouble = noTrouble;
   while (queues.queue('events').counts().visible > 0) await functions.handleOneMore();
 }
 

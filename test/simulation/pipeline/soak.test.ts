@@ -31,7 +31,7 @@ it('stops at the first broken invariant and leaves a timeline that muster replay
   const seen: number[] = [];
   const { well, said, folder } = await soaked(async (seed) => {
     seen.push(seed);
-    const run = await runSeed(seed, { deaths: 0, spells: [] });
+    const run = await runSeed(seed, { deaths: [], spells: [] });
     return seed === 8 ? { ...run, broken: ['13 bijection'] } : run;
   }, 5);
   expect({ well, seen }).toEqual({ well: false, seen: [7, 8] });
@@ -48,7 +48,7 @@ it('the same seed runs the same, line by line', async () => {
 
 it('what a timeline replays to is what the pipeline came to, in state and management', async () => {
   for (let seed = 1; seed <= 5; seed++) {
-    const { timeline, watch } = await runSeed(seed, { deaths: 0, intrusion: 0 });
+    const { timeline, watch } = await runSeed(seed, { deaths: [], overtaking: [] });
     const [summary = '{}'] = await replayLines(timeline);
     const replayed = new Map<string, { state: string; management: string }>(
       JSON.parse(summary).instances.map((one: { instanceId: string }) => [one.instanceId, one]),

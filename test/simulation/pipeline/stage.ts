@@ -1,7 +1,6 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
 import { sqsEvent } from '#local/aws/sqs/sqs-message.ts';
-import { noFaults } from '#local/faults.ts';
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { Agents } from '../region/agents.ts';
@@ -65,7 +64,7 @@ export const told = ({ pipeline }: Stage, detailType: string) =>
 /** EC2's events as its bus would send them, kept back so that a test delivers them itself. */
 export function heldBack({ pipeline }: Stage): StateChangeEvent[] {
   const events: StateChangeEvent[] = [];
-  pipeline.awsBus.faults = { ...noFaults, drop: 1 };
+  pipeline.faults.add({ what: 'drop', where: { service: 'events', bus: 'default' } });
   pipeline.listeners.push((event) => events.push(event));
   return events;
 }

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runSeed } from '../region/run.ts';
-import type { Weather } from '../region/weather.ts';
+import { dying, overtaken, type Weather } from '../region/weather.ts';
 
 /** Each names what `test/simulation/region/watch.ts` and `verdict.ts` look at in every one of these runs. */
 const invariants = [
@@ -26,12 +26,12 @@ const invariants = [
   ['a defect', 'the program itself makes no mistake'],
 ] as const;
 
-const noDeaths: Partial<Weather> = { deaths: 0, spells: [] };
+const noDeaths: Partial<Weather> = { deaths: [], spells: [] };
 const weathers: readonly [string, Partial<Weather>, number][] = [
   ['any weather', {}, 30],
-  ['all events lost', { bus: { drop: 1, duplicate: 0, delay: { probability: 0, maxMs: 0 }, reorder: 0 } }, 8],
-  ['every process dying often', { deaths: 0.4 }, 8],
-  ['writers in each other’s way', { ...noDeaths, intrusion: 0.8 }, 8],
+  ['all events lost', { bus: [{ what: 'drop', where: { service: 'events', bus: 'default' } }] }, 8],
+  ['every process dying often', { deaths: dying(0.05) }, 8],
+  ['writers in each other’s way', { ...noDeaths, overtaking: overtaken(0.8) }, 8],
 ];
 
 describe.each(weathers)('in %s', (_name, change, seeds) => {

@@ -1,7 +1,6 @@
 import { Ec2Error, LostAnswer } from '#local/aws/ec2/ec2-error.ts';
-import { hex } from '#local/aws/ec2/random-ids.ts';
 import { type Place, presentOf } from '#local/aws/ec2/simulated-instance.ts';
-import type { Random } from '#local/random.ts';
+import { hex, type Random } from '#local/random.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { hex } from '#local/aws/ec2/random-ids.ts';
 import { httpApiEvent } from '#local/aws/http-api/http-api-event.ts';
 import { type ReceivedMessage, sqsEvent } from '#local/aws/sqs/sqs-message.ts';
+import { hex } from '#local/random.ts';
 import type { FunctionName } from '#local/topology.ts';
 import { isRegisteredIn, registeredPairs } from '#shared/domain/account/accounts.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';

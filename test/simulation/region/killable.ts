@@ -1,25 +1,24 @@
-/** What a killed process's callers see: no answer, whatever was done. */
+/** The error that the callers of a killed process get: no answer, whatever the process did before. */
 export class ProcessDied extends Error {
   override readonly name = 'ProcessDied';
 }
 
-/** Where a process dies: at its n-th call of a port, counted from 1, before or after the call took effect. */
-export interface Death {
-  atCall: number;
-  when: 'before' | 'after';
+/** What happens to a process at one of its calls, counted from 1. */
+export interface Fate {
+  /** Whether the process dies before, or after, the call takes effect. */
+  dies(call: number, side: 'before' | 'after'): boolean;
+  /** Runs before the call takes effect: others may act then. */
+  meanwhile?(call: number): Promise<void>;
 }
 
 /** One process: it makes calls until it dies, and none after that. */
 export class Life {
-  readonly #death: Death | null;
-  /** Runs before each call took effect: the moment in which others may come between. */
-  readonly #meanwhile: (nthCall: number) => Promise<void>;
+  readonly #fate: Fate;
   #calls = 0;
   #dead = false;
 
-  constructor(death: Death | null, meanwhile: (nthCall: number) => Promise<void> = async () => {}) {
-    this.#death = death;
-    this.#meanwhile = meanwhile;
+  constructor(fate: Fate) {
+    this.#fate = fate;
   }
 
   get isDead(): boolean {
@@ -30,16 +29,16 @@ export class Life {
     return this.#calls;
   }
 
-  /** Throws ProcessDied where the process dies or is dead already. */
+  /** Throws ProcessDied if the process dies at this call or is dead already. */
   async call<T>(run: () => Promise<T>): Promise<T> {
     this.#assertAlive();
     this.#calls += 1;
-    const dies = this.#death?.atCall === this.#calls ? this.#death.when : null;
-    if (dies === 'before') this.#die();
-    await this.#meanwhile(this.#calls);
+    const call = this.#calls;
+    if (this.#fate.dies(call, 'before')) this.#die();
+    await this.#fate.meanwhile?.(call);
     this.#assertAlive();
     const answer = await run();
-    if (dies === 'after') this.#die();
+    if (!this.#dead && this.#fate.dies(call, 'after')) this.#die();
     this.#assertAlive();
     return answer;
   }

@@ -3,10 +3,9 @@ import { enroll } from '#agent/enroll/enroll.ts';
 import type { AgentPorts } from '#agent/ports.ts';
 import { type AgentState, openState } from '#agent/state/state.ts';
 import type { StateFolder } from '#agent/state/state-folder.ts';
-import { hex } from '#local/aws/ec2/random-ids.ts';
 import { presentOf } from '#local/aws/ec2/simulated-instance.ts';
 import { openImds } from '#local/aws/imds/imds.ts';
-import { uuid } from '#local/random.ts';
+import { hex, uuid } from '#local/random.ts';
 import type { Settings } from '#protocol/settings.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
@@ -191,7 +190,7 @@ class AgentProcess {
 
   constructor(pipeline: Pipeline) {
     this.#pipeline = pipeline;
-    this.#life = new Life(pipeline.trouble.deathOf('agent'));
+    this.#life = this.#next();
   }
 
   call<T>(run: () => Promise<T>): Promise<T> {
@@ -204,7 +203,11 @@ class AgentProcess {
   }
 
   live(): void {
-    this.#life = new Life(this.#pipeline.trouble.deathOf('agent'));
+    this.#life = this.#next();
+  }
+
+  #next(): Life {
+    return new Life({ dies: (call, side) => this.#pipeline.faults.holds('die', { service: 'agent', call, side }) });
   }
 }
 

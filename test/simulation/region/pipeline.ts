@@ -4,6 +4,7 @@ import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
 import { Bus, type BusEvent } from '#local/aws/events/bus.ts';
 import { Queues } from '#local/aws/sqs/queues.ts';
 import { VirtualClock } from '#local/clock.ts';
+import { Faults, type Occasion } from '#local/faults.ts';
 import { type Random, random } from '#local/random.ts';
 import type { FunctionName } from '#local/topology.ts';
 import { secondsAway } from '#shared/adapters/aws/queue.ts';
@@ -19,16 +20,7 @@ import { openSimulatedEc2 } from './ec2-transport.ts';
 import { type Functions, makeFunctions } from './functions.ts';
 import { killable, Life, ProcessDied } from './killable.ts';
 import { accounts, beganAt } from './places.ts';
-import {
-  type Host,
-  type Invocation,
-  noTrouble,
-  type Ports,
-  type QueueName,
-  queueNames,
-  queueSettings,
-  type Trouble,
-} from './ports.ts';
+import { type Host, type Invocation, type Ports, type QueueName, queueNames, queueSettings } from './ports.ts';
 import { RecordStream } from './record-stream.ts';
 import { Timeline } from './timeline.ts';
 
@@ -64,8 +56,9 @@ export class Pipeline implements Host {
   readonly alarms: string[] = [];
   /** Told of every true change of state, as an operating system that starts would know. */
   readonly listeners: ((event: StateChangeEvent) => void)[] = [];
-  trouble: Trouble = noTrouble;
-  /** The ports without any mishap, for whoever looks on. */
+  /** What goes wrong, in every part of the pipeline. */
+  readonly faults: Faults;
+  /** The ports without any fault, for an observer. */
   readonly ports: Ports;
   #current: Invocation = { name: 'operatorApi', at: beganAt };
   #intruding = false;
@@ -81,13 +74,15 @@ export class Pipeline implements Host {
     this.timing = timing;
     this.timeline = new Timeline(`seed-${seed}`);
     this.#watch = watch;
-    const place = { clock, random: this.random, account: accounts.hub, region: 'us-east-1' };
+    this.faults = new Faults({ random: this.random, now: () => this.now() });
+    const place = { clock, random: this.random, faults: this.faults, account: accounts.hub, region: 'us-east-1' };
     const onError = (error: unknown) => this.failed(error);
     this.awsBus = new Bus({ ...place, name: 'default', onError });
     this.queues = new Queues({ ...place, onError });
     this.ec2 = new Ec2Region({
       clock,
       random: this.random,
+      faults: this.faults,
       onStateChange: (event) => {
         this.awsBus.emitFromAws(event as unknown as BusEvent);
         for (const listener of this.listeners) listener(event);
@@ -111,7 +106,11 @@ export class Pipeline implements Host {
   /** Runs a function as one process, which may die at any of its calls. */
   async invoke<Result>(name: FunctionName, run: (ports: Ports) => Promise<Result>): Promise<Result> {
     const invocation = { name, at: this.now() };
-    const life = new Life(this.trouble.deathOf(name), (nthCall) => this.#letOthersIn(nthCall));
+    const at = { service: 'lambda', function: name } as const;
+    const life = new Life({
+      dies: (call, side) => this.faults.holds('die', { ...at, call, side }),
+      meanwhile: (call) => this.#letOthersIn({ ...at, call }),
+    });
     const entered = () => {
       this.#watch.called(invocation);
       this.#current = invocation;
@@ -198,8 +197,8 @@ export class Pipeline implements Host {
   }
 
   /** Another process handles a message in between, as far as any waits. */
-  async #letOthersIn(nthCall: number): Promise<void> {
-    if (this.#intruding || !this.trouble.comesBetween(nthCall)) return;
+  async #letOthersIn(at: Occasion): Promise<void> {
+    if (this.#intruding || !this.faults.holds('overtake', at)) return;
     this.#intruding = true;
     try {
       await this.functions.handleOneMore();

@@ -10,7 +10,6 @@ import type { HistoryStore, Outbox, Store, UserDataStore, VerifyMessage } from '
 import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import type { Fields } from '#shared/observe/log.ts';
-import type { Death } from './killable.ts';
 import type { Timeline } from './timeline.ts';
 
 /** One run of one function. */
@@ -32,18 +31,6 @@ export interface Ports {
   sweep: Outbox<SweepMessage>;
   bus: PublishPorts['bus'];
 }
-
-/** What may die: an invocation of a function, or one turn of an agent, from one of its waits to the next. */
-export type Mortal = FunctionName | 'agent';
-
-/** What goes wrong with the processes themselves; may be changed at any time. */
-export interface Trouble {
-  deathOf: (name: Mortal) => Death | null;
-  /** Whether another message is handled first where a function makes its n-th call, counted from 1. */
-  comesBetween: (nthCall: number) => boolean;
-}
-
-export const noTrouble: Trouble = { deathOf: () => null, comesBetween: () => false };
 
 /** What the functions need of the pipeline that they run in. */
 export interface Host {

@@ -5,7 +5,7 @@ import { startWorkload } from './fleet.ts';
 import { Pipeline } from './pipeline.ts';
 import { verdict } from './verdict.ts';
 import { Watch } from './watch.ts';
-import { applyFaults, clearUp, drawWeather, type Weather } from './weather.ts';
+import { applyFaults, drawWeather, type Weather } from './weather.ts';
 
 /** One simulated run, and what was wrong with it. */
 export interface Run {
@@ -34,10 +34,10 @@ export async function runSeed(seed: number, change: Partial<Weather> = {}): Prom
   startWorkload(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs });
   applyFaults(pipeline, weather);
   await pipeline.clock.advanceBy(spanMs);
-  clearUp(pipeline);
+  pipeline.faults.clear();
   await pipeline.clock.advanceBy(quietMs);
   const broken = await verdict(pipeline, watch);
-  const excused = weather.deaths > 0 || weather.spells.length > 0;
+  const excused = weather.deaths.length > 0 || weather.spells.length > 0;
   if (pipeline.deadLetters() > 0 && !excused) broken.push('28 partial failure: a message was given up for no reason');
   return { broken, timeline: pipeline.timeline.lines, weather, pipeline, watch };
 }

@@ -4,6 +4,7 @@ import { Ec2Region, type RegionOptions } from '#local/aws/ec2/region.ts';
 import { startEc2Server } from '#local/aws/ec2/server.ts';
 import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
 import type { RegionClock } from '#local/aws/ec2/world.ts';
+import { random } from '#local/random.ts';
 
 export const account = '111122223333';
 export const regionName = 'us-east-1';
@@ -39,17 +40,6 @@ export class HandClock implements RegionClock {
   }
 }
 
-/** mulberry32: small, seeded, good enough to draw ids and durations from. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const tenSeconds = {
   startMs: [10_000, 10_000],
   stopMs: [10_000, 10_000],
@@ -62,7 +52,7 @@ export function makeRegion(options: Partial<RegionOptions> = {}) {
   const events: StateChangeEvent[] = [];
   const full: RegionOptions = {
     clock,
-    random: seeded(1),
+    random: random(1),
     timings: tenSeconds,
     onStateChange: (event) => events.push(event),
     ...options,

@@ -5,8 +5,9 @@ import { Ec2Error } from '#local/aws/ec2/ec2-error.ts';
 import { Ec2Region } from '#local/aws/ec2/region.ts';
 import { presentOf } from '#local/aws/ec2/simulated-instance.ts';
 import type { RegionSnapshot } from '#local/aws/ec2/world.ts';
+import { random } from '#local/random.ts';
 import { isLegalStep } from '#shared/domain/instance/instance.ts';
-import { HandClock, here, makeRegion, oneInstance, seeded, startedAt } from './lab.ts';
+import { HandClock, here, makeRegion, oneInstance, startedAt } from './lab.ts';
 
 const launch = (region: Ec2Region) => region.runInstances(here, oneInstance).Instances![0]!.InstanceId!;
 const states = (region: Ec2Region) => region.truth().map((instance) => presentOf(instance).state);
@@ -67,7 +68,7 @@ describe('a snapshot', () => {
     before.region.runInstances(here, { ...oneInstance, ClientToken: 'mst-1' });
     const kept = JSON.parse(JSON.stringify(before.region.snapshot())) as RegionSnapshot;
     const clock = new HandClock();
-    const after = Ec2Region.restore(kept, { ...before.options, clock, random: seeded(2) });
+    const after = Ec2Region.restore(kept, { ...before.options, clock, random: random(2) });
     expect(after.truth()).toEqual(before.region.truth());
     after.runInstances(here, { ...oneInstance, ClientToken: 'mst-1' });
     expect(after.truth()).toHaveLength(1);
@@ -131,11 +132,17 @@ describe('whatever is asked of an instance', () => {
     'takes legal steps only, in time, tells every one, and comes to rest',
     (acts, seed, fails) => {
       const { region, clock, events } = makeRegion({
-        random: seeded(seed),
+        random: random(seed),
         timings: { startMs: [0, 9_000], stopMs: [0, 9_000], terminateMs: [0, 9_000] },
       });
       const id = launch(region);
-      if (fails) region.faults.starts.push({ on: 'start', code: 'Client.InternalError', times: 1 });
+      if (fails)
+        region.faults.add({
+          what: 'fail-start',
+          where: { service: 'ec2', operation: 'StartInstances' },
+          code: 'Client.InternalError',
+          times: 1,
+        });
       for (const one of acts) perform(region, clock, id, one);
       clock.advance(60_000);
       const { history, ahead } = region.truth()[0]!;

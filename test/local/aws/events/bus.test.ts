@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Bus, type BusEvent, type Delivery } from '#local/aws/events/bus.ts';
 import { Queues } from '#local/aws/sqs/queues.ts';
 import { VirtualClock } from '#local/clock.ts';
-import { noFaults } from '#local/faults.ts';
-import { random } from '#local/random.ts';
+import { type Fault, Faults } from '#local/faults.ts';
+import { random, type SpanMs } from '#local/random.ts';
 
 const start = new Date('2026-11-02T10:00:00.700Z');
 const seconds = (count: number) => new Date(start.getTime() + count * 1000);
@@ -13,11 +13,13 @@ function region({ store = new Map<string, Delivery>(), seed = 1 } = {}) {
   const clock = new VirtualClock(start);
   const errors: [unknown, string][] = [];
   const onError = (error: unknown, name: string) => void errors.push([error, name]);
-  const shared = { clock, random: random(seed), account: '111122223333', region: 'us-east-1', onError };
+  const draws = random(seed);
+  const faults = new Faults({ random: draws, now: () => clock.now().getTime() });
+  const shared = { clock, random: draws, account: '111122223333', region: 'us-east-1', onError };
   const queue = new Queues(shared).create('events');
-  const bus = new Bus({ ...shared, name: 'default', store });
+  const bus = new Bus({ ...shared, faults, name: 'default', store });
   const arrived = () => queue.receive(1000).map(({ body }): BusEvent => JSON.parse(body));
-  return { clock, bus, queue, arrived, errors };
+  return { clock, bus, faults, queue, arrived, errors };
 }
 
 const stateChange = (state: string): BusEvent => ({
@@ -32,6 +34,7 @@ const stateChange = (state: string): BusEvent => ({
   detail: { 'instance-id': 'i-0abcd1111efgh2222', state },
 });
 
+const where = { service: 'events' } as const;
 const entry = { source: 'muster', detailType: 'Instance Enrolled', detail: '{"n":1}' };
 
 describe('a bus', () => {
@@ -129,13 +132,14 @@ describe('a bus', () => {
   });
 
   it('meets the faults that are set, until they are taken away', async () => {
-    const { clock, bus, queue, arrived } = region();
+    const { clock, bus, faults, queue, arrived } = region();
     bus.rule('all', {}, { queue });
-    bus.faults = { ...noFaults, drop: 1 };
+    const lossless = faults.add({ what: 'drop', where });
     bus.emitFromAws(stateChange('pending'));
-    bus.faults = { ...noFaults, duplicate: 1 };
+    lossless();
+    const single = faults.add({ what: 'repeat', where });
     bus.emitFromAws(stateChange('running'));
-    bus.faults = noFaults;
+    single();
     bus.emitFromAws(stateChange('stopping'));
     await clock.runUntilIdle(seconds(60));
     expect(arrived()).toEqual([stateChange('running'), stateChange('running'), stateChange('stopping')]);
@@ -143,26 +147,31 @@ describe('a bus', () => {
 
   it('loses nothing to delay, doubling and disorder, and does the same again for the same seed', async () => {
     const share = fc.double({ min: 0, max: 1, noNaN: true });
-    const faults = fc.record({
-      drop: fc.constant(0),
-      duplicate: share,
-      delay: fc.record({ probability: share, maxMs: fc.nat(300_000) }),
-      reorder: share,
-    });
-    const deliver = async (seed: number, given: typeof noFaults) => {
-      const { clock, bus, queue, arrived } = region({ seed });
+    const given = fc.tuple(
+      fc.record({ what: fc.constant('repeat' as const), where: fc.constant(where), share }),
+      fc.record({
+        ...{ what: fc.constant('delay' as const), where: fc.constant(where), share },
+        ms: fc.nat(300_000).map((most): SpanMs => [0, most]),
+      }),
+      fc.record({
+        ...{ what: fc.constant('delay' as const), where: fc.constant(where), share },
+        ms: fc.constant<SpanMs>([0, 999]),
+      }),
+    );
+    const deliver = async (seed: number, some: readonly Fault[]) => {
+      const { clock, bus, faults, queue, arrived } = region({ seed });
       bus.rule('all', {}, { queue });
-      bus.faults = given;
+      faults.add(...some);
       for (let n = 0; n < 20; n++) bus.emitFromAws({ ...stateChange('running'), id: String(n) });
       await clock.runUntilIdle(seconds(3600));
       return arrived().map(({ id }) => id);
     };
     await fc.assert(
-      fc.asyncProperty(fc.integer(), faults, async (seed, given) => {
-        const first = await deliver(seed, given);
+      fc.asyncProperty(fc.integer(), given, async (seed, some) => {
+        const first = await deliver(seed, some);
         expect(new Set(first).size).toBe(20);
         expect(first.length).toBeLessThanOrEqual(40);
-        expect(await deliver(seed, given)).toEqual(first);
+        expect(await deliver(seed, some)).toEqual(first);
       }),
     );
   });
@@ -171,7 +180,7 @@ describe('a bus', () => {
     const store = new Map<string, Delivery>();
     const before = region({ store });
     before.bus.rule('all', {}, { queue: before.queue });
-    before.bus.faults = { ...noFaults, delay: { probability: 1, maxMs: 60_000 } };
+    before.faults.add({ what: 'delay', where, ms: [0, 60_000] });
     for (let n = 0; n < 5; n++) before.bus.emitFromAws({ ...stateChange('running'), id: String(n) });
 
     const { clock, bus, queue, arrived } = region({ store });

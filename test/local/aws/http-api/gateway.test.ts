@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '#local/aws/http-api/gateway.ts';
 import { FunctionHost } from '#local/aws/lambda/function-host.ts';
+import { disabled, Faults } from '#local/faults.ts';
+import { random } from '#local/random.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'muster-gateway-'));
 const newId = () => 'id';
@@ -24,8 +26,9 @@ let functions: FunctionHost;
 let gateway: Gateway;
 
 beforeAll(async () => {
-  const disabled = new Set(['checkin'] as const);
-  functions = new FunctionHost({ env, logFile: join(folder, 'functions.log'), disabled, newId });
+  const faults = new Faults({ random: random(1), now: Date.now });
+  faults.add(disabled('checkin'));
+  functions = new FunctionHost({ env, logFile: join(folder, 'functions.log'), faults, newId });
   const now = () => new Date('2026-11-02T10:00:00Z');
   gateway = await startGateway({ port: 0, functions, newId, now, page: () => '<title>Muster</title>' });
 });

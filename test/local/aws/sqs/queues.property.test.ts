@@ -7,8 +7,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Queues } from '#local/aws/sqs/queues.ts';
 import type { StoredMessage } from '#local/aws/sqs/sqs-message.ts';
 import { VirtualClock } from '#local/clock.ts';
-import { type Faults, noFaults } from '#local/faults.ts';
-import { random } from '#local/random.ts';
+import { type Fault, Faults } from '#local/faults.ts';
+import { random, type SpanMs } from '#local/random.ts';
 import { JournaledMap } from '#local/region/journal.ts';
 
 const start = new Date('2026-11-02T10:00:00Z');
@@ -21,9 +21,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 function region(seed: number, store = new Map<string, StoredMessage>()) {
   const clock = new VirtualClock(start);
+  const draws = random(seed);
+  const faults = new Faults({ random: draws, now: () => clock.now().getTime() });
   const queues = new Queues({
     clock,
-    random: random(seed),
+    faults,
+    random: draws,
     account: '111122223333',
     region: 'us-east-1',
     store,
@@ -31,18 +34,19 @@ function region(seed: number, store = new Map<string, StoredMessage>()) {
   });
   const deadLetterQueue = queues.create('dlq');
   const queue = queues.create('work', { visibilitySeconds, redrive: { deadLetterQueue, maxReceiveCount } });
-  return { clock, queues, queue, deadLetterQueue };
+  return { clock, faults, queues, queue, deadLetterQueue };
 }
 
 const share = fc.constantFrom(0, 0.2, 0.7);
+const where = fc.constant({ service: 'sqs', queue: 'work' } as const);
+const delay = fc.constant('delay' as const);
 const scenario = fc.record({
   seed: fc.integer(),
-  faults: fc.record({
-    drop: fc.constant(0),
-    duplicate: share,
-    delay: fc.record({ probability: share, maxMs: fc.nat(60_000) }),
-    reorder: share,
-  }),
+  faults: fc.tuple(
+    fc.record({ what: fc.constant('repeat' as const), where, share }),
+    fc.record({ what: delay, where, share, ms: fc.nat(60_000).map((most): SpanMs => [0, most]) }),
+    fc.record({ what: delay, where, share, ms: fc.constant<SpanMs>([0, 999]) }),
+  ),
   batchSize: fc.integer({ min: 1, max: 10 }),
   windowSeconds: fc.nat(3),
   maxConcurrency: fc.integer({ min: 1, max: 4 }),
@@ -51,12 +55,14 @@ const scenario = fc.record({
   /** Invocations, by number, that fail as a whole. */
   broken: fc.uniqueArray(fc.nat(20), { maxLength: 3 }),
 });
-type Scenario = Omit<typeof scenario extends fc.Arbitrary<infer T> ? T : never, 'faults'> & { faults: Faults };
+type Scenario = Omit<typeof scenario extends fc.Arbitrary<infer T> ? T : never, 'faults'> & {
+  faults: readonly Fault[];
+};
 
 /** Sends the scenario's messages and runs to the end. `acknowledged` says when each message's consumer succeeded. */
 async function run({ seed, faults, messages, broken, ...mapping }: Scenario) {
   const here = region(seed);
-  here.queue.faults = faults;
+  here.faults.add(...faults);
   const acknowledged = new Map<number, number>();
   const failuresLeft = messages.map(({ failures }) => failures);
   let invocations = 0;
@@ -95,7 +101,11 @@ describe('under any faults but loss', () => {
   it('the dead-letter queue gets exactly what fails too often, where nothing is doubled or broken', async () => {
     await fc.assert(
       fc.asyncProperty(scenario, async (given) => {
-        const { dead } = await run({ ...given, broken: [], faults: { ...given.faults, duplicate: 0 } });
+        const { dead } = await run({
+          ...given,
+          broken: [],
+          faults: given.faults.filter(({ what }) => what !== 'repeat'),
+        });
         const hopeless = given.messages.flatMap(({ failures }, index) => (failures >= maxReceiveCount ? [index] : []));
         expect(dead.sort((a, b) => a - b)).toEqual(hopeless);
       }),
@@ -108,7 +118,7 @@ describe('under any faults but loss', () => {
         fc.pre(given.messages.length > 1);
         const healthy = given.messages.map((message) => ({ ...message, failures: 0 }));
         const poisoned = healthy.with(index % healthy.length, { sentMs: 0, failures: 100 });
-        const quiet = { ...given, faults: noFaults, broken: [] };
+        const quiet = { ...given, faults: [], broken: [] };
         const without = await run({ ...quiet, messages: healthy });
         const withPoison = await run({ ...quiet, messages: poisoned });
         for (const other of healthy.keys()) {

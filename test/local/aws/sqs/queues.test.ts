@@ -4,7 +4,7 @@ import type { ConsumerOptions } from '#local/aws/sqs/queue-consumer.ts';
 import { Queues } from '#local/aws/sqs/queues.ts';
 import type { StoredMessage } from '#local/aws/sqs/sqs-message.ts';
 import { RealClock, VirtualClock } from '#local/clock.ts';
-import { noFaults } from '#local/faults.ts';
+import { Faults } from '#local/faults.ts';
 import { random } from '#local/random.ts';
 
 const start = new Date('2026-11-02T10:00:00Z');
@@ -14,15 +14,18 @@ function region({ store = new Map<string, StoredMessage>(), seed = 1 } = {}) {
   const clock = new VirtualClock(start);
   const errors: [unknown, string][] = [];
   const onError = (error: unknown, queue: string) => void errors.push([error, queue]);
+  const draws = random(seed);
+  const faults = new Faults({ random: draws, now: () => clock.now().getTime() });
   const queues = new Queues({
     clock,
-    random: random(seed),
+    faults,
+    random: draws,
     account: '111122223333',
     region: 'us-east-1',
     store,
     onError,
   });
-  return { clock, queues, errors };
+  return { clock, faults, queues, errors };
 }
 
 /** A consumer that notes each batch's bodies and when it came, and answers as `outcome` says. */
@@ -154,22 +157,25 @@ describe('a queue', () => {
   });
 
   it('meets the faults that are set, until they are taken away', async () => {
-    const { clock, queues } = region();
+    const { clock, faults, queues } = region();
+    const where = { service: 'sqs', queue: 'work' } as const;
     const queue = queues.create('work');
-    queue.faults = { ...noFaults, drop: 1 };
+    const lossless = faults.add({ what: 'drop', where });
     queue.send('lost');
     expect(queue.receive(10)).toEqual([]);
-    queue.faults = { ...noFaults, duplicate: 1 };
+    lossless();
+    const single = faults.add({ what: 'repeat', where });
     queue.send('twice');
     const twins = queue.receive(10);
     expect(new Set(twins.map(({ messageId }) => messageId)).size).toBe(1);
     expect(twins.map(({ body }) => body)).toEqual(['twice', 'twice']);
-    queue.faults = { ...noFaults, delay: { probability: 1, maxMs: 5000 } };
+    single();
+    const prompt = faults.add({ what: 'delay', where, ms: [0, 5000] });
     for (let n = 0; n < 20; n++) queue.send('late');
     const early = queue.counts().visible;
     await clock.advanceBy(5000);
     expect([early < 20, queue.counts().visible]).toEqual([true, 20]);
-    queue.faults = noFaults;
+    prompt();
     queue.send('fine');
     expect(queue.counts().visible).toBe(21);
   });
@@ -178,7 +184,7 @@ describe('a queue', () => {
     const here = region();
     const queue = here.queues.create('work');
     const { batches } = listen(here, { batchSize: 1 });
-    queue.faults = { ...noFaults, reorder: 0.5 };
+    here.faults.add({ what: 'delay', where: { service: 'sqs' }, ms: [0, 999], share: 0.5 });
     const bodies = Array.from({ length: 20 }, (_, n) => String(n));
     for (const body of bodies) queue.send(body);
     await here.clock.runUntilIdle(seconds(10));
