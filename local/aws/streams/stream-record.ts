@@ -5,7 +5,7 @@ import type { DynamoDBRecord, StreamRecord } from 'aws-lambda';
 export function lambdaRecord(record: _Record, streamArn: string): DynamoDBRecord {
   const { eventID, eventName, eventVersion, eventSource, awsRegion, userIdentity, dynamodb = {} } = record;
   const { ApproximateCreationDateTime: created, ...rest } = dynamodb;
-  const change = { ...withTextBytes(rest), ...(created && { ApproximateCreationDateTime: created.getTime() / 1000 }) };
+  const change = { ...asOnAws(rest), ...(created && { ApproximateCreationDateTime: created.getTime() / 1000 }) };
   return {
     ...(eventID && { eventID }),
     ...(eventName && { eventName }),
@@ -20,9 +20,12 @@ export function lambdaRecord(record: _Record, streamArn: string): DynamoDBRecord
   };
 }
 
-function withTextBytes(value: unknown): object {
-  const text = JSON.stringify(value, (_key, part: unknown) =>
-    part instanceof Uint8Array ? Buffer.from(part).toString('base64') : part,
-  );
+/** Lambda sends bytes as base64. DynamoDB Local 3.3 leaves an empty map's type out, `{}`, where AWS sends `{"M":{}}`. */
+function asOnAws(images: object): object {
+  const text = JSON.stringify(images, (name, part: unknown) => {
+    if (part instanceof Uint8Array) return Buffer.from(part).toString('base64');
+    const isEmpty = typeof part === 'object' && part !== null && Object.keys(part).length === 0;
+    return isEmpty && !Array.isArray(part) && name !== 'M' ? { M: {} } : part;
+  });
   return JSON.parse(text);
 }

@@ -10,7 +10,7 @@ type Image = NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
 /** A change that consumers may be told of. Undefined for other items, for kinds of which nothing is told, and for a record that is gone. */
 export function readChange({ dynamodb }: DynamoDBRecord): PublishedChange | undefined {
   const kind = dynamodb?.NewImage?.kind?.S;
-  // Of the other kinds nothing is told, so their images are not read: DynamoDB Local's stream cannot hold an empty list of theirs.
+  // Of the other kinds nothing is told, so an image of theirs that cannot be read stops nothing.
   if (!isKind(kind) || !records[kind].events) return undefined;
   const after = recordIn(kind, dynamodb?.NewImage);
   const before = recordIn(kind, dynamodb?.OldImage);

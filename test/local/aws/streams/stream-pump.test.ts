@@ -128,6 +128,19 @@ describe('the stream pump on DynamoDB Local', () => {
     expect(records[0]?.dynamodb?.ApproximateCreationDateTime).toBeGreaterThan(Date.now() / 1000 - 120);
   });
 
+  it('gives empty maps their type, as AWS does', async () => {
+    const maps = {
+      empty: { M: {} },
+      deep: { M: { inner: { M: {} }, list: { L: [{ M: {} }] } } },
+      none: { L: [] },
+      past: { M: { list: { L: [] } } },
+    };
+    await client.send(new PutItemCommand({ TableName, Item: { pk: { S: 'a' }, ...maps } }));
+    const { clock, records } = pump();
+    await clock.advanceBy(200);
+    expect(records[0]?.dynamodb?.NewImage).toEqual({ pk: { S: 'a' }, ...maps });
+  });
+
   it('keeps the order, in batches no larger than told, without what is not wanted', async () => {
     await put('a', 'b', 'unwanted', 'c', 'd', 'e');
     const { clock, batches } = pump(undefined, { batchSize: 2, wants: (record) => keyOf(record) !== 'unwanted' });
