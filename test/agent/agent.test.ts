@@ -7,7 +7,7 @@ import { holdFolder } from '#agent/state/folder-hold.ts';
 import { grantMessage } from '#protocol/grant.ts';
 import { readKid, verifyAgentToken, verifyRotationToken } from '#shared/identity/agent-token.ts';
 import { newGrantKey, verifyGrant } from '#shared/identity/grant.ts';
-import { checkinAnswer, enrolledAnswer, musterUrl, newFolder, problem, run } from './stage.ts';
+import { checkinAnswer, enrolledAnswer, musterUrl, newFolder, problem, run } from './setup.ts';
 
 const stateIn = (folder: string) => JSON.parse(readFileSync(join(folder, 'agent.json'), 'utf8'));
 const payloadOf = (jws: string) => JSON.parse(Buffer.from(jws.split('.')[1]!, 'base64url').toString());

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { holdFolder } from '#agent/state/folder-hold.ts';
-import { newFolder } from './stage.ts';
+import { newFolder } from './setup.ts';
 
 async function otherHolder(folder: string): Promise<ChildProcess> {
   const script = `

@@ -12,11 +12,11 @@ import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type HttpAnswer, jsonAnswer, problemAnswer } from '#shared/http/problem.ts';
-import { lifeStage, newSeed } from '../app/agent/life-stage.ts';
-import { byKey, here, keyChange, running } from '../app/enrollment/enrollment-stage.ts';
+import { lifeSetup, newSeed } from '../app/agent/life-setup.ts';
+import { byKey, here, keyChange, running } from '../app/enrollment/enrollment-setup.ts';
 import { second, start } from '../contracts/records.ts';
 import { audience, proofOf } from '../fakes/identity.ts';
-import { newFolder, untimed } from './stage.ts';
+import { newFolder, untimed } from './setup.ts';
 
 const { document, rsa2048 } = proofOf({ ...here, pendingTime: start }) as { document: string; rsa2048: string };
 const grant = { id: byKey.grant.id, seed: Buffer.from(byKey.grant.seed).toString('base64url') };
@@ -30,13 +30,13 @@ const metadata: Record<string, string> = {
 
 /** Muster itself over a store in memory, an instance that nobody has enrolled, and agents that run on it in turns. */
 async function world() {
-  const stage = await lifeStage({}, [keyChange({ expiresAt: null })]);
-  // The stage's own agent never was.
-  const { store } = stage;
-  const before = await stage.held();
+  const setup = await lifeSetup({}, [keyChange({ expiresAt: null })]);
+  // The setup's own agent never was.
+  const { store } = setup;
+  const before = await setup.held();
   await store.saveInstance(before, running());
   let now = start + 30 * second;
-  const common = { ...stage.enrollPorts, timing: defaultTiming };
+  const common = { ...setup.enrollPorts, timing: defaultTiming };
   const answer = async (url: URL, init: RequestInit): Promise<HttpAnswer> => {
     const body = String(init.body);
     if (url.pathname.endsWith('/enroll')) return jsonAnswer(200, await enrollInstance(body, now, common));
@@ -89,8 +89,8 @@ async function world() {
     };
     return { outcome: await runAgent(options), said };
   };
-  const agentId = async () => (await stage.held()).agent?.id;
-  return { ...stage, run, agentId, now: () => now, pass: (seconds: number) => (now += seconds * second) };
+  const agentId = async () => (await setup.held()).agent?.id;
+  return { ...setup, run, agentId, now: () => now, pass: (seconds: number) => (now += seconds * second) };
 }
 
 const copyOf = (folder: string): string => {

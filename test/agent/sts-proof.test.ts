@@ -15,7 +15,7 @@ import { verifyDocument } from '#shared/identity/verify-document.ts';
 import { anchors, authority } from '../fakes/identity.ts';
 import { refusalOf } from '../fakes/refusal.ts';
 import { here, makeRegion, oneInstance } from '../local/aws/ec2/lab.ts';
-import { enrolledAnswer, musterUrl, newFolder, problem, untimed } from './stage.ts';
+import { enrolledAnswer, musterUrl, newFolder, problem, untimed } from './setup.ts';
 
 /** A running instance with its metadata service, the STS behind it, and an agent on it. */
 async function startInstance({ withCredentials = true, clockAheadMs = 0 } = {}) {

@@ -21,7 +21,7 @@ const waiting = (nth: number, fields: InstanceParts = {}) =>
     fields,
   );
 
-async function stageWith(records: readonly Instance[]) {
+async function setupWith(records: readonly Instance[]) {
   const written: RecordChange[] = [];
   const store = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
   for (const record of records) await store.saveInstance(undefined, record);
@@ -37,7 +37,7 @@ async function stageWith(records: readonly Instance[]) {
 
 describe('a tick', () => {
   it('makes an instance discovered-only at its deadline, not before, and once', async () => {
-    const { store, written, tick } = await stageWith([waiting(1)]);
+    const { store, written, tick } = await setupWith([waiting(1)]);
     expect(await tick(deadline - 1)).toEqual({ due: 0, failed: 0 });
     expect(await tick(deadline)).toEqual({ due: 1, failed: 0 });
     expect(await tick(deadline + putOff)).toEqual({ due: 0, failed: 0 });
@@ -50,19 +50,19 @@ describe('a tick', () => {
 
   it('leaves an instance alone that enrolled or stopped in time', async () => {
     const ended = waiting(2, { cloud: { state: 'stopped', stoppedAt: start } });
-    const { written, tick } = await stageWith([waiting(1, { management: { status: 'enrolled' } }), ended]);
+    const { written, tick } = await setupWith([waiting(1, { management: { status: 'enrolled' } }), ended]);
     expect(await tick(deadline)).toEqual({ due: 0, failed: 0 });
     expect(written).toEqual([]);
   });
 
   it('handles any number of them', async () => {
-    const { tick, written } = await stageWith(Array.from({ length: 45 }, (_, nth) => waiting(nth)));
+    const { tick, written } = await setupWith(Array.from({ length: 45 }, (_, nth) => waiting(nth)));
     expect(await tick(deadline)).toEqual({ due: 45, failed: 0 });
     expect(written).toHaveLength(45);
   });
 
   it('reads the record itself: an index entry that came early moves to the deadline that stands', async () => {
-    const { store, written, tick } = await stageWith([waiting(1, { management: { notBefore: start + 60 * second } })]);
+    const { store, written, tick } = await setupWith([waiting(1, { management: { notBefore: start + 60 * second } })]);
     const early: Store = { ...store, listDue: () => store.listDue(deadline + 60 * second, 10) };
     expect(await tick(deadline, early)).toEqual({ due: 1, failed: 0 });
     expect(written).toEqual([]);
@@ -83,7 +83,7 @@ describe('a record that fails', () => {
   });
 
   it('is counted, put off five minutes and holds up no other', async () => {
-    const { store, written, failures, tick } = await stageWith(Array.from({ length: 30 }, (_, nth) => waiting(nth)));
+    const { store, written, failures, tick } = await setupWith(Array.from({ length: 30 }, (_, nth) => waiting(nth)));
     expect(await tick(deadline, failingFor(store, 'i-7'))).toEqual({ due: 30, failed: 1 });
     expect(written).toHaveLength(29);
     expect(failures.map(({ id }) => id)).toEqual([keyOf(waiting(7))]);
@@ -93,7 +93,7 @@ describe('a record that fails', () => {
   });
 
   it('holds up no other even if it cannot be put off', async () => {
-    const { store, written, tick } = await stageWith(Array.from({ length: 30 }, (_, nth) => waiting(nth)));
+    const { store, written, tick } = await setupWith(Array.from({ length: 30 }, (_, nth) => waiting(nth)));
     const noPutOff = { ...failingFor(store, 'i-7'), putOff: async () => Promise.reject(new Error('throttled')) };
     expect(await tick(deadline, noPutOff)).toEqual({ due: 30, failed: 1 });
     expect(written).toHaveLength(29);
@@ -105,7 +105,7 @@ describe('a launch that waits for EC2’s answer', () => {
   const sendUntil = start + defaultTiming.launchToPendingSeconds * second;
 
   it('is asked for again every minute until nothing may be sent, once more then, and every five minutes until it has ended', async () => {
-    const { store, launch, tick } = await stageWith([]);
+    const { store, launch, tick } = await setupWith([]);
     await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
     await tick(start + minute - 1);
     expect(launch.messages).toEqual([]);
@@ -122,7 +122,7 @@ describe('a launch that waits for EC2’s answer', () => {
   });
 
   it('is due in its time though its index entry came early', async () => {
-    const { store, launch, tick } = await stageWith([]);
+    const { store, launch, tick } = await setupWith([]);
     await store.commit([{ kind: 'launch', before: undefined, after: launchNamed('lch_1') }]);
     const early: Store = { ...store, listDue: () => store.listDue(start + minute, 10) };
     await tick(start + minute - second, early);
@@ -135,32 +135,32 @@ describe('a launch that waits for EC2’s answer', () => {
 describe('an enrollment key that nears its end', () => {
   const day = 86_400 * second;
   const expiresAt = start + 30 * day;
-  async function stageWithKey(fields: Partial<EnrollmentKey> = {}) {
-    const stage = await stageWith([]);
+  async function setupWithKey(fields: Partial<EnrollmentKey> = {}) {
+    const setup = await setupWith([]);
     const after = enrollmentKeyNamed('key_1', { expiresAt, ...fields });
-    await stage.store.commit([{ kind: 'key', before: undefined, after }]);
-    stage.written.length = 0;
-    return stage;
+    await setup.store.commit([{ kind: 'key', before: undefined, after }]);
+    setup.written.length = 0;
+    return setup;
   }
   const owed = (written: readonly RecordChange[]) =>
     written.flatMap((change) => (change.kind === 'key' ? keyEventsOf(change.before, change.after) : []));
 
   it('is warned of a week and a day before, once each, and written for nothing else', async () => {
-    const { tick, written } = await stageWithKey();
+    const { tick, written } = await setupWithKey();
     for (let now = start; now < expiresAt + 2 * day; now += day / 2) await tick(now);
     expect(owed(written).map(({ data }) => data.at)).toEqual(['2026-11-25T10:00:00Z', '2026-12-01T10:00:00Z']);
     expect(written).toHaveLength(2);
   });
 
   it('is warned of late rather than never', async () => {
-    const { tick, written } = await stageWithKey();
+    const { tick, written } = await setupWithKey();
     await tick(expiresAt + day);
     await tick(expiresAt + 2 * day);
     expect(owed(written)).toMatchObject([{ detailType: 'Enrollment Key Expiring', data: { keyId: 'key_1' } }]);
   });
 
   it('is nobody’s concern once it was revoked', async () => {
-    const { store, tick, written } = await stageWithKey();
+    const { store, tick, written } = await setupWithKey();
     await revokeKey('key_1', start, { store });
     written.length = 0;
     expect(await tick(expiresAt)).toEqual({ due: 0, failed: 0 });
@@ -168,7 +168,7 @@ describe('an enrollment key that nears its end', () => {
   });
 
   it('is due in its time though its index entry came early', async () => {
-    const { store, tick, written } = await stageWithKey();
+    const { store, tick, written } = await setupWithKey();
     const early: Store = { ...store, listDue: () => store.listDue(expiresAt, 10) };
     await tick(start + day, early);
     expect(written).toEqual([]);
@@ -176,7 +176,7 @@ describe('an enrollment key that nears its end', () => {
   });
 
   it('is warned of at the next tick where somebody else changes it in between', async () => {
-    const { store, tick, written } = await stageWithKey();
+    const { store, tick, written } = await setupWithKey();
     const contested: Store = { ...store, commit: async () => false };
     const at = expiresAt - 7 * day;
     expect(await tick(at, contested)).toEqual({ due: 1, failed: 0 });

@@ -7,9 +7,9 @@ import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { enrollmentKeyNamed, linkOf } from '../contracts/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
 import { undocumented } from '../http/violations.ts';
-import { apiEvent, call, functionStage, instanceId, place, runningInstance } from './stage.ts';
+import { apiEvent, call, functionSetup, instanceId, place, runningInstance } from './setup.ts';
 
-const stage = functionStage();
+const setup = functionSetup();
 let enroll: unknown;
 let checkin: unknown;
 const grant = newGrantKey(randomBytes);
@@ -21,7 +21,7 @@ beforeAll(async () => {
     expiresAt: null,
     scope: everyInstance,
   };
-  await stage.store.commit([{ kind: 'key', before: undefined, after: enrollmentKeyNamed('key_web', common) }]);
+  await setup.store.commit([{ kind: 'key', before: undefined, after: enrollmentKeyNamed('key_web', common) }]);
 });
 
 const jose = { 'content-type': 'application/jose' };
@@ -33,7 +33,7 @@ const posted = (body: string | Buffer, headers: object = jose) => ({
 
 async function enrollment(nth: number, fields: object = {}) {
   const key = newAgentKey();
-  const { startedAt } = await runningInstance(stage, nth);
+  const { startedAt } = await runningInstance(setup, nth);
   const claim = { ...place, instanceId: instanceId(nth), pendingTime: startedAt };
   return {
     key,
@@ -52,14 +52,14 @@ describe('POST /v1/enroll', () => {
     });
     expect(undocumented('POST', '/v1/enroll', answer)).toEqual([]);
     expect((await call(enroll, posted(body))).json).toEqual(answer.json);
-    expect(stage.lines).toContainEqual(expect.objectContaining({ message: 'enrollment decided', agentId: key.id }));
-    expect(stage.lines).toContainEqual(expect.objectContaining({ EnrollmentAccepted: 1, stage: 'test' }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ message: 'enrollment decided', agentId: key.id }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ EnrollmentAccepted: 1, stage: 'test' }));
   });
 
   it('takes no kind of proof that the default policy does not name', async () => {
     const { body } = await enrollment(7, { kind: 'iid-rsa' });
     await call(enroll, posted(body));
-    expect(stage.lines).toContainEqual(expect.objectContaining({ code: 'proof_not_allowed', proof: 'iid-rsa' }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ code: 'proof_not_allowed', proof: 'iid-rsa' }));
   });
 
   it('asks for a describe where EC2 has not confirmed the instance, and says when to come back', async () => {
@@ -72,7 +72,7 @@ describe('POST /v1/enroll', () => {
     });
     const { statusCode, headers, json } = await call(enroll, posted(body));
     expect([statusCode, headers['retry-after'], json.code]).toEqual([503, '5', 'instance_not_described']);
-    const [message] = stage.queue('verify').receive(10);
+    const [message] = setup.queue('verify').receive(10);
     expect(JSON.parse(message!.body)).toEqual({ ...place, instanceId: instanceId(2), attempt: 0 });
   });
 
@@ -82,7 +82,7 @@ describe('POST /v1/enroll', () => {
     expect([statusCode, json.code]).toEqual([403, 'refused']);
     expect(Object.keys(json).sort()).toEqual(['code', 'detail', 'reference', 'status', 'title', 'todo', 'type']);
     const line = { message: 'enrollment decided', code: 'grant_unknown', reference: json.reference };
-    expect(stage.lines).toContainEqual(expect.objectContaining(line));
+    expect(setup.lines).toContainEqual(expect.objectContaining(line));
   });
 
   it.each<[string, object, number, string]>([
@@ -143,10 +143,10 @@ describe('POST /v1/checkin', () => {
     const { statusCode, json } = await call(checkin, checkinEvent(key, 1));
     expect([statusCode, json]).toEqual([200, { nextCheckinSeconds: 60, link: 'taken', tasks: [] }]);
     expect(undocumented('POST', '/v1/checkin', { statusCode, json })).toEqual([]);
-    const record = await stage.store.getInstance({ ...place, instanceId: instanceId(10) });
+    const record = await setup.store.getInstance({ ...place, instanceId: instanceId(10) });
     expect(record).toMatchObject({ agent: { id: key.id, state: 'operational' } });
     const lease = { agentId: key.id, seq: 1, link: linkOf(1) };
-    expect(await stage.store.getLease({ ...place, instanceId: instanceId(10) })).toMatchObject(lease);
+    expect(await setup.store.getLease({ ...place, instanceId: instanceId(10) })).toMatchObject(lease);
   });
 
   it('refuses a number that does not rise, with the one that stands', async () => {
@@ -164,12 +164,12 @@ describe('POST /v1/checkin', () => {
       const { statusCode, headers, json } = await call(checkin, checkinEvent(key, seq, twin));
       expect([statusCode, json.code, headers['retry-after']]).toEqual([409, 'identity_conflict', '300']);
     }
-    const record = await stage.store.getInstance({ ...place, instanceId: instanceId(13) });
+    const record = await setup.store.getInstance({ ...place, instanceId: instanceId(13) });
     expect(record?.identity.conflict).toMatchObject({ reason: 'broken_chain' });
-    const metrics = stage.lines.filter((line) => line.IdentityConflict === 1);
+    const metrics = setup.lines.filter((line) => line.IdentityConflict === 1);
     const logged = { message: 'identity conflict', agentId: key.id, reason: 'broken_chain' };
-    expect([metrics.length, stage.lines.filter(({ message }) => message === logged.message).length]).toEqual([2, 2]);
-    expect(stage.lines).toContainEqual(expect.objectContaining(logged));
+    expect([metrics.length, setup.lines.filter(({ message }) => message === logged.message).length]).toEqual([2, 2]);
+    expect(setup.lines).toContainEqual(expect.objectContaining(logged));
   });
 
   it('refuses another body than the one that was signed', async () => {

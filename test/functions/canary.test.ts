@@ -14,14 +14,14 @@ import { runSeed } from '../simulation/region/run.ts';
 import {
   apiEvent,
   call,
-  functionStage,
+  functionSetup,
   instanceId,
   invoke,
   place,
   runningInstance,
   sqsBatch,
   subnetId,
-} from './stage.ts';
+} from './setup.ts';
 
 /** A secret that nothing else looks like, planted where a real one would be. */
 const canary = (): string => `CANARY${randomBytes(12).toString('hex')}`;
@@ -32,7 +32,7 @@ const forms = (secret: string): string[] => [
   ...(['base64', 'base64url', 'hex'] as const).map((encoding) => Buffer.from(secret).toString(encoding).slice(0, -3)),
 ];
 
-const stage = functionStage();
+const setup = functionSetup();
 const handlers = {} as Record<'enroll' | 'checkin' | 'operatorApi' | 'launch' | 'verify' | 'onRecordChanged', unknown>;
 const grant = newGrantKey(randomBytes);
 /** Everything that was answered since the test began, headers too. */
@@ -45,7 +45,7 @@ beforeAll(async () => {
   ({ handler: handlers.verify } = await import('../../functions/verify.ts'));
   ({ handler: handlers.onRecordChanged } = await import('../../functions/on-record-changed.ts'));
   const key = enrollmentKeyNamed('key_web', { publicKey: grant.publicKeyX, expiresAt: null, scope: everyInstance });
-  await stage.store.commit([{ kind: 'key', before: undefined, after: key }]);
+  await setup.store.commit([{ kind: 'key', before: undefined, after: key }]);
 });
 
 async function send(handler: unknown, event: object): Promise<void> {
@@ -54,7 +54,7 @@ async function send(handler: unknown, event: object): Promise<void> {
 
 /** Tells every record of the main table, as the stream would, to the bus and the history. */
 async function tellAll(): Promise<void> {
-  const { Items = [] } = await stage.dynamo.client.send(new ScanCommand({ TableName: stage.tableName }));
+  const { Items = [] } = await setup.dynamo.client.send(new ScanCommand({ TableName: setup.tableName }));
   const Records = Items.map((NewImage, nth) => ({
     ...{ eventID: String(nth), eventName: 'INSERT', eventSource: 'aws:dynamodb' },
     dynamodb: { SequenceNumber: String(nth), ApproximateCreationDateTime: 0, NewImage },
@@ -65,12 +65,12 @@ async function tellAll(): Promise<void> {
 /** Logs, answers, the bus, the history, and the main table, whose stream leaves it: all that anybody could read. */
 async function readable(): Promise<string> {
   await tellAll();
-  const told = stage.queue('consumer').receive(1000, 0);
-  const main = await stage.dynamo.client.send(new ScanCommand({ TableName: stage.tableName }));
-  const history = await stage.dynamo.client.send(new ScanCommand({ TableName: process.env.PRIVATE_TABLE_NAME }));
+  const told = setup.queue('consumer').receive(1000, 0);
+  const main = await setup.dynamo.client.send(new ScanCommand({ TableName: setup.tableName }));
+  const history = await setup.dynamo.client.send(new ScanCommand({ TableName: process.env.PRIVATE_TABLE_NAME }));
   const kept = (history.Items ?? []).filter(({ pk }) => !pk?.S?.startsWith('USERDATA#'));
-  expect(stage.lines).not.toEqual([]);
-  return JSON.stringify([stage.lines, answers, told, main.Items, kept]);
+  expect(setup.lines).not.toEqual([]);
+  return JSON.stringify([setup.lines, answers, told, main.Items, kept]);
 }
 
 async function expectUnseen(...secrets: readonly string[]): Promise<void> {
@@ -89,7 +89,7 @@ const jose = (body: string, more: object = {}) => ({
 /** An agent of a running instance that asks to enroll. */
 async function asking(nth: number, fields: object = {}) {
   const key = newAgentKey();
-  const { startedAt } = await runningInstance(stage, nth);
+  const { startedAt } = await runningInstance(setup, nth);
   const claim = { ...place, instanceId: instanceId(nth), pendingTime: startedAt };
   const body = enrollmentOf({ key, claim, now: Date.now(), grant: { id: 'key_web', seed: grant.seed }, ...fields });
   return { key, body };
@@ -202,11 +202,11 @@ describe('a secret in a request is in nothing that anybody can read', () => {
     );
     const { id } = JSON.parse((answers.at(-1) as { body: string }).body) as { id: string };
     await send(handlers.operatorApi, apiEvent('POST', `/v1/servers/${id}/launch`));
-    const [message] = stage.queue('launch').receive(10);
+    const [message] = setup.queue('launch').receive(10);
     const { launchId } = JSON.parse(message!.body) as { launchId: string };
-    const { muster } = JSON.parse((await stage.userData.get(launchId))!) as { muster: { grant: { seed: string } } };
+    const { muster } = JSON.parse((await setup.userData.get(launchId))!) as { muster: { grant: { seed: string } } };
     await invoke(handlers.launch, sqsBatch([{ launchId }]));
-    expect(stage.ec2.truth().some(({ clientToken }) => clientToken.endsWith(launchId))).toBe(true);
+    expect(setup.ec2.truth().some(({ clientToken }) => clientToken.endsWith(launchId))).toBe(true);
     expect(message!.body).not.toContain(muster.grant.seed);
     await expectUnseen(muster.grant.seed);
   });

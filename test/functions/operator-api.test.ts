@@ -5,9 +5,9 @@ import { operatorRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { factsOf, keyNamed } from '../contracts/records.ts';
 import { answerNamed, undocumented, violations } from '../http/violations.ts';
-import { apiEvent, call, functionStage, instanceId, place, runningInstance, subnetId } from './stage.ts';
+import { apiEvent, call, functionSetup, instanceId, place, runningInstance, subnetId } from './setup.ts';
 
-const stage = functionStage();
+const setup = functionSetup();
 let operatorApi: unknown;
 beforeAll(async () => {
   ({ handler: operatorApi } = await import('../../functions/operator-api.ts'));
@@ -31,8 +31,8 @@ async function documented(method: string, url: string, body?: unknown) {
 
 describe('the operator API', () => {
   it('answers each route as its document says', async () => {
-    const { instance } = await runningInstance(stage, 1, { assignment: { serverId: null } });
-    await stage.store.putFacts(factsOf(instance.instanceId));
+    const { instance } = await runningInstance(setup, 1, { assignment: { serverId: null } });
+    await setup.store.putFacts(factsOf(instance.instanceId));
     const path = `/v1/instances/111122223333/us-east-1/${instance.instanceId}`;
     expect((await documented('GET', '/v1/instances')).json.items).toHaveLength(1);
     expect((await documented('GET', path)).json).toMatchObject({ state: 'running', facts: { vpcId: 'vpc-1' } });
@@ -43,7 +43,7 @@ describe('the operator API', () => {
     expect((await documented('GET', own)).json).toEqual(created.json);
     expect((await documented('GET', '/v1/servers')).json.items).toEqual([created.json]);
     expect(await documented('POST', `${own}/launch`)).toMatchObject({ statusCode: 202, json: { generation: 1 } });
-    expect(stage.queue('launch').receive(10)).toHaveLength(1);
+    expect(setup.queue('launch').receive(10)).toHaveLength(1);
     expect((await documented('GET', `${own}/history`)).statusCode).toBe(200);
     expect(await documented('POST', `${own}/terminate`)).toMatchObject({
       statusCode: 409,
@@ -52,23 +52,23 @@ describe('the operator API', () => {
   });
 
   it('shows the instance of a server that runs, and ends it by EC2’s own word', async () => {
-    const launched = stage.ec2.runInstances(place, { MinCount: 1, MaxCount: 1, ImageId: request.imageId });
+    const launched = setup.ec2.runInstances(place, { MinCount: 1, MaxCount: 1, ImageId: request.imageId });
     const id = launched.Instances![0]!.InstanceId!;
     const created = await ask('POST', '/v1/servers', server);
-    const before = await stage.store.get('server', String(created.json.id));
-    const { instance } = await runningInstance(stage, 0, { ...keyNamed(id), assignment: { serverId: before!.id } });
-    await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: keyNamed(id) } }]);
+    const before = await setup.store.get('server', String(created.json.id));
+    const { instance } = await runningInstance(setup, 0, { ...keyNamed(id), assignment: { serverId: before!.id } });
+    await setup.store.commit([{ kind: 'server', before, after: { ...before!, instance: keyNamed(id) } }]);
     const ended = await documented('POST', `/v1/servers/${before!.id}/terminate`);
     expect(ended).toMatchObject({ statusCode: 202, json: { instance: keyNamed(id), state: 'booting' } });
-    expect(stage.ec2.instance(instance)?.history.at(-1)).toMatchObject({ state: 'shutting-down' });
+    expect(setup.ec2.instance(instance)?.history.at(-1)).toMatchObject({ state: 'shutting-down' });
   });
 
   it('says by EC2’s own code what EC2 refused', async () => {
     const created = await ask('POST', '/v1/servers', server);
-    const before = await stage.store.get('server', String(created.json.id));
-    const { instance } = await runningInstance(stage, 30, { assignment: { serverId: before!.id } });
+    const before = await setup.store.get('server', String(created.json.id));
+    const { instance } = await runningInstance(setup, 30, { assignment: { serverId: before!.id } });
     const key = keyNamed(instance.instanceId);
-    await stage.store.commit([{ kind: 'server', before, after: { ...before!, instance: key } }]);
+    await setup.store.commit([{ kind: 'server', before, after: { ...before!, instance: key } }]);
     const refused = await documented('POST', `/v1/servers/${before!.id}/terminate`);
     expect(refused).toMatchObject({ statusCode: 502, json: { code: 'ec2_refused', instanceId: instance.instanceId } });
     expect(refused.json.ec2Code).toBe('InvalidInstanceID.NotFound');
@@ -119,7 +119,7 @@ describe('the operator API', () => {
   it('releases, blocks, unblocks and re-enrolls an instance', async () => {
     const agent = { id: 'A'.repeat(43), version: '1', bootId: '', enrolledAt: 0, state: null, stateAt: null };
     const enrolled = { management: { status: 'enrolled', reason: 'launched' }, agent } as const;
-    const managed = await Promise.all([31, 32, 33].map((nth) => runningInstance(stage, nth, enrolled)));
+    const managed = await Promise.all([31, 32, 33].map((nth) => runningInstance(setup, nth, enrolled)));
     const [one, two, three] = managed.map(
       ({ instance }) => `/v1/instances/111122223333/us-east-1/${instance.instanceId}`,
     );
@@ -145,7 +145,7 @@ describe('the operator API', () => {
   it('releases a withheld removal, once there is one', async () => {
     const path = '/v1/pairs/111122223333/us-east-1/release-removal';
     expect((await documented('POST', path)).json.code).toBe('not_found');
-    await stage.store.savePair({ ...place, lastSweepAt: 0, withheld: { since: 0, released: false } });
+    await setup.store.savePair({ ...place, lastSweepAt: 0, withheld: { since: 0, released: false } });
     expect(await documented('POST', path)).toMatchObject({ statusCode: 200, json: { released: true } });
   });
 
@@ -158,7 +158,7 @@ describe('the operator API', () => {
 
 describe('a listing', () => {
   it('comes in pages by opaque tokens, each record once', async () => {
-    for (const nth of [20, 21, 22, 23]) await runningInstance(stage, nth);
+    for (const nth of [20, 21, 22, 23]) await runningInstance(setup, nth);
     const all = (await ask('GET', '/v1/instances')).json.items as { instanceId: string }[];
     const seen: string[] = [];
     for (let token: unknown = '', turn = 0; token !== null && turn < 20; turn++) {

@@ -2,9 +2,9 @@ import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { formatTime } from '#shared/domain/time.ts';
 import { launchNamed, serverNamed } from '../contracts/records.ts';
-import { failuresOf, functionStage, instanceId, place, runningInstance, sqsBatch } from './stage.ts';
+import { failuresOf, functionSetup, instanceId, place, runningInstance, sqsBatch } from './setup.ts';
 
-const stage = functionStage();
+const setup = functionSetup();
 const handlers = {} as Record<'onInstanceChanged' | 'verify' | 'sweepRegion' | 'launch', unknown>;
 beforeAll(async () => {
   ({ handler: handlers.onInstanceChanged } = await import('../../functions/on-instance-changed.ts'));
@@ -22,7 +22,7 @@ const changed = (nth: number, fields: object = {}) => ({
 });
 const recorded = async (nths: readonly number[]) => {
   const keys = nths.map((nth) => ({ ...place, instanceId: instanceId(nth) }));
-  const found = await Promise.all(keys.map((key) => stage.store.getInstance(key)));
+  const found = await Promise.all(keys.map((key) => setup.store.getInstance(key)));
   return found.flatMap((one) => one?.instanceId ?? []);
 };
 const ids = (nths: readonly number[]) => nths.map(instanceId);
@@ -49,14 +49,14 @@ describe('onInstanceChanged', () => {
     ]);
     expect(await failuresOf(handlers.onInstanceChanged, batch)).toEqual([]);
     expect(await recorded([...nine, 10])).toEqual(ids(nine));
-    const told = stage.lines.filter((line) => line.messageId === 'm4');
+    const told = setup.lines.filter((line) => line.messageId === 'm4');
     expect(told).toHaveLength(1);
     expect(told[0]).toMatchObject(code ? { level: 'WARN', code } : { level: 'INFO', what: 'ignored' });
   });
 
   it('counts what it ignores', async () => {
     await failuresOf(handlers.onInstanceChanged, sqsBatch([changed(1, { source: 'x' })]));
-    expect(stage.lines).toContainEqual(expect.objectContaining({ NotificationIgnored: 1, stage: 'test' }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ NotificationIgnored: 1, stage: 'test' }));
   });
 
   it('gives again exactly the one that its own store refuses', async () => {
@@ -64,31 +64,31 @@ describe('onInstanceChanged', () => {
     const batch = sqsBatch([changed(41), changed(40), changed(42)]);
     expect(await failuresOf(handlers.onInstanceChanged, batch)).toEqual(['m1']);
     expect(await recorded([41, 42])).toEqual(ids([41, 42]));
-    expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', messageId: 'm1' }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', messageId: 'm1' }));
   });
 
   it('asks for a describe of each instance that it has not seen', async () => {
     await failuresOf(handlers.onInstanceChanged, sqsBatch([changed(50), changed(50)]));
-    const [message] = stage.queue('verify').receive(10);
+    const [message] = setup.queue('verify').receive(10);
     expect(JSON.parse(message!.body)).toEqual({ ...place, instanceId: instanceId(50), attempt: 0 });
   });
 });
 
 /** An item in the place of an instance's record whose ledger is no list, for one test: no update and no merge can read it. */
 async function poisonRecord(nth: number): Promise<void> {
-  const { client } = stage.dynamo;
+  const { client } = setup.dynamo;
   const Key = { pk: { S: 'INSTANCE#111122223333#us-east-1' }, sk: { S: instanceId(nth) } };
   const Item = { ...Key, kind: { S: 'instance' }, ledger: { S: 'x' } };
-  await client.send(new PutItemCommand({ TableName: stage.tableName, Item }));
+  await client.send(new PutItemCommand({ TableName: setup.tableName, Item }));
   onTestFinished(async () => {
-    await client.send(new DeleteItemCommand({ TableName: stage.tableName, Key }));
+    await client.send(new DeleteItemCommand({ TableName: setup.tableName, Key }));
   });
 }
 
 describe('verify', () => {
   const asking = (nth: number) => ({ ...place, instanceId: instanceId(nth), attempt: 3 });
   it('drops what is no question of Muster’s, and answers the others', async () => {
-    const launched = stage.ec2.runInstances(place, { MinCount: 2, MaxCount: 2, ImageId: 'ami-0123456789abcdef0' });
+    const launched = setup.ec2.runInstances(place, { MinCount: 2, MaxCount: 2, ImageId: 'ami-0123456789abcdef0' });
     const [a, b] = launched.Instances!.map(({ InstanceId }) => ({ ...place, instanceId: InstanceId!, attempt: 0 }));
     const forged = [
       { ...asking(1), attempt: -1 },
@@ -99,41 +99,41 @@ describe('verify', () => {
     ];
     expect(await failuresOf(handlers.verify, sqsBatch([a, ...forged, b]))).toEqual([]);
     for (const asked of [a!, b!])
-      expect(await stage.store.getInstance(asked)).toMatchObject({ cloud: { state: 'pending' } });
-    expect(stage.lines.filter(({ level }) => level === 'WARN')).toHaveLength(5);
+      expect(await setup.store.getInstance(asked)).toMatchObject({ cloud: { state: 'pending' } });
+    expect(setup.lines.filter(({ level }) => level === 'WARN')).toHaveLength(5);
   });
 
   it('gives all again when EC2 throttles', async () => {
-    stage.ec2.faults.add({ what: 'throttle', where: { service: 'ec2' }, times: 1 });
+    setup.ec2.faults.add({ what: 'throttle', where: { service: 'ec2' }, times: 1 });
     expect(await failuresOf(handlers.verify, sqsBatch([asking(1), asking(2)]))).toEqual(['m0', 'm1']);
     const line = { message: 'verify failed and will be retried', error: 'RequestLimitExceeded' };
-    expect(stage.lines).toContainEqual(expect.objectContaining(line));
+    expect(setup.lines).toContainEqual(expect.objectContaining(line));
   });
 
   it('gives again, and tells why, what EC2 could not answer', async () => {
     // By the filter, by name, and each by itself.
-    stage.ec2.faults.add({ what: 'refuse', where: { service: 'ec2' }, code: 'InternalError', times: 4 });
+    setup.ec2.faults.add({ what: 'refuse', where: { service: 'ec2' }, code: 'InternalError', times: 4 });
     expect(await failuresOf(handlers.verify, sqsBatch(['x', asking(1), asking(2)]))).toEqual(['m1', 'm2']);
     const line = { message: 'verify failed and will be retried', instanceId: instanceId(1), error: 'InternalError' };
-    expect(stage.lines).toContainEqual(expect.objectContaining(line));
+    expect(setup.lines).toContainEqual(expect.objectContaining(line));
   });
 });
 
 describe('sweepRegion', () => {
   it('compares a pair with EC2, and counts what it repaired', async () => {
-    await runningInstance(stage, 60);
+    await runningInstance(setup, 60);
     expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual([]);
-    expect(stage.lines).toContainEqual(expect.objectContaining({ message: 'sweep of a region handled', ...place }));
-    expect(stage.lines).toContainEqual(expect.objectContaining({ SweepRepaired: expect.any(Number) }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ message: 'sweep of a region handled', ...place }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ SweepRepaired: expect.any(Number) }));
   });
 
   it('leaves a pair alone that is not registered', async () => {
     expect(await failuresOf(handlers.sweepRegion, sqsBatch([{ ...place, region: 'eu-west-1' }]))).toEqual([]);
-    expect(stage.lines).toContainEqual(expect.objectContaining({ ignored: 'not_registered' }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ ignored: 'not_registered' }));
   });
 
   it('gives a pair again whose listing failed', async () => {
-    stage.ec2.faults.add({ what: 'refuse', where: { service: 'ec2' }, code: 'InternalError', times: 1 });
+    setup.ec2.faults.add({ what: 'refuse', where: { service: 'ec2' }, code: 'InternalError', times: 1 });
     expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual(['m0']);
   });
 
@@ -141,7 +141,7 @@ describe('sweepRegion', () => {
     'acknowledges what is no pair: %j',
     async (body) => {
       expect(await failuresOf(handlers.sweepRegion, sqsBatch([body]))).toEqual([]);
-      expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'WARN', code: 'malformed_request' }));
+      expect(setup.lines).toContainEqual(expect.objectContaining({ level: 'WARN', code: 'malformed_request' }));
     },
   );
 });
@@ -154,27 +154,27 @@ describe('launch', () => {
     const servers = [{ serverId, generation: 1 }];
     const launch = launchNamed(id, { request, requestedAt: Date.now(), servers });
     const server = serverNamed(serverId, { generation: 1, launchId: id, launchState: 'requested' });
-    await stage.store.commit([
+    await setup.store.commit([
       { kind: 'launch', before: undefined, after: launch },
       { kind: 'server', before: undefined, after: server },
     ]);
-    await stage.userData.put(id, '{}');
+    await setup.userData.put(id, '{}');
   }
 
   it('launches what was asked for, however often the message comes', async () => {
     await wanted(launchId, 'srv_1');
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId }]))).toEqual([]);
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId }]))).toEqual([]);
-    const made = stage.ec2.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
+    const made = setup.ec2.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
     expect(made).toHaveLength(1);
-    expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: { instanceId: made[0]!.instanceId } });
+    expect(await setup.store.get('server', 'srv_1')).toMatchObject({ instance: { instanceId: made[0]!.instanceId } });
   });
 
   it('gives a throttled launch again, later than the queue itself would, and tells why', async () => {
     const throttled = `lch_${'1'.repeat(32)}`;
     await wanted(throttled, 'srv_2');
-    stage.ec2.faults.add({ what: 'throttle', where: { service: 'ec2', operation: 'RunInstances' }, times: 2 });
-    const queue = stage.queue('launch');
+    setup.ec2.faults.add({ what: 'throttle', where: { service: 'ec2', operation: 'RunInstances' }, times: 2 });
+    const queue = setup.queue('launch');
     queue.send(JSON.stringify({ launchId: throttled }));
     const [message] = queue.receive(1, 1);
     const batch = sqsBatch([{ launchId: throttled }]);
@@ -182,23 +182,23 @@ describe('launch', () => {
     expect(await failuresOf(handlers.launch, batch)).toEqual(['m0']);
     expect((queue.outlook()?.since ?? 0) - Date.now()).toBeGreaterThan(1500);
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId: throttled }]))).toEqual(['m0']);
-    const why = stage.lines.filter(({ level }) => level === 'ERROR').map(({ error }) => error);
+    const why = setup.lines.filter(({ level }) => level === 'ERROR').map(({ error }) => error);
     expect(why).toEqual(['RequestLimitExceeded', 'RequestLimitExceeded']);
   });
 
   it.each([{ launchId: 'lch_1' }, { launchId, request: {} }, { launchId: '../x' }, 'launch', null])(
     'acknowledges a forged message, and launches nothing: %j',
     async (body) => {
-      const before = stage.ec2.truth().length;
+      const before = setup.ec2.truth().length;
       expect(await failuresOf(handlers.launch, sqsBatch([body]))).toEqual([]);
-      expect(stage.ec2.truth()).toHaveLength(before);
-      expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'WARN', code: 'malformed_request' }));
+      expect(setup.ec2.truth()).toHaveLength(before);
+      expect(setup.lines).toContainEqual(expect.objectContaining({ level: 'WARN', code: 'malformed_request' }));
     },
   );
 
   it('of an id that nobody asked for launches nothing', async () => {
-    const before = stage.ec2.truth().length;
+    const before = setup.ec2.truth().length;
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId: `lch_${'0'.repeat(32)}` }]))).toEqual([]);
-    expect(stage.ec2.truth()).toHaveLength(before);
+    expect(setup.ec2.truth()).toHaveLength(before);
   });
 });

@@ -6,9 +6,9 @@ import type { Instance } from '#shared/domain/instance/instance.ts';
 import { ledgerEntry } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { instanceNamed, start } from '../contracts/records.ts';
-import { failuresOf, functionStage, instanceId, invoke, place, runningInstance } from './stage.ts';
+import { failuresOf, functionSetup, instanceId, invoke, place, runningInstance } from './setup.ts';
 
-const stage = functionStage();
+const setup = functionSetup();
 const handlers = {} as Record<'onRecordChanged' | 'tick' | 'sweep', unknown>;
 beforeAll(async () => {
   ({ handler: handlers.onRecordChanged } = await import('../../functions/on-record-changed.ts'));
@@ -28,7 +28,7 @@ const inserted = (sequence: string, NewImage: NonNullable<DynamoDBRecord['dynamo
   dynamodb: { SequenceNumber: sequence, ApproximateCreationDateTime: start / 1000, ...(NewImage && { NewImage }) },
 });
 const told = () =>
-  stage
+  setup
     .queue('consumer')
     .receive(1000, 0)
     .map(({ body }) => JSON.parse(body));
@@ -46,7 +46,7 @@ describe('onRecordChanged', () => {
     });
     expect([second.detail, more]).toEqual([first.detail, []]);
     const record = `111122223333/us-east-1/${instanceId(1)}`;
-    expect((await stage.history.list(record, { size: 10, after: null })).items).toHaveLength(1);
+    expect((await setup.history.list(record, { size: 10, after: null })).items).toHaveLength(1);
   });
 
   it('stops at the first record that fails, and names it: Lambda goes on from there', async () => {
@@ -54,7 +54,7 @@ describe('onRecordChanged', () => {
     const Records = [inserted('1', image(started(2))), inserted('2', broken), inserted('3', image(started(4)))];
     expect(await failuresOf(handlers.onRecordChanged, { Records })).toEqual(['2']);
     expect(told().map(({ detail }) => detail.data.instanceId)).toEqual([instanceId(2)]);
-    expect(stage.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', itemIdentifier: '2' }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', itemIdentifier: '2' }));
   });
 
   it('has nothing to tell of other records, of deletions and of empty ones', async () => {
@@ -70,11 +70,11 @@ describe('onRecordChanged', () => {
 describe('tick', () => {
   it('does what time alone changes, and says how much', async () => {
     const late = defaultTiming.enrollmentDeadlineSeconds * 1000 + 5000;
-    await runningInstance(stage, 10, {}, late);
-    await runningInstance(stage, 11, {}, 1000);
+    await runningInstance(setup, 10, {}, late);
+    await runningInstance(setup, 11, {}, 1000);
     expect(await invoke(handlers.tick, {})).toEqual({ due: 1, failed: 0 });
     const [first, second] = await Promise.all(
-      [10, 11].map((nth) => stage.store.getInstance({ ...place, instanceId: instanceId(nth) })),
+      [10, 11].map((nth) => setup.store.getInstance({ ...place, instanceId: instanceId(nth) })),
     );
     expect(first).toMatchObject({ management: { status: 'discovered-only', reason: 'deadline_passed' } });
     expect(second).toMatchObject({ management: { status: 'pending' } });
@@ -84,10 +84,10 @@ describe('tick', () => {
 
 describe('sweep', () => {
   it('asks for the pairs that hold records', async () => {
-    await runningInstance(stage, 20);
+    await runningInstance(setup, 20);
     expect(await invoke(handlers.sweep, {})).toEqual({ asked: 1 });
     expect(
-      stage
+      setup
         .queue('sweep')
         .receive(10)
         .map(({ body }) => JSON.parse(body)),

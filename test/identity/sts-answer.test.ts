@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readCallerIdentity, readStsError, requireCaller } from '#shared/identity/sts-answer.ts';
-import { claim, purpose, stsStage } from './sts-stage.ts';
+import { claim, purpose, stsSetup } from './sts-setup.ts';
 import { refusal, refusalOf } from './vectors.ts';
 
 const arn = `arn:aws:sts::${claim.account}:assumed-role/aws:ec2-instance/${claim.instanceId}`;
@@ -119,7 +119,7 @@ describe('the caller', () => {
     ['another instance', { ...claim, instanceId: 'i-0fedcba9876543210' }],
     ['the same id in another account', { ...claim, account: '444455556666' }],
   ])('may not be %s (attack 85)', async (_case, other) => {
-    const { sts, sign, ask } = stsStage();
+    const { sts, sign, ask } = stsSetup();
     const caller = await ask(sign({}, sts.instanceCredentials({ ...other, region: purpose.region })));
     expect(caller).toEqual(other);
     const { code, facts } = refusal(() => requireCaller(caller, claim));
@@ -130,7 +130,7 @@ describe('the caller', () => {
   });
 
   it('may not be a role whose session somebody named like the instance (attack 84)', async () => {
-    const { sts, sign, ask } = stsStage();
+    const { sts, sign, ask } = stsSetup();
     const session = { ...purpose, account: claim.account, role: 'web', session: claim.instanceId };
     const { code, facts } = await refusalOf(() => ask(sign({}, sts.assumeRole(session))));
     const caller = `arn:aws:sts::${claim.account}:assumed-role/web/${claim.instanceId}`;

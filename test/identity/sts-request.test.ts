@@ -6,10 +6,10 @@ import { formatAmzDate, type StsPurpose, stsHosts } from '#protocol/sts.ts';
 import { stsHostOf } from '#shared/identity/sts-hosts.ts';
 import { buildCallerIdentityRequest, parseAmzDate, requireFreshDate } from '#shared/identity/sts-request.ts';
 import { authorizationOf } from '../cli/signature.ts';
-import { claim, now, purpose, stsStage } from './sts-stage.ts';
+import { claim, now, purpose, stsSetup } from './sts-setup.ts';
 import { refusal, refusalOf } from './vectors.ts';
 
-const { credentials, sign } = stsStage();
+const { credentials, sign } = stsSetup();
 const regions = [...stsHosts.keys()];
 
 /** The same request, signed by AWS's own SDK. */
@@ -104,7 +104,7 @@ describe('the agent’s signature', () => {
 
 describe('a signature that STS is asked about', () => {
   it('names the instance whose credentials made it', async () => {
-    const { sign, ask } = stsStage();
+    const { sign, ask } = stsSetup();
     expect(await ask(sign())).toEqual(claim);
   });
 
@@ -115,13 +115,13 @@ describe('a signature that STS is asked about', () => {
     ['another request', { jti: 'another' }],
     ['another Region', { region: 'eu-west-1' }],
   ])('is of no use for %s (attacks 78, 81)', async (_case, other) => {
-    const { sign, ask } = stsStage();
+    const { sign, ask } = stsSetup();
     const { code, facts } = await refusalOf(() => ask(sign(other)));
     expect([code, facts]).toEqual(['sts_refused', { stsCode: 'SignatureDoesNotMatch' }]);
   });
 
   it('is of no use for any other purpose, whatever it is (attack 81)', async () => {
-    const { sign, ask } = stsStage();
+    const { sign, ask } = stsSetup();
     const text = fc.stringMatching(/^[\x21-\x7e]{1,128}$/);
     const signed = { region: fc.constantFrom(...regions), aud: text, jkt: text, jti: text };
     const change = fc
@@ -137,7 +137,7 @@ describe('a signature that STS is asked about', () => {
   });
 
   it('is of no use under any other date', async () => {
-    const { sign, ask } = stsStage();
+    const { sign, ask } = stsSetup();
     const minutes15 = 15 * 60_000;
     const offset = fc.integer({ min: -minutes15, max: minutes15 }).filter((ms) => Math.floor(ms / 1000) !== 0);
     await fc.assert(
@@ -149,7 +149,7 @@ describe('a signature that STS is asked about', () => {
   });
 
   it('is of no use with any digit of it, or any other credentials', async () => {
-    const { sign, ask, sts } = stsStage();
+    const { sign, ask, sts } = stsSetup();
     const good = sign();
     for (let at = 0; at < 64; at++) {
       const digit = good.signature[at] === '0' ? '1' : '0';
@@ -183,7 +183,7 @@ describe('a signature that STS is asked about', () => {
     ['another host', { headers: { host: 'sts.amazonaws.com' } }],
     ['a host with a port', { headers: { host: 'sts.us-east-1.amazonaws.com:8443' } }],
   ])('is of no use when it was made over %s (attacks 78, 79, 80, 82)', async (_case, changes) => {
-    const { sign, ask } = stsStage();
+    const { sign, ask } = stsSetup();
     expect((await ask({ ...sign(), signature: signatureIn(await signedBySdk()) })).instanceId).toBe(claim.instanceId);
     const signature = signatureIn(await signedBySdk(changes));
     const { code, facts } = await refusalOf(() => ask({ ...sign(), signature }));
@@ -199,7 +199,7 @@ describe('a signature that STS is asked about', () => {
     'x-muster-jkt',
     'x-muster-jti',
   ])('is of no use when %s was not signed, or was signed twice (attack 80)', async (name) => {
-    const { sign, ask } = stsStage();
+    const { sign, ask } = stsSetup();
     const { url, method, headers, body } = buildCallerIdentityRequest({ ...purpose, sts: sign() });
     const names = /SignedHeaders=([^,]+)/.exec(headers.authorization ?? '')?.[1] ?? '';
     for (const other of [names.split(';').filter((each) => each !== name), [...names.split(';'), name].sort()]) {
@@ -211,7 +211,7 @@ describe('a signature that STS is asked about', () => {
   });
 
   it('is of no use once the credentials have ended', async () => {
-    const { sign, ask, later, sts, credentials } = stsStage();
+    const { sign, ask, later, sts, credentials } = stsSetup();
     later(6 * 3_600_000);
     const { code, facts } = await refusalOf(() => ask(sign()));
     expect([code, facts]).toEqual(['sts_refused', { stsCode: 'ExpiredToken' }]);
@@ -244,7 +244,7 @@ describe('requireFreshDate', () => {
   });
 
   it.each([-16, 16])('is not alone: STS finds %s minutes off too much as well (attack 86)', async (minutes) => {
-    const { sign, ask, credentials } = stsStage();
+    const { sign, ask, credentials } = stsSetup();
     const signed = sign({}, credentials, new Date(now.getTime() + minutes * 60_000));
     const { code, facts } = await refusalOf(() => ask(signed));
     expect([code, facts]).toEqual(['clock_skew', { stsCode: 'SignatureDoesNotMatch' }]);

@@ -5,10 +5,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import { readCallerIdentity } from '#shared/identity/sts-answer.ts';
 import { buildCallerIdentityRequest } from '#shared/identity/sts-request.ts';
-import { claim, purpose, stsStage } from '#test/identity/sts-stage.ts';
+import { claim, purpose, stsSetup } from '#test/identity/sts-setup.ts';
 import { refusalOf } from '#test/identity/vectors.ts';
 
-const request = buildCallerIdentityRequest({ ...purpose, sts: stsStage().sign() });
+const request = buildCallerIdentityRequest({ ...purpose, sts: stsSetup().sign() });
 const json = 'application/json';
 
 interface Arrived {
@@ -76,7 +76,7 @@ describe('askCallerIdentity', () => {
   });
 
   it('is answered by a STS that knows the credentials', async () => {
-    const { sts, sign } = stsStage();
+    const { sts, sign } = stsSetup();
     const signed = buildCallerIdentityRequest({ ...purpose, sts: sign() });
     expect(readCallerIdentity(await askCallerIdentity(signed, sts.fetch), purpose.region)).toEqual(claim);
     expect(sts.requests.map(({ url, redirect }) => [url, redirect])).toEqual([
@@ -90,7 +90,7 @@ describe('askCallerIdentity', () => {
     }
     onTestFinished(() => void vi.unstubAllEnvs());
     const { asked, get } = await startServer(answering(200, '{}'));
-    await askCallerIdentity(buildCallerIdentityRequest({ ...purpose, sts: stsStage().sign() }), get);
+    await askCallerIdentity(buildCallerIdentityRequest({ ...purpose, sts: stsSetup().sign() }), get);
     expect(asked).toEqual(['https://sts.us-east-1.amazonaws.com/']);
   });
 

@@ -24,7 +24,7 @@ const report: CheckinReport = {
 const interval = defaultTiming.checkinIntervalSeconds * second;
 
 /** A store with one enrolled instance, whose agent has reported once, with seq 5 and link 0. */
-async function stageWith(
+async function setupWith(
   fields: { instance?: InstanceParts; binding?: Partial<Binding>; lease?: Partial<Lease> } = {},
 ) {
   const written: RecordChange[] = [];
@@ -82,18 +82,18 @@ function send({ report: fields, now = start + interval, signer = key, claims, bo
 
 describe('a check-in', () => {
   it('is told when to come again', async () => {
-    const { send } = await stageWith();
+    const { send } = await setupWith();
     expect(await send()).toEqual({ nextCheckinSeconds: 60, link: 'open', tasks: [] });
   });
 
   it('writes nothing while the lease is younger than two intervals', async () => {
-    const { send, written, leases } = await stageWith();
+    const { send, written, leases } = await setupWith();
     await send({ now: start + 2 * interval - 1 });
     expect([written, leases]).toEqual([[], []]);
   });
 
   it('writes the lease, and it alone, once that is two intervals old', async () => {
-    const { send, written, leases } = await stageWith();
+    const { send, written, leases } = await setupWith();
     await send({ now: start + 2 * interval });
     const lease = { ...here, agentId: key.id, lastSeenAt: start + 2 * interval, seq: 6, link: linkOf(1) };
     expect(leases).toEqual([lease]);
@@ -101,7 +101,7 @@ describe('a check-in', () => {
   });
 
   it('applies a change of the agent’s state once', async () => {
-    const { send, store, written, leases } = await stageWith();
+    const { send, store, written, leases } = await setupWith();
     const stranded = { state: 'stranded in booting' } as const;
     await send({ report: stranded });
     await send({ report: stranded, claims: { seq: 7 } });
@@ -113,7 +113,7 @@ describe('a check-in', () => {
   });
 
   it('of another boot replaces what was reported in the one before', async () => {
-    const { send, store } = await stageWith();
+    const { send, store } = await setupWith();
     await send({ report: { bootId: 'b1', state: 'booting' } });
     expect(await store.getInstance(here)).toMatchObject({ agent: { bootId: 'b1', state: 'booting', id: key.id } });
   });
@@ -121,7 +121,7 @@ describe('a check-in', () => {
   it.each(['stopped', 'terminated'] as const)(
     'of an instance that is %s on record raises doubt and asks EC2 once',
     async (state) => {
-      const { send, store, verify } = await stageWith({ instance: { cloud: { state, at: start } } });
+      const { send, store, verify } = await setupWith({ instance: { cloud: { state, at: start } } });
       const now = start + 10 * second + 1;
       await send({ now });
       await send({ now, claims: { seq: 7 } });
@@ -133,14 +133,14 @@ describe('a check-in', () => {
   );
 
   it('ten seconds after a stop raises no doubt: it may have been under way', async () => {
-    const { send, store, verify } = await stageWith({ instance: { cloud: { state: 'stopped', at: start } } });
+    const { send, store, verify } = await setupWith({ instance: { cloud: { state: 'stopped', at: start } } });
     await send({ now: start + 10 * second });
     expect(await store.getInstance(here)).toMatchObject({ cloud: { state: 'stopped', verify: null } });
     expect(verify.sent).toEqual([]);
   });
 
   it('takes back the mark of an instance that sweeps have missed', async () => {
-    const { send, store } = await stageWith({ instance: { cloud: { absent: { seenAt: start, since: start } } } });
+    const { send, store } = await setupWith({ instance: { cloud: { absent: { seenAt: start, since: start } } } });
     await send();
     expect(await store.getInstance(here)).toMatchObject({ cloud: { absent: null } });
   });
@@ -157,13 +157,13 @@ describe('a check-in is refused', () => {
     ['without a seq that is one', { claims: { seq: 0 } }, 'malformed_jws', { member: 'seq' }],
     ['by a seq that nobody counts to', { claims: { seq: 2 ** 52 + 1 } }, 'malformed_jws', { member: 'seq' }],
   ])('%s', async (_case, sending, code, facts) => {
-    const { send, written, leases } = await stageWith();
+    const { send, written, leases } = await setupWith();
     expect(await refusalOf(send(sending))).toEqual({ code, facts });
     expect([written, leases]).toEqual([[], []]);
   });
 
   it.each([5, 1])('with the seq %d, which was overtaken: that is written once in five minutes', async (seq) => {
-    const { send, written, leases } = await stageWith();
+    const { send, written, leases } = await setupWith();
     const late = { code: 'stale_sequence', facts: { seq: 1005, overtakenAt: '2026-11-02T10:01:00Z' } };
     expect(await refusalOf(send({ claims: { seq } }))).toEqual(late);
     expect(await refusalOf(send({ claims: { seq }, now: start + interval + second }))).toEqual(late);
@@ -172,7 +172,7 @@ describe('a check-in is refused', () => {
   });
 
   it('as another machine’s, where it comes back with what it was told and a link of its own', async () => {
-    const { send, store, twins } = await stageWith();
+    const { send, store, twins } = await setupWith();
     const links = { link: linkOf(3), previousLink: linkOf(4) };
     const { facts } = await refusalOf(send({ report: links, claims: { seq: 5 } }));
     const told = { ...links, overtakenAt: String(facts.overtakenAt) };
@@ -183,20 +183,20 @@ describe('a check-in is refused', () => {
   });
 
   it('by a clock more than five minutes off, with both times', async () => {
-    const { send } = await stageWith();
+    const { send } = await setupWith();
     const { code, facts } = await refusalOf(send({ claims: { iat: start / 1000 + 60 + 301 } }));
     expect([code, facts.differenceSeconds]).toEqual(['clock_skew', 301]);
   });
 
   it('by a key that was released or blocked', async () => {
-    const { send } = await stageWith({ binding: { status: 'denied' } });
+    const { send } = await setupWith({ binding: { status: 'denied' } });
     expect(await refusalOf(send())).toEqual({ code: 'key_denied', facts: { agentId: key.id } });
   });
 
   it.each(['bound', 'denied'] as const)(
     'with a forged signature alike, whether the key is %s or not',
     async (status) => {
-      const { send } = await stageWith({ binding: { status } });
+      const { send } = await setupWith({ binding: { status } });
       const forged = { signer: { ...strangersKey, id: key.id } };
       expect(await refusalOf(send(forged))).toEqual({ code: 'bad_signature', facts: {} });
     },
@@ -204,12 +204,12 @@ describe('a check-in is refused', () => {
 
   it('by a key whose instance has another by now', async () => {
     const other = { id: 'other', version: '', bootId: '', enrolledAt: start, state: null, stateAt: null };
-    const { send } = await stageWith({ instance: { agent: other } });
+    const { send } = await setupWith({ instance: { agent: other } });
     expect(await refusalOf(send())).toEqual({ code: 'agent_unknown', facts: { agentId: key.id } });
   });
 
   it('when a later one came between, and its report does not count', async () => {
-    const { store, send, written } = await stageWith();
+    const { store, send, written } = await setupWith();
     const getLease: Store['getLease'] = async (of) => {
       const lease = await store.getLease(of);
       if (lease?.seq === 5) await store.renewLease(lease, { ...lease, seq: 7, link: linkOf(1) });
@@ -224,7 +224,7 @@ describe('a check-in is refused', () => {
 
 describe('a check-in’s link', () => {
   it('is taken where the lease is written, and open until then', async () => {
-    const { send, store } = await stageWith();
+    const { send, store } = await setupWith();
     expect(await send()).toMatchObject({ link: 'open' });
     const due = { now: start + 2 * interval, claims: { seq: 7 } };
     expect(await send(due)).toMatchObject({ link: 'taken' });
@@ -232,19 +232,19 @@ describe('a check-in’s link', () => {
   });
 
   it('that was taken already is taken, and nothing is written: the answer was lost', async () => {
-    const { send, leases } = await stageWith({ lease: { link: linkOf(1) } });
+    const { send, leases } = await setupWith({ lease: { link: linkOf(1) } });
     expect(await send()).toMatchObject({ link: 'taken' });
     expect(leases).toEqual([]);
   });
 
   it('begins the chain of a key that takes another’s place, and the first one is taken at once', async () => {
-    const { send, store } = await stageWith({ lease: { agentId: 'another', seq: 900, link: linkOf(9) } });
+    const { send, store } = await setupWith({ lease: { agentId: 'another', seq: 900, link: linkOf(9) } });
     expect(await send({ report: { previousLink: null }, claims: { seq: 1 } })).toMatchObject({ link: 'taken' });
     expect(await store.getLease(here)).toMatchObject({ agentId: key.id, seq: 1, link: linkOf(1) });
   });
 
   it('is lost to a lease that another check-in wrote meanwhile, and judged by that one', async () => {
-    const { store, send, twins } = await stageWith();
+    const { store, send, twins } = await setupWith();
     const getLease: Store['getLease'] = async (of) => {
       const lease = await store.getLease(of);
       if (lease?.seq === 5) await store.renewLease(lease, { ...lease, seq: 6, link: linkOf(8) });
@@ -268,7 +268,7 @@ describe('two machines with one key', () => {
     ['the beginning of a chain that has begun', { previousLink: null }, 'broken_chain'],
     ['another instance’s id', { instanceId: 'i-0fedcba9876543210' }, 'other_instance'],
   ])('show themselves by %s', async (_case, fields, reason) => {
-    const { send, store, leases, twins } = await stageWith();
+    const { send, store, leases, twins } = await setupWith();
     expect(await refusalOf(send({ report: { state: 'booting', ...fields } }))).toEqual({
       code: 'identity_conflict',
       facts: facts(reason),
@@ -282,7 +282,7 @@ describe('two machines with one key', () => {
   });
 
   it('are both refused from then on, the true one too, and nothing more is written', async () => {
-    const { send, written, leases, twins } = await stageWith();
+    const { send, written, leases, twins } = await setupWith();
     await refusalOf(send({ report: broken }));
     expect(written).toHaveLength(1);
     for (const seq of [7, 8]) {
@@ -296,7 +296,7 @@ describe('two machines with one key', () => {
   });
 
   it('are not seen in a number that was overtaken, which may be a late delivery: whoever adopts the number is', async () => {
-    const { send, twins, written } = await stageWith();
+    const { send, twins, written } = await setupWith();
     const old = await refusalOf(send({ report: broken, claims: { seq: 3 } }));
     expect([old.code, old.facts.seq, twins, written]).toEqual(['stale_sequence', 1005, [], []]);
     const adopted = await refusalOf(send({ report: broken, claims: { seq: Number(old.facts.seq) + 1 } }));
@@ -304,14 +304,14 @@ describe('two machines with one key', () => {
   });
 
   it('are not seen in what somebody else signs in the key’s name', async () => {
-    const { send, written } = await stageWith();
+    const { send, written } = await setupWith();
     const forger = { ...newAgentKey(), id: key.id };
     expect((await refusalOf(send({ signer: forger, report: broken }))).code).toBe('bad_signature');
     expect(written).toEqual([]);
   });
 
   it('a report under way when the conflict is seen is not applied', async () => {
-    const { send, store } = await stageWith();
+    const { send, store } = await setupWith();
     const renewLease: Store['renewLease'] = async (before, after) => {
       const renewed = await store.renewLease(before, after);
       await refusalOf(send({ report: broken, claims: { seq: 9 } }));
@@ -328,11 +328,11 @@ describe('a key that was rotated away', () => {
   const agent = { id: heir.id, version: '', bootId: '', enrolledAt: start, state: null, stateAt: null };
   const later = start + (defaultTiming.clockSkewSeconds + 1) * second;
   async function afterRotation(ended: Binding['ended'] = rotated, heirs: Partial<Binding> = {}) {
-    const stage = await stageWith({ instance: { agent }, binding: { status: 'denied', ended } });
+    const setup = await setupWith({ instance: { agent }, binding: { status: 'denied', ended } });
     const after = bindingNamed(heir.id, { ...here, publicKey: heir.publicKeyX, ...heirs });
-    await stage.store.commit([{ kind: 'binding', before: undefined, after }]);
-    stage.written.length = 0;
-    return stage;
+    await setup.store.commit([{ kind: 'binding', before: undefined, after }]);
+    setup.written.length = 0;
+    return setup;
   }
 
   it('and signs anew is in other hands: the one that took its place is in doubt', async () => {

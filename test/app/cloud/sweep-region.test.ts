@@ -8,97 +8,97 @@ import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { launchNamed, leaseOf, second, serverNamed } from '#test/contracts/records.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
-import { ec2Stage, place } from './ec2-stage.ts';
+import { ec2Setup, place } from './ec2-setup.ts';
 
-type Stage = Awaited<ReturnType<typeof ec2Stage>>;
+type Setup = Awaited<ReturnType<typeof ec2Setup>>;
 const period = 300 * second + 1;
-const sweep = (stage: Stage, other: { store?: Store } = {}) =>
-  sweepRegion(place.account, place.region, { ...stage.ports, ...other });
+const sweep = (setup: Setup, other: { store?: Store } = {}) =>
+  sweepRegion(place.account, place.region, { ...setup.ports, ...other });
 
-async function run(stage: Stage, count: number): Promise<string[]> {
-  const { Instances = [] } = await stage.ec2.send(
+async function run(setup: Setup, count: number): Promise<string[]> {
+  const { Instances = [] } = await setup.ec2.send(
     new RunInstancesCommand({ ...oneInstance, MinCount: count, MaxCount: count }),
   );
   return Instances.map(({ InstanceId }) => InstanceId!);
 }
 
 /** A pair with so many running instances on record, all of which EC2 then stops showing. */
-async function vanished(count: number): Promise<Stage> {
-  const stage = await ec2Stage();
-  await run(stage, count);
-  stage.clock.advance(20 * second);
-  await sweep(stage);
-  stage.region.faults.add({ what: 'empty', where: { service: 'ec2' } });
-  return stage;
+async function vanished(count: number): Promise<Setup> {
+  const setup = await ec2Setup();
+  await run(setup, count);
+  setup.clock.advance(20 * second);
+  await sweep(setup);
+  setup.region.faults.add({ what: 'empty', where: { service: 'ec2' } });
+  return setup;
 }
 
-const states = async (stage: Stage) =>
-  (await stage.store.readPair(place.account, place.region)).instances.map(({ cloud: { state } }) => state);
+const states = async (setup: Setup) =>
+  (await setup.store.readPair(place.account, place.region)).instances.map(({ cloud: { state } }) => state);
 
 describe('a sweep', () => {
   it('finds what no event told of: records, facts, the pair, and how much it had to repair', async () => {
-    const stage = await ec2Stage();
-    const ids = await run(stage, 3);
-    expect(await sweep(stage)).toEqual({ seen: 3, repaired: 3, withheld: 0 });
-    expect(await states(stage)).toEqual(['pending', 'pending', 'pending']);
-    expect(await stage.store.getFacts({ ...place, instanceId: ids[0]! })).toMatchObject({
+    const setup = await ec2Setup();
+    const ids = await run(setup, 3);
+    expect(await sweep(setup)).toEqual({ seen: 3, repaired: 3, withheld: 0 });
+    expect(await states(setup)).toEqual(['pending', 'pending', 'pending']);
+    expect(await setup.store.getFacts({ ...place, instanceId: ids[0]! })).toMatchObject({
       imageId: oneInstance.ImageId,
     });
-    expect(await stage.store.getPair(place.account, place.region)).toMatchObject({ lastSweepAt: stage.now() });
+    expect(await setup.store.getPair(place.account, place.region)).toMatchObject({ lastSweepAt: setup.now() });
   });
 
   it('that finds everything as it is on record writes the pair and nothing else', async () => {
-    const stage = await ec2Stage();
-    await run(stage, 3);
-    await sweep(stage);
-    const { length } = stage.written;
-    expect(await sweep(stage)).toEqual({ seen: 3, repaired: 0, withheld: 0 });
-    expect(stage.written).toHaveLength(length);
+    const setup = await ec2Setup();
+    await run(setup, 3);
+    await sweep(setup);
+    const { length } = setup.written;
+    expect(await sweep(setup)).toEqual({ seen: 3, repaired: 0, withheld: 0 });
+    expect(setup.written).toHaveLength(length);
   });
 
   it('of an empty pair makes no record of the pair', async () => {
-    const stage = await ec2Stage();
-    expect(await sweep(stage)).toEqual({ seen: 0, repaired: 0, withheld: 0 });
-    expect(await stage.store.listPairs()).toEqual([]);
+    const setup = await ec2Setup();
+    expect(await sweep(setup)).toEqual({ seen: 0, repaired: 0, withheld: 0 });
+    expect(await setup.store.listPairs()).toEqual([]);
   });
 
   it('ends what two of them missed, and learns of an end that no event told of', async () => {
-    const stage = await ec2Stage();
-    const [kept = '', ended = ''] = await run(stage, 2);
-    stage.clock.advance(20 * second);
-    await sweep(stage);
-    await stage.ec2.send(new TerminateInstancesCommand({ InstanceIds: [ended] }));
-    stage.clock.advance(20 * second);
-    await sweep(stage);
-    expect(await stage.store.getInstance({ ...place, instanceId: ended })).toMatchObject({
+    const setup = await ec2Setup();
+    const [kept = '', ended = ''] = await run(setup, 2);
+    setup.clock.advance(20 * second);
+    await sweep(setup);
+    await setup.ec2.send(new TerminateInstancesCommand({ InstanceIds: [ended] }));
+    setup.clock.advance(20 * second);
+    await sweep(setup);
+    expect(await setup.store.getInstance({ ...place, instanceId: ended })).toMatchObject({
       cloud: { state: 'terminated' },
     });
-    expect(await stage.store.getInstance({ ...place, instanceId: kept })).toMatchObject({
+    expect(await setup.store.getInstance({ ...place, instanceId: kept })).toMatchObject({
       cloud: { state: 'running' },
     });
   });
 
   it('is not believed the first time it misses an instance', async () => {
-    const stage = await vanished(2);
-    stage.clock.advance(period);
-    await sweep(stage);
-    expect(await states(stage)).toEqual(['running', 'running']);
-    stage.clock.advance(period);
-    expect(await sweep(stage)).toMatchObject({ repaired: 2 });
-    expect(await states(stage)).toEqual(['terminated', 'terminated']);
+    const setup = await vanished(2);
+    setup.clock.advance(period);
+    await sweep(setup);
+    expect(await states(setup)).toEqual(['running', 'running']);
+    setup.clock.advance(period);
+    expect(await sweep(setup)).toMatchObject({ repaired: 2 });
+    expect(await states(setup)).toEqual(['terminated', 'terminated']);
   });
 
   it('never ends an instance whose agent speaks', async () => {
-    const stage = await vanished(2);
-    const { instances } = await stage.store.readPair(place.account, place.region);
+    const setup = await vanished(2);
+    const { instances } = await setup.store.readPair(place.account, place.region);
     for (let sweeps = 1; sweeps <= 4; sweeps++) {
-      stage.clock.advance(period);
+      setup.clock.advance(period);
       const { instanceId } = instances[0]!;
-      const said = { ...place, lastSeenAt: stage.now(), seq: sweeps };
-      await stage.store.renewLease(await stage.store.getLease({ ...place, instanceId }), leaseOf(instanceId, said));
-      await sweep(stage);
+      const said = { ...place, lastSeenAt: setup.now(), seq: sweeps };
+      await setup.store.renewLease(await setup.store.getLease({ ...place, instanceId }), leaseOf(instanceId, said));
+      await sweep(setup);
     }
-    expect(await states(stage)).toEqual(['running', 'terminated']);
+    expect(await states(setup)).toEqual(['running', 'terminated']);
   });
 });
 
@@ -108,117 +108,117 @@ describe('a listing that does not come whole', () => {
     ['EC2 throttles', { what: 'throttle' }, 'RequestLimitExceeded'],
     ['the connection is cut', { what: 'lose-answer' }, ''],
   ] as const)('says nothing at all: %s', async (_case, fault, name) => {
-    const stage = await ec2Stage();
-    await run(stage, 2);
-    stage.region.faults.add({ ...fault, where: { service: 'ec2', operation: 'DescribeInstances' } });
-    await expect(sweep(stage)).rejects.toMatchObject(name === '' ? {} : { name });
-    expect(stage.written).toEqual([]);
-    expect(await stage.store.listPairs()).toEqual([]);
+    const setup = await ec2Setup();
+    await run(setup, 2);
+    setup.region.faults.add({ ...fault, where: { service: 'ec2', operation: 'DescribeInstances' } });
+    await expect(sweep(setup)).rejects.toMatchObject(name === '' ? {} : { name });
+    expect(setup.written).toEqual([]);
+    expect(await setup.store.listPairs()).toEqual([]);
   });
 
   it('says nothing at all: a page token comes twice', async () => {
-    const stage = await ec2Stage();
-    await run(stage, 1000);
-    stage.clock.advance(20 * second);
-    await run(stage, 5);
-    stage.region.faults.add({ what: 'repeat-page', where: { service: 'ec2' } });
-    await expect(sweep(stage)).rejects.toThrow('page token');
-    expect(stage.written).toEqual([]);
+    const setup = await ec2Setup();
+    await run(setup, 1000);
+    setup.clock.advance(20 * second);
+    await run(setup, 5);
+    setup.region.faults.add({ what: 'repeat-page', where: { service: 'ec2' } });
+    await expect(sweep(setup)).rejects.toThrow('page token');
+    expect(setup.written).toEqual([]);
   });
 });
 
 describe('a sweep that would end more than five instances and more than a tenth', () => {
   async function withheld() {
-    const stage = await vanished(6);
-    stage.clock.advance(period);
-    await sweep(stage);
-    stage.clock.advance(period);
-    expect(await sweep(stage)).toMatchObject({ withheld: 6 });
-    return stage;
+    const setup = await vanished(6);
+    setup.clock.advance(period);
+    await sweep(setup);
+    setup.clock.advance(period);
+    expect(await sweep(setup)).toMatchObject({ withheld: 6 });
+    return setup;
   }
   const running = Array(6).fill('running');
   const terminated = Array(6).fill('terminated');
 
   it('ends none, keeps the marks and raises an alarm', async () => {
-    const stage = await withheld();
-    expect(await states(stage)).toEqual(running);
-    expect(stage.alarms).toEqual(['mass_removal_withheld']);
-    const { instances } = await stage.store.readPair(place.account, place.region);
+    const setup = await withheld();
+    expect(await states(setup)).toEqual(running);
+    expect(setup.alarms).toEqual(['mass_removal_withheld']);
+    const { instances } = await setup.store.readPair(place.account, place.region);
     expect(instances.every(({ cloud: { absent } }) => absent?.since !== null)).toBe(true);
   });
 
   it('ends them after an operator’s release', async () => {
-    const stage = await withheld();
-    await releaseRemoval(place.account, place.region, stage.ports);
-    stage.clock.advance(period);
-    expect(await sweep(stage)).toMatchObject({ withheld: 0, repaired: 6 });
-    expect(await states(stage)).toEqual(terminated);
-    expect(await stage.store.getPair(place.account, place.region)).toMatchObject({ withheld: null });
+    const setup = await withheld();
+    await releaseRemoval(place.account, place.region, setup.ports);
+    setup.clock.advance(period);
+    expect(await sweep(setup)).toMatchObject({ withheld: 0, repaired: 6 });
+    expect(await states(setup)).toEqual(terminated);
+    expect(await setup.store.getPair(place.account, place.region)).toMatchObject({ withheld: null });
   });
 
   it('ends them after an hour of sweeps that agree, and not before', async () => {
-    const stage = await withheld();
-    stage.clock.advance(defaultTiming.massRemovalReleaseSeconds * second - 1);
-    await sweep(stage);
-    expect(await states(stage)).toEqual(running);
-    stage.clock.advance(1);
-    await sweep(stage);
-    expect(await states(stage)).toEqual(terminated);
+    const setup = await withheld();
+    setup.clock.advance(defaultTiming.massRemovalReleaseSeconds * second - 1);
+    await sweep(setup);
+    expect(await states(setup)).toEqual(running);
+    setup.clock.advance(1);
+    await sweep(setup);
+    expect(await states(setup)).toEqual(terminated);
   });
 
   it('keeps a release that comes while it runs', async () => {
-    const stage = await withheld();
-    stage.clock.advance(period);
+    const setup = await withheld();
+    setup.clock.advance(period);
     const readPair: Store['readPair'] = async (account, region) => {
-      const read = await stage.store.readPair(account, region);
-      await releaseRemoval(account, region, stage.ports);
+      const read = await setup.store.readPair(account, region);
+      await releaseRemoval(account, region, setup.ports);
       return read;
     };
-    await sweep(stage, { store: { ...stage.store, readPair } });
-    stage.clock.advance(period);
-    await sweep(stage);
-    expect(await states(stage)).toEqual(terminated);
+    await sweep(setup, { store: { ...setup.store, readPair } });
+    setup.clock.advance(period);
+    await sweep(setup);
+    expect(await states(setup)).toEqual(terminated);
   });
 });
 
 describe('a sweep, overtaken by an event between its reading and its writing', () => {
-  const moving = (stage: Stage, change: (instanceId: string) => Promise<unknown>): Store => ({
-    ...stage.store,
+  const moving = (setup: Setup, change: (instanceId: string) => Promise<unknown>): Store => ({
+    ...setup.store,
     saveInstance: async (before, after) => {
       if (before) await change(after.instanceId);
-      return stage.store.saveInstance(before, after);
+      return setup.store.saveInstance(before, after);
     },
   });
 
   it('merges what it saw anew', async () => {
-    const stage = await ec2Stage();
-    const [instanceId = ''] = await run(stage, 1);
-    await sweep(stage);
-    stage.clock.advance(20 * second);
+    const setup = await ec2Setup();
+    const [instanceId = ''] = await run(setup, 1);
+    await sweep(setup);
+    setup.clock.advance(20 * second);
     const touched = once(async () => {
-      const before = await stage.store.getInstance({ ...place, instanceId });
-      await stage.store.saveInstance(before, {
+      const before = await setup.store.getInstance({ ...place, instanceId });
+      await setup.store.saveInstance(before, {
         ...before!,
-        cloud: { ...before!.cloud, warning: { what: 'spot_interruption', at: stage.now() } },
+        cloud: { ...before!.cloud, warning: { what: 'spot_interruption', at: setup.now() } },
       });
     });
-    await sweep(stage, { store: moving(stage, touched) });
-    expect(await stage.store.getInstance({ ...place, instanceId })).toMatchObject({
+    await sweep(setup, { store: moving(setup, touched) });
+    expect(await setup.store.getInstance({ ...place, instanceId })).toMatchObject({
       cloud: { state: 'running', warning: { what: 'spot_interruption' } },
     });
   });
 
   it('leaves what it missed to the next one', async () => {
-    const stage = await vanished(1);
-    stage.clock.advance(period);
-    await sweep(stage);
-    stage.clock.advance(period);
-    const [record] = (await stage.store.readPair(place.account, place.region)).instances;
+    const setup = await vanished(1);
+    setup.clock.advance(period);
+    await sweep(setup);
+    setup.clock.advance(period);
+    const [record] = (await setup.store.readPair(place.account, place.region)).instances;
     const touched = once(() =>
-      stage.store.saveInstance(record, { ...record!, cloud: { ...record!.cloud, absent: null } }),
+      setup.store.saveInstance(record, { ...record!, cloud: { ...record!.cloud, absent: null } }),
     );
-    await sweep(stage, { store: moving(stage, touched) });
-    expect(await stage.store.getInstance(record!)).toMatchObject({ cloud: { state: 'running', absent: null } });
+    await sweep(setup, { store: moving(setup, touched) });
+    expect(await setup.store.getInstance(record!)).toMatchObject({ cloud: { state: 'running', absent: null } });
   });
 });
 
@@ -238,24 +238,24 @@ describe('an instance that carries a launch’s token', () => {
   const request = { imageId: oneInstance.ImageId, instanceType: oneInstance.InstanceType, subnetId: null };
 
   async function answerLost(asked: Partial<LaunchRequest> = {}, askedLater = 0) {
-    const stage = await ec2Stage();
-    const requestedAt = stage.now() + askedLater;
+    const setup = await ec2Setup();
+    const requestedAt = setup.now() + askedLater;
     const common = { requestedAt, request: { ...launchNamed('').request, ...request, ...asked } };
     const launch = launchNamed(launchId, { ...common, servers: [{ serverId: 'srv_1', generation: 1 }] });
     const server = serverNamed('srv_1', { generation: 1, launchId, launchState: 'requested' });
-    await stage.store.commit([{ kind: 'launch', before: undefined, after: launch }]);
-    await stage.store.commit([{ kind: 'server', before: undefined, after: server }]);
-    return stage;
+    await setup.store.commit([{ kind: 'launch', before: undefined, after: launch }]);
+    await setup.store.commit([{ kind: 'server', before: undefined, after: server }]);
+    return setup;
   }
 
   it('is attached by the next sweep where RunInstances’ answer was lost', async () => {
-    const stage = await answerLost();
-    const { Instances } = await stage.ec2.send(new RunInstancesCommand({ ...oneInstance, ClientToken: token }));
+    const setup = await answerLost();
+    const { Instances } = await setup.ec2.send(new RunInstancesCommand({ ...oneInstance, ClientToken: token }));
     const key = { ...place, instanceId: Instances![0]!.InstanceId! };
-    await sweep(stage);
-    expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'launched', instances: [key] });
-    expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: key, launchState: 'launched' });
-    expect(await stage.store.getInstance(key)).toMatchObject({
+    await sweep(setup);
+    expect(await setup.store.get('launch', launchId)).toMatchObject({ state: 'launched', instances: [key] });
+    expect(await setup.store.get('server', 'srv_1')).toMatchObject({ instance: key, launchState: 'launched' });
+    expect(await setup.store.getInstance(key)).toMatchObject({
       assignment: { launchId, serverId: 'srv_1', surplusSince: null },
     });
   });
@@ -269,34 +269,34 @@ describe('an instance that carries a launch’s token', () => {
   ])(
     'is not attached if it differs in its %s: a token is anyone’s to choose',
     async (_what, made, asked, askedLater) => {
-      const stage = await answerLost(asked, askedLater);
-      await stage.ec2.send(new RunInstancesCommand({ ...oneInstance, ...made, ClientToken: token }));
-      await sweep(stage);
-      expect(await stage.store.get('launch', launchId)).toMatchObject({ state: 'requested' });
-      expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: null });
+      const setup = await answerLost(asked, askedLater);
+      await setup.ec2.send(new RunInstancesCommand({ ...oneInstance, ...made, ClientToken: token }));
+      await sweep(setup);
+      expect(await setup.store.get('launch', launchId)).toMatchObject({ state: 'requested' });
+      expect(await setup.store.get('server', 'srv_1')).toMatchObject({ instance: null });
     },
   );
 
   it('is not attached for a tag that says so', async () => {
-    const stage = await answerLost();
-    const [id = ''] = await run(stage, 1);
+    const setup = await answerLost();
+    const [id = ''] = await run(setup, 1);
     const Tags = [{ Key: 'muster:launch', Value: launchId }];
-    await stage.ec2.send(new CreateTagsCommand({ Resources: [id], Tags }));
-    await sweep(stage);
-    expect(await stage.store.get('server', 'srv_1')).toMatchObject({ instance: null });
+    await setup.ec2.send(new CreateTagsCommand({ Resources: [id], Tags }));
+    await sweep(setup);
+    expect(await setup.store.get('server', 'srv_1')).toMatchObject({ instance: null });
   });
 });
 
 describe('a record of an unknown instance', () => {
   it('that EC2 does not show is ended like any other', async () => {
-    const stage = await ec2Stage();
-    const ghost = newInstance({ ...place, instanceId: 'i-00000000000000001' }, stage.now());
-    await stage.store.saveInstance(undefined, ghost);
-    await stage.store.ensurePair(place.account, place.region);
+    const setup = await ec2Setup();
+    const ghost = newInstance({ ...place, instanceId: 'i-00000000000000001' }, setup.now());
+    await setup.store.saveInstance(undefined, ghost);
+    await setup.store.ensurePair(place.account, place.region);
     for (let sweeps = 0; sweeps < 3; sweeps++) {
-      stage.clock.advance(period);
-      await sweep(stage);
+      setup.clock.advance(period);
+      await sweep(setup);
     }
-    expect(await states(stage)).toEqual(['terminated']);
+    expect(await states(setup)).toEqual(['terminated']);
   });
 });

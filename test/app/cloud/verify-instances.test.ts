@@ -7,25 +7,25 @@ import type { InstanceParts } from '#test/build/an-instance.ts';
 import { withParts } from '#test/build/an-instance.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
-import { ec2Stage, place } from './ec2-stage.ts';
+import { ec2Setup, place } from './ec2-setup.ts';
 
-type Stage = Awaited<ReturnType<typeof ec2Stage>>;
+type Setup = Awaited<ReturnType<typeof ec2Setup>>;
 const asking = (instanceId: string, fields: Partial<VerifyMessage> = {}): VerifyMessage => ({
   ...{ ...place, instanceId, attempt: 0 },
   ...fields,
 });
 const unknownId = (nth: number) => `i-${nth.toString(16).padStart(17, '0')}`;
 
-async function run(stage: Stage, count = 1, fields: object = {}): Promise<string[]> {
+async function run(setup: Setup, count = 1, fields: object = {}): Promise<string[]> {
   const asked = { ...oneInstance, MinCount: count, MaxCount: count, ...fields };
-  const { Instances = [] } = await stage.ec2.send(new RunInstancesCommand(asked));
+  const { Instances = [] } = await setup.ec2.send(new RunInstancesCommand(asked));
   return Instances.map(({ InstanceId }) => InstanceId!);
 }
 
 /** The use case, with the ids of each request that goes to EC2. */
-function counting(stage: Stage) {
+function counting(setup: Setup) {
   const requests: { how: string; ids: readonly string[] }[] = [];
-  const { ec2 } = stage.ports;
+  const { ec2 } = setup.ports;
   const counted: typeof ec2 = {
     ...ec2,
     describe: (account, region, ids) => {
@@ -38,25 +38,25 @@ function counting(stage: Stage) {
     },
   };
   const verify = (messages: readonly VerifyMessage[], other: { store?: Store } = {}) =>
-    verifyInstances(messages, { ...stage.ports, ec2: counted, ...other });
+    verifyInstances(messages, { ...setup.ports, ec2: counted, ...other });
   return { requests, verify };
 }
 
 describe('verify', () => {
   it('makes a record of what EC2 shows, with its facts, and lists its pair', async () => {
-    const stage = await ec2Stage();
-    const [id = ''] = await run(stage);
-    expect(await verifyInstances([asking(id)], stage.ports)).toEqual([]);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({
+    const setup = await ec2Setup();
+    const [id = ''] = await run(setup);
+    expect(await verifyInstances([asking(id)], setup.ports)).toEqual([]);
+    expect(await setup.store.getInstance(asking(id))).toMatchObject({
       cloud: { state: 'pending', epoch: start, epochNamed: true },
     });
-    expect(await stage.store.getFacts(asking(id))).toMatchObject({ imageId: oneInstance.ImageId, amiLaunchIndex: 0 });
-    expect(await stage.store.listPairs()).toMatchObject([place]);
+    expect(await setup.store.getFacts(asking(id))).toMatchObject({ imageId: oneInstance.ImageId, amiLaunchIndex: 0 });
+    expect(await setup.store.listPairs()).toMatchObject([place]);
   });
 
   it('asks one question per account and region, of at most 200 ids, each once', async () => {
-    const stage = await ec2Stage();
-    const { requests, verify } = counting(stage);
+    const setup = await ec2Setup();
+    const { requests, verify } = counting(setup);
     const ids = Array.from({ length: 201 }, (_, nth) => unknownId(nth));
     const elsewhere = asking(unknownId(0), { region: 'eu-west-1' });
     expect(await verify([...ids.map((id) => asking(id)), elsewhere, asking(unknownId(7))])).toEqual([]);
@@ -64,51 +64,51 @@ describe('verify', () => {
   });
 
   it('asks nothing for an account that is not registered', async () => {
-    const stage = await ec2Stage();
-    const { requests, verify } = counting(stage);
+    const setup = await ec2Setup();
+    const { requests, verify } = counting(setup);
     expect(await verify([asking(unknownId(1), { account: '999988887777' })])).toEqual([]);
     expect(requests).toEqual([]);
   });
 
   it('asks again after 2, 8 and 32 seconds where an instance is absent, then leaves it to the sweep', async () => {
-    const stage = await ec2Stage();
+    const setup = await ec2Setup();
     for (let attempt = 0; attempt < 4; attempt++) {
-      await verifyInstances([asking(unknownId(1), { attempt })], stage.ports);
+      await verifyInstances([asking(unknownId(1), { attempt })], setup.ports);
     }
-    expect(stage.verify.sent).toEqual(
+    expect(setup.verify.sent).toEqual(
       [2, 8, 32].map((delaySeconds, nth) => ({ message: asking(unknownId(1), { attempt: nth + 1 }), delaySeconds })),
     );
-    expect(stage.written).toEqual([]);
+    expect(setup.written).toEqual([]);
   });
 
   it('asks again where doubt outlives the answer, and not where that settles it', async () => {
-    const stage = await ec2Stage();
-    const [id = ''] = await run(stage);
-    const doubt = { reason: 'order_unknown', since: stage.now() - second } as const;
+    const setup = await ec2Setup();
+    const [id = ''] = await run(setup);
+    const doubt = { reason: 'order_unknown', since: setup.now() - second } as const;
     const ahead = recordOf(id, {
-      cloud: { state: 'running', at: stage.now(), epoch: start, epochNamed: true, verify: doubt },
+      cloud: { state: 'running', at: setup.now(), epoch: start, epochNamed: true, verify: doubt },
     });
-    await stage.store.saveInstance(undefined, ahead);
-    await verifyInstances([asking(id)], stage.ports);
-    expect(stage.verify.messages).toEqual([asking(id, { attempt: 1 })]);
-    stage.clock.advance(10 * second);
-    await verifyInstances([asking(id, { attempt: 1 })], stage.ports);
-    expect(stage.verify.messages).toHaveLength(1);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'running', verify: null } });
+    await setup.store.saveInstance(undefined, ahead);
+    await verifyInstances([asking(id)], setup.ports);
+    expect(setup.verify.messages).toEqual([asking(id, { attempt: 1 })]);
+    setup.clock.advance(10 * second);
+    await verifyInstances([asking(id, { attempt: 1 })], setup.ports);
+    expect(setup.verify.messages).toHaveLength(1);
+    expect(await setup.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'running', verify: null } });
   });
 
   it('writes the facts again only when they changed', async () => {
-    const stage = await ec2Stage();
-    const [id = ''] = await run(stage);
+    const setup = await ec2Setup();
+    const [id = ''] = await run(setup);
     let facts = 0;
     const putFacts: Store['putFacts'] = (described) => {
       facts += 1;
-      return stage.store.putFacts(described);
+      return setup.store.putFacts(described);
     };
-    const { verify } = counting(stage);
-    const store = { ...stage.store, putFacts };
+    const { verify } = counting(setup);
+    const store = { ...setup.store, putFacts };
     for (const seconds of [0, 1, 60]) {
-      stage.clock.advance(seconds * second);
+      setup.clock.advance(seconds * second);
       await verify([asking(id)], { store });
     }
     // The second: it runs by then, and has a public address.
@@ -116,15 +116,15 @@ describe('verify', () => {
   });
 
   it('tells of a termination that was inferred wrongly', async () => {
-    const stage = await ec2Stage();
-    const [id = ''] = await run(stage);
-    await stage.store.saveInstance(
+    const setup = await ec2Setup();
+    const [id = ''] = await run(setup);
+    await setup.store.saveInstance(
       undefined,
-      recordOf(id, { cloud: { state: 'terminated', at: stage.now() - second, inferred: true } }),
+      recordOf(id, { cloud: { state: 'terminated', at: setup.now() - second, inferred: true } }),
     );
-    await verifyInstances([asking(id)], stage.ports);
-    expect(stage.alarms).toEqual(['termination_inferred_wrongly']);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending', inferred: false } });
+    await verifyInstances([asking(id)], setup.ports);
+    expect(setup.alarms).toEqual(['termination_inferred_wrongly']);
+    expect(await setup.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending', inferred: false } });
   });
 });
 
@@ -133,14 +133,14 @@ const recordOf = (instanceId: string, fields: InstanceParts): Instance =>
 
 describe('verify, when EC2 fails', () => {
   it('as one zone does, asks zone by zone, and gives back that zone’s questions alone', async () => {
-    const stage = await ec2Stage();
+    const setup = await ec2Setup();
     const subnets = ['subnet-00000000', 'subnet-00000001'];
-    const [a = '', b = ''] = (await Promise.all(subnets.map((SubnetId) => run(stage, 1, { SubnetId })))).flat();
-    await verifyInstances([asking(a), asking(b)], stage.ports);
-    const zone = (await stage.store.getFacts(asking(a)))?.availabilityZone ?? '';
-    stage.clock.advance(20 * second);
-    stage.region.faults.add({ what: 'zone-down', where: { service: 'ec2', zone } });
-    const { requests, verify } = counting(stage);
+    const [a = '', b = ''] = (await Promise.all(subnets.map((SubnetId) => run(setup, 1, { SubnetId })))).flat();
+    await verifyInstances([asking(a), asking(b)], setup.ports);
+    const zone = (await setup.store.getFacts(asking(a)))?.availabilityZone ?? '';
+    setup.clock.advance(20 * second);
+    setup.region.faults.add({ what: 'zone-down', where: { service: 'ec2', zone } });
+    const { requests, verify } = counting(setup);
     const messages = [asking(a), asking(b)];
     expect(await verify(messages)).toEqual([messages[0]]);
     expect(requests).toEqual([
@@ -148,79 +148,79 @@ describe('verify, when EC2 fails', () => {
       { how: 'named', ids: [a] },
       { how: 'named', ids: [b] },
     ]);
-    expect(await stage.store.getInstance(asking(b))).toMatchObject({ cloud: { state: 'running' } });
-    expect(await stage.store.getInstance(asking(a))).toMatchObject({ cloud: { state: 'pending' } });
+    expect(await setup.store.getInstance(asking(b))).toMatchObject({ cloud: { state: 'running' } });
+    expect(await setup.store.getInstance(asking(a))).toMatchObject({ cloud: { state: 'pending' } });
   });
 
   it('as one zone does, finds a healthy instance among ids that EC2 does not know', async () => {
-    const stage = await ec2Stage();
-    const [id = ''] = await run(stage, 1, { SubnetId: 'subnet-00000000' });
-    stage.region.faults.add({
+    const setup = await ec2Setup();
+    const [id = ''] = await run(setup, 1, { SubnetId: 'subnet-00000000' });
+    setup.region.faults.add({
       what: 'refuse',
       where: { service: 'ec2', operation: 'DescribeInstances' },
       code: 'Unavailable',
       times: 1,
     });
     const messages = [asking(unknownId(1)), asking(id), asking(unknownId(2))];
-    expect(await verifyInstances(messages, stage.ports)).toEqual([]);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending' } });
-    expect(stage.verify.messages.map(({ instanceId }) => instanceId)).toEqual([unknownId(1), unknownId(2)]);
+    expect(await verifyInstances(messages, setup.ports)).toEqual([]);
+    expect(await setup.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending' } });
+    expect(setup.verify.messages.map(({ instanceId }) => instanceId)).toEqual([unknownId(1), unknownId(2)]);
   });
 
   it('as a throttle does, asks no more of that account and Region, gives all of it back, and answers the others', async () => {
-    const stage = await ec2Stage();
-    stage.region.faults.add({
+    const setup = await ec2Setup();
+    setup.region.faults.add({
       what: 'throttle',
       where: { service: 'ec2', operation: 'DescribeInstances', region: 'us-east-1' },
     });
-    const { requests, verify } = counting(stage);
+    const { requests, verify } = counting(setup);
     const throttled = Array.from({ length: 201 }, (_, n) => asking(unknownId(n + 1)));
     const elsewhere = asking(unknownId(1), { region: 'eu-west-1' });
     expect(await verify([...throttled, elsewhere])).toEqual(throttled);
     expect(requests.map(({ ids }) => ids.length)).toEqual([200, 1]);
-    expect(stage.verify.messages).toEqual([{ ...elsewhere, attempt: 1 }]);
+    expect(setup.verify.messages).toEqual([{ ...elsewhere, attempt: 1 }]);
   });
 
   it('gives back what it could not ask, and nothing else', async () => {
-    const stage = await ec2Stage();
-    stage.region.faults.add({ what: 'refuse', where: { service: 'ec2', region: 'us-east-1' }, code: 'InternalError' });
+    const setup = await ec2Setup();
+    setup.region.faults.add({ what: 'refuse', where: { service: 'ec2', region: 'us-east-1' }, code: 'InternalError' });
     const [there, elsewhere] = [asking(unknownId(1)), asking(unknownId(2), { region: 'eu-west-1' })];
-    expect(await verifyInstances([there, elsewhere], stage.ports)).toEqual([there]);
+    expect(await verifyInstances([there, elsewhere], setup.ports)).toEqual([there]);
   });
 
   it('keeps one record that cannot be written from holding up the others', async () => {
-    const stage = await ec2Stage();
-    const [a = '', b = '', c = ''] = await run(stage, 3);
+    const setup = await ec2Setup();
+    const [a = '', b = '', c = ''] = await run(setup, 3);
     const saveInstance: Store['saveInstance'] = (before, after) => {
       if (after.instanceId === b) throw new Error('the item is too large');
-      return stage.store.saveInstance(before, after);
+      return setup.store.saveInstance(before, after);
     };
     const messages = [a, b, c].map((id) => asking(id));
-    const ports = { ...stage.ports, store: { ...stage.store, saveInstance } };
+    const ports = { ...setup.ports, store: { ...setup.store, saveInstance } };
     expect(await verifyInstances(messages, ports)).toEqual([messages[1]]);
-    expect(stage.failures).toEqual([`${b}: Error: the item is too large`]);
-    const kept = await Promise.all(messages.map((message) => stage.store.getInstance(message)));
+    expect(setup.failures).toEqual([`${b}: Error: the item is too large`]);
+    const kept = await Promise.all(messages.map((message) => setup.store.getInstance(message)));
     expect(kept.map((record) => record?.instanceId)).toEqual([a, undefined, c]);
   });
 });
 
 describe('verify, asked by an event whose record it meets half made', () => {
   it('lists the pair before the record is there: a crash between leaves nothing unlisted', async () => {
-    const stage = await ec2Stage();
-    const [id = ''] = await run(stage);
+    const setup = await ec2Setup();
+    const [id = ''] = await run(setup);
     const saveInstance = () => Promise.reject(new Error('process died'));
-    await verifyInstances([asking(id)], { ...stage.ports, store: { ...stage.store, saveInstance } });
-    expect(await stage.store.listPairs()).toMatchObject([place]);
+    await verifyInstances([asking(id)], { ...setup.ports, store: { ...setup.store, saveInstance } });
+    expect(await setup.store.listPairs()).toMatchObject([place]);
   });
 
   it('learns of an end that no event told of', async () => {
-    const stage = await ec2Stage();
-    const [id = ''] = await run(stage);
-    await verifyInstances([asking(id)], stage.ports);
-    await stage.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
-    stage.clock.advance(30 * second);
-    await verifyInstances([asking(id)], stage.ports);
-    expect(await stage.store.getInstance(asking(id))).toMatchObject({
+    const setup = await ec2Setup();
+    const [id = ''] = await run(setup);
+    await verifyInstances([asking(id)], setup.ports);
+    await setup.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
+    setup.clock.advance(30 * second);
+    await verifyInstances([asking(id)], setup.ports);
+    expect(await setup.store.getInstance(asking(id))).toMatchObject({
       cloud: { state: 'terminated', inferred: false },
     });
   });

@@ -6,15 +6,15 @@ import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
 import { bindingNamed, second } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { later, lifeStage, newSeed } from '../agent/life-stage.ts';
-import { byLaunch, here, instance, instanceId, launchChanges, now } from './enrollment-stage.ts';
+import { later, lifeSetup, newSeed } from '../agent/life-setup.ts';
+import { byLaunch, here, instance, instanceId, launchChanges, now } from './enrollment-setup.ts';
 
 const minutes15 = defaultTiming.reenrollSeconds * second;
 
 describe('a release', () => {
   it('ends the binding and the management in one transaction', async () => {
-    const stage = await lifeStage();
-    const view = await stage.release();
+    const setup = await lifeSetup();
+    const view = await setup.release();
     expect(view).toMatchObject({
       ...{ management: 'discovered-only', managementReason: 'released', managementSince: '2026-11-02T10:30:30Z' },
       ...{ agent: null, conflict: null, reenrollment: null, serverId: 'srv_1' },
@@ -26,146 +26,146 @@ describe('a release', () => {
         adopt: { allowed: false, code: 'not_implemented' },
       },
     });
-    expect(stage.kinds()).toEqual(['instance', 'binding']);
-    expect(await stage.store.get('binding', stage.key.id)).toMatchObject({
-      ...{ status: 'denied', publicKey: stage.key.publicKeyX, proof: 'iid-rsa2048' },
+    expect(setup.kinds()).toEqual(['instance', 'binding']);
+    expect(await setup.store.get('binding', setup.key.id)).toMatchObject({
+      ...{ status: 'denied', publicKey: setup.key.publicKeyX, proof: 'iid-rsa2048' },
       ended: { reason: 'released', at: later, successor: null },
     });
-    expect(stage.told()).toMatchObject([
+    expect(setup.told()).toMatchObject([
       { detailType: 'Instance Discovered-Only', data: { reason: 'released', at: '2026-11-02T10:30:30Z' } },
       { detailType: 'Server State Changed', data: { previousState: 'operational', state: 'unknown' } },
     ]);
   });
 
   it('the second time changes nothing, and answers as the first', async () => {
-    const stage = await lifeStage();
-    const view = await stage.release();
-    expect(await stage.release(later + second)).toEqual(view);
-    expect(stage.written).toHaveLength(2);
+    const setup = await lifeSetup();
+    const view = await setup.release();
+    expect(await setup.release(later + second)).toEqual(view);
+    expect(setup.written).toHaveLength(2);
   });
 
   it('does not end by itself: the key is denied, and time marks nothing', async () => {
-    const stage = await lifeStage({}, launchChanges());
-    await stage.release();
-    expect((await refusalOf(stage.enroll({ key: stage.key, ...byLaunch, now: later }))).code).toBe('key_denied');
-    expect(await stage.held()).toMatchObject({ management: { reason: 'released' } });
-    expect(await stage.store.listDue(later + 365 * 86_400 * second, 10)).toEqual([]);
+    const setup = await lifeSetup({}, launchChanges());
+    await setup.release();
+    expect((await refusalOf(setup.enroll({ key: setup.key, ...byLaunch, now: later }))).code).toBe('key_denied');
+    expect(await setup.held()).toMatchObject({ management: { reason: 'released' } });
+    expect(await setup.store.listDue(later + 365 * 86_400 * second, 10)).toEqual([]);
   });
 
   it('is over when a valid grant enrolls a new key: on the server that it was', async () => {
-    const stage = await lifeStage({}, launchChanges());
-    await stage.release();
+    const setup = await lifeSetup({}, launchChanges());
+    await setup.release();
     const key = newAgentKey();
-    expect(await stage.enroll({ key, ...byLaunch, now: later })).toMatchObject({ serverId: 'srv_1' });
-    expect(await stage.held()).toMatchObject({
+    expect(await setup.enroll({ key, ...byLaunch, now: later })).toMatchObject({ serverId: 'srv_1' });
+    expect(await setup.held()).toMatchObject({
       agent: { id: key.id },
       management: { status: 'enrolled', reason: 'launched' },
     });
   });
 
   it('denies a key whose binding was lost, too', async () => {
-    const stage = await lifeStage();
+    const setup = await lifeSetup();
     const lost: Store = {
-      ...stage.store,
-      get: async (kind, id) => (kind === 'binding' ? undefined : stage.store.get(kind, id)),
+      ...setup.store,
+      get: async (kind, id) => (kind === 'binding' ? undefined : setup.store.get(kind, id)),
     };
     const key = newAgentKey();
-    const before = await stage.held();
-    await stage.store.saveInstance(before, { ...before, agent: { ...before.agent!, id: key.id } });
-    await releaseInstance(here, later, { ...stage.operate, store: lost });
-    expect(await stage.store.get('binding', key.id)).toMatchObject({ status: 'denied', instanceId });
+    const before = await setup.held();
+    await setup.store.saveInstance(before, { ...before, agent: { ...before.agent!, id: key.id } });
+    await releaseInstance(here, later, { ...setup.operate, store: lost });
+    expect(await setup.store.get('binding', key.id)).toMatchObject({ status: 'denied', instanceId });
   });
 });
 
 describe('a block', () => {
   it('ends the binding as a release does, and refuses every enrollment by name until it is taken back', async () => {
-    const stage = await lifeStage({}, launchChanges());
-    const view = await stage.block();
+    const setup = await lifeSetup({}, launchChanges());
+    const view = await setup.block();
     expect(view).toMatchObject({ managementReason: 'blocked', agent: null, actions: { unblock: { allowed: true } } });
-    expect(stage.kinds()).toEqual(['instance', 'binding']);
+    expect(setup.kinds()).toEqual(['instance', 'binding']);
     const asking = { ...byLaunch, now: later + second };
-    expect(await refusalOf(stage.enroll(asking))).toMatchObject({
+    expect(await refusalOf(setup.enroll(asking))).toMatchObject({
       code: 'instance_blocked',
       facts: { blockedSince: '2026-11-02T10:30:30Z', instance },
     });
     // Whoever shows no grant is not told.
-    expect((await refusalOf(stage.enroll({ now: later + second }))).code).toBe('refused');
-    expect(await stage.unblock(later + 2 * second)).toMatchObject({ managementReason: 'released' });
-    expect(await stage.enroll(asking)).toMatchObject({ serverId: 'srv_1' });
+    expect((await refusalOf(setup.enroll({ now: later + second }))).code).toBe('refused');
+    expect(await setup.unblock(later + 2 * second)).toMatchObject({ managementReason: 'released' });
+    expect(await setup.enroll(asking)).toMatchObject({ serverId: 'srv_1' });
   });
 
   it('and its end change nothing the second time', async () => {
-    const stage = await lifeStage();
-    const blocked = await stage.block();
-    expect(await stage.block(later + second)).toEqual(blocked);
-    const unblocked = await stage.unblock(later + 2 * second);
-    expect(await stage.unblock(later + 3 * second)).toEqual(unblocked);
-    expect(stage.kinds()).toEqual(['instance', 'binding', 'instance']);
+    const setup = await lifeSetup();
+    const blocked = await setup.block();
+    expect(await setup.block(later + second)).toEqual(blocked);
+    const unblocked = await setup.unblock(later + 2 * second);
+    expect(await setup.unblock(later + 3 * second)).toEqual(unblocked);
+    expect(setup.kinds()).toEqual(['instance', 'binding', 'instance']);
   });
 });
 
 describe('a re-enrollment', () => {
   it('by thumbprint ends the binding, and waits for that key for a quarter of an hour', async () => {
-    const stage = await lifeStage({ identity: { conflict: { reason: 'broken_chain', since: now } } });
+    const setup = await lifeSetup({ identity: { conflict: { reason: 'broken_chain', since: now } } });
     const { id } = newAgentKey();
-    expect(await stage.reenrollByKey(id)).toMatchObject({
+    expect(await setup.reenrollByKey(id)).toMatchObject({
       ...{ management: 'pending', managementReason: 'awaiting_enrollment', agent: null, conflict: null },
-      reenrollment: { agentId: id, keyId: null, replaces: stage.key.id, until: '2026-11-02T10:45:30Z' },
+      reenrollment: { agentId: id, keyId: null, replaces: setup.key.id, until: '2026-11-02T10:45:30Z' },
       actions: { release: { allowed: true }, block: { allowed: true }, 're-enroll': { allowed: true } },
     });
-    expect(stage.kinds()).toEqual(['instance', 'binding']);
-    expect(await stage.store.get('binding', stage.key.id)).toMatchObject({
+    expect(setup.kinds()).toEqual(['instance', 'binding']);
+    expect(await setup.store.get('binding', setup.key.id)).toMatchObject({
       ...{ status: 'denied', ended: { reason: 're_enrolled', at: later } },
     });
     // Nobody comes: the deadline of an enrollment counts from here.
-    const [due] = await stage.store.listDue(later + minutes15, 10);
+    const [due] = await setup.store.listDue(later + minutes15, 10);
     expect(due).toMatchObject({ kind: 'instance', due: later + minutes15 });
   });
 
   it('by grant registers a key for this instance alone, for one use, in the same transaction', async () => {
-    const stage = await lifeStage();
+    const setup = await lifeSetup();
     const { publicKeyX } = newSeed();
-    const view = await stage.reenrollByGrant(publicKeyX);
-    expect(stage.kinds().sort()).toEqual(['binding', 'instance', 'key']);
+    const view = await setup.reenrollByGrant(publicKeyX);
+    expect(setup.kinds().sort()).toEqual(['binding', 'instance', 'key']);
     const keyId = view.reenrollment?.keyId ?? '';
-    expect(await stage.store.get('key', keyId)).toMatchObject({
+    expect(await setup.store.get('key', keyId)).toMatchObject({
       ...{ publicKey: publicKeyX, usesLeft: 1, expiresAt: later + minutes15, createdBy: 'ann', reenrolls: true },
       scope: { accounts: ['111122223333'], regions: ['us-east-1'], instanceIds: [instanceId] },
     });
   });
 
   it('the second time changes nothing; another takes its place', async () => {
-    const stage = await lifeStage();
+    const setup = await lifeSetup();
     const [one, two] = [newAgentKey(), newAgentKey()];
     const { publicKeyX } = newSeed();
-    const first = await stage.reenrollByKey(one.id);
-    expect(await stage.reenrollByKey(one.id, later + second)).toEqual(first);
-    const grant = await stage.reenrollByGrant(publicKeyX, later + second);
-    expect(await stage.reenrollByGrant(publicKeyX, later + 2 * second)).toEqual(grant);
-    expect(await stage.reenrollByKey(two.id, later + 3 * second)).toMatchObject({
-      reenrollment: { agentId: two.id, keyId: null, replaces: stage.key.id },
+    const first = await setup.reenrollByKey(one.id);
+    expect(await setup.reenrollByKey(one.id, later + second)).toEqual(first);
+    const grant = await setup.reenrollByGrant(publicKeyX, later + second);
+    expect(await setup.reenrollByGrant(publicKeyX, later + 2 * second)).toEqual(grant);
+    expect(await setup.reenrollByKey(two.id, later + 3 * second)).toMatchObject({
+      reenrollment: { agentId: two.id, keyId: null, replaces: setup.key.id },
     });
-    expect(stage.kinds()).toEqual(['instance', 'binding', 'instance', 'key', 'instance']);
+    expect(setup.kinds()).toEqual(['instance', 'binding', 'instance', 'key', 'instance']);
   });
 
   it('can be asked for again once it has passed, and once time has made the instance discovered-only', async () => {
-    const stage = await lifeStage();
+    const setup = await lifeSetup();
     const { id } = newAgentKey();
-    await stage.reenrollByKey(id);
-    const before = await stage.held();
+    await setup.reenrollByKey(id);
+    const before = await setup.held();
     const passed: InstanceParts = { management: { status: 'discovered-only', reason: 'deadline_passed' } };
-    await stage.store.saveInstance(before, withParts(before, passed));
+    await setup.store.saveInstance(before, withParts(before, passed));
     const again = later + minutes15 + second;
-    expect(await stage.reenrollByKey(id, again)).toMatchObject({
-      ...{ management: 'pending', reenrollment: { replaces: stage.key.id, until: '2026-11-02T11:00:31Z' } },
+    expect(await setup.reenrollByKey(id, again)).toMatchObject({
+      ...{ management: 'pending', reenrollment: { replaces: setup.key.id, until: '2026-11-02T11:00:31Z' } },
     });
   });
 
   it('that is open can be ended by a release or a block', async () => {
     for (const end of ['release', 'block'] as const) {
-      const stage = await lifeStage();
-      await stage.reenrollByKey(newAgentKey().id);
-      expect(await stage[end](later + second)).toMatchObject({ management: 'discovered-only', reenrollment: null });
+      const setup = await lifeSetup();
+      await setup.reenrollByKey(newAgentKey().id);
+      expect(await setup[end](later + second)).toMatchObject({ management: 'discovered-only', reenrollment: null });
     }
   });
 });
@@ -173,9 +173,9 @@ describe('a re-enrollment', () => {
 describe('what an operator asks for is refused', () => {
   const other = { ...here, instanceId: 'i-0fedcba9876543210' };
   it.each(['release', 'block', 'unblock'] as const)('%s of an instance that is none', async (action) => {
-    const stage = await lifeStage();
+    const setup = await lifeSetup();
     const call = { release: releaseInstance, block: blockInstance, unblock: unblockInstance }[action];
-    expect(await refusalOf(call(other, later, stage.operate))).toEqual({ code: 'not_found', facts: other });
+    expect(await refusalOf(call(other, later, setup.operate))).toEqual({ code: 'not_found', facts: other });
   });
 
   it.each([
@@ -186,59 +186,59 @@ describe('what an operator asks for is refused', () => {
     ['release', { reason: 'blocked' }, 'instance_blocked'],
     ['re-enroll', { reason: 'blocked' }, 'instance_blocked'],
   ] as const)('%s of a discovered-only instance %j', async (action, fields, code) => {
-    const stage = await lifeStage({
+    const setup = await lifeSetup({
       agent: null,
       management: { status: 'discovered-only', reason: 'deadline_passed', ...fields },
     });
     const call = {
-      ...{ release: stage.release, block: stage.block, unblock: stage.unblock },
-      're-enroll': () => stage.reenrollByKey(newAgentKey().id),
+      ...{ release: setup.release, block: setup.block, unblock: setup.unblock },
+      're-enroll': () => setup.reenrollByKey(newAgentKey().id),
     }[action];
     expect(await refusalOf(call())).toEqual({ code, facts: { instance } });
-    expect(stage.written).toEqual([]);
+    expect(setup.written).toEqual([]);
   });
 
   it.each(['shutting-down', 'terminated'] as const)('re-enroll of an instance that is %s', async (state) => {
-    const stage = await lifeStage({ cloud: { state } });
-    expect((await refusalOf(stage.reenrollByKey(newAgentKey().id))).code).toBe('not_running');
+    const setup = await lifeSetup({ cloud: { state } });
+    expect((await refusalOf(setup.reenrollByKey(newAgentKey().id))).code).toBe('not_running');
   });
 
   it('re-enroll by a key that is enrolled there, or elsewhere, or was denied', async () => {
-    const stage = await lifeStage();
+    const setup = await lifeSetup();
     const [elsewhere, denied] = [newAgentKey().id, newAgentKey().id];
     const made = [bindingNamed(elsewhere, other), bindingNamed(denied, { ...other, status: 'denied' })];
-    for (const after of made) await stage.store.commit([{ kind: 'binding', before: undefined, after }]);
+    for (const after of made) await setup.store.commit([{ kind: 'binding', before: undefined, after }]);
     const refusals = await Promise.all(
-      [stage.key.id, elsewhere, denied].map((id) => refusalOf(stage.reenrollByKey(id))),
+      [setup.key.id, elsewhere, denied].map((id) => refusalOf(setup.reenrollByKey(id))),
     );
     expect(refusals).toEqual([
-      { code: 'already_enrolled', facts: { enrolledAgent: stage.key.id } },
+      { code: 'already_enrolled', facts: { enrolledAgent: setup.key.id } },
       { code: 'key_bound_elsewhere', facts: { boundTo: '111122223333/us-east-1/i-0fedcba9876543210' } },
       { code: 'key_denied', facts: { agentId: denied } },
     ]);
   });
 
   it('re-enroll by a grant that was registered before, or that proves nothing', async () => {
-    const stage = await lifeStage();
+    const setup = await lifeSetup();
     const { publicKeyX } = newSeed();
-    await stage.reenrollByGrant(publicKeyX);
+    await setup.reenrollByGrant(publicKeyX);
     const past = later + minutes15 + second;
-    expect((await refusalOf(stage.reenrollByGrant(publicKeyX, past))).code).toBe('already_exists');
-    expect((await refusalOf(stage.reenrollByGrant('A'.repeat(43)))).code).toBe('weak_key');
+    expect((await refusalOf(setup.reenrollByGrant(publicKeyX, past))).code).toBe('already_exists');
+    expect((await refusalOf(setup.reenrollByGrant('A'.repeat(43)))).code).toBe('weak_key');
   });
 
   it('when another request changed the record first: conflict, and nothing is written', async () => {
-    const stage = await lifeStage();
-    const store: Store = { ...stage.store, commit: async () => false };
-    const refused = await refusalOf(releaseInstance(here, later, { ...stage.operate, store }));
+    const setup = await lifeSetup();
+    const store: Store = { ...setup.store, commit: async () => false };
+    const refused = await refusalOf(releaseInstance(here, later, { ...setup.operate, store }));
     expect(refused).toEqual({ code: 'conflict', facts: { instance } });
-    expect(stage.written).toEqual([]);
+    expect(setup.written).toEqual([]);
   });
 
   it('and of two at once exactly one goes through', async () => {
-    const stage = await lifeStage();
-    const both = await Promise.allSettled([stage.release(), stage.block()]);
+    const setup = await lifeSetup();
+    const both = await Promise.allSettled([setup.release(), setup.block()]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(stage.written).toHaveLength(2);
+    expect(setup.written).toHaveLength(2);
   });
 });

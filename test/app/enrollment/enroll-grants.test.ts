@@ -7,7 +7,7 @@ import { refusalOf } from '#test/fakes/refusal.ts';
 import {
   byKey,
   byLaunch,
-  enrollmentStage,
+  enrollmentSetup,
   here,
   instanceChange,
   instanceId,
@@ -19,7 +19,7 @@ import {
   now,
   precisely,
   running,
-} from './enrollment-stage.ts';
+} from './enrollment-setup.ts';
 
 describe('a grant does not count where', () => {
   it.each([
@@ -42,25 +42,25 @@ describe('a grant does not count where', () => {
       { scope: 'instanceIds' },
     ],
   ] as const)('%s', async (_case, fields, code, facts) => {
-    const stage = await enrollmentStage([instanceChange(running()), keyChange(fields)]);
-    await stage.store.putFacts(factsOf(instanceId, { vpcId: 'vpc-0123abcd' }));
-    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code, facts: precisely({ keyId, ...facts }) });
-    expect(stage.verify.sent).toEqual([]);
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange(fields)]);
+    await setup.store.putFacts(factsOf(instanceId, { vpcId: 'vpc-0123abcd' }));
+    expect(await refusalOf(setup.enroll(byKey))).toEqual({ code, facts: precisely({ keyId, ...facts }) });
+    expect(setup.verify.sent).toEqual([]);
   });
 
   it('the key is for a VPC, and the instance is in none', async () => {
-    const stage = await enrollmentStage([instanceChange(running()), keyChange(keyScope({ vpcs: ['vpc-0123abcd'] }))]);
-    await stage.store.putFacts(factsOf(instanceId, { vpcId: null }));
-    const { code, facts } = await refusalOf(stage.enroll(byKey));
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange(keyScope({ vpcs: ['vpc-0123abcd'] }))]);
+    await setup.store.putFacts(factsOf(instanceId, { vpcId: null }));
+    const { code, facts } = await refusalOf(setup.enroll(byKey));
     expect([code, facts.scope]).toEqual(['grant_out_of_scope', 'vpcs']);
   });
 
   it('the instance is older than the key’s window, unless the key names it', async () => {
     const asking = { ...byKey, now: start + defaultTiming.enrollmentWindowSeconds * second + 1 };
-    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange()]);
     const facts = precisely({ keyId, pendingTime: '2026-11-02T10:00:00Z' });
-    expect(await refusalOf(stage.enroll(asking))).toEqual({ code: 'enrollment_window_closed', facts });
-    const naming = await enrollmentStage([
+    expect(await refusalOf(setup.enroll(asking))).toEqual({ code: 'enrollment_window_closed', facts });
+    const naming = await enrollmentSetup([
       instanceChange(running()),
       keyChange(keyScope({ instanceIds: [instanceId] })),
     ]);
@@ -68,71 +68,71 @@ describe('a grant does not count where', () => {
   });
 
   it('Muster launched the instance, and the grant is an enrollment key’s', async () => {
-    const stage = await enrollmentStage([
+    const setup = await enrollmentSetup([
       instanceChange(running({ assignment: { launchId, serverId: 'srv_1' } })),
       keyChange(),
     ]);
     const facts = precisely({ keyId, launchId });
-    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'launched_by_muster', facts });
+    expect(await refusalOf(setup.enroll(byKey))).toEqual({ code: 'launched_by_muster', facts });
   });
 
   it('the launch made another instance', async () => {
     const other = { ...here, instanceId: 'i-0fedcba9876543210' };
-    const stage = await enrollmentStage([instanceChange(running()), ...launchChanges({ instances: [other] })]);
+    const setup = await enrollmentSetup([instanceChange(running()), ...launchChanges({ instances: [other] })]);
     const facts = precisely({ launchId, instances: ['111122223333/us-east-1/i-0fedcba9876543210'] });
-    expect(await refusalOf(stage.enroll(byLaunch))).toEqual({ code: 'grant_of_other_instance', facts });
+    expect(await refusalOf(setup.enroll(byLaunch))).toEqual({ code: 'grant_of_other_instance', facts });
   });
 
   it('RunInstances has not answered yet: EC2 is asked once, and the agent comes back', async () => {
     const requested = launchChanges({ state: 'requested', instances: [] });
-    const stage = await enrollmentStage([instanceChange(running()), ...requested]);
+    const setup = await enrollmentSetup([instanceChange(running()), ...requested]);
     const facts = precisely({ launchId, retryAfterSeconds: 5 });
-    expect(await refusalOf(stage.enroll(byLaunch))).toEqual({ code: 'instance_not_described', facts });
-    expect(stage.verify.sent).toEqual([{ message: { ...here, attempt: 0 }, delaySeconds: 0 }]);
+    expect(await refusalOf(setup.enroll(byLaunch))).toEqual({ code: 'instance_not_described', facts });
+    expect(setup.verify.sent).toEqual([{ message: { ...here, attempt: 0 }, delaySeconds: 0 }]);
   });
 
   it('two instances fit the launch', async () => {
     const ambiguous = launchChanges({ state: 'ambiguous', instances: [] });
-    const stage = await enrollmentStage([
+    const setup = await enrollmentSetup([
       instanceChange(running({ assignment: { launchId, surplusSince: start } })),
       ...ambiguous,
     ]);
-    expect(await refusalOf(stage.enroll(byLaunch))).toEqual({
+    expect(await refusalOf(setup.enroll(byLaunch))).toEqual({
       code: 'ambiguous_launch',
       facts: precisely({ launchId }),
     });
   });
 
   it('the server has moved on to another generation', async () => {
-    const stage = await enrollmentStage([
+    const setup = await enrollmentSetup([
       instanceChange(running({ assignment: { launchId, surplusSince: start } })),
       ...launchChanges(),
     ]);
-    expect(await refusalOf(stage.enroll(byLaunch))).toEqual({
+    expect(await refusalOf(setup.enroll(byLaunch))).toEqual({
       code: 'ambiguous_launch',
       facts: precisely({ launchId }),
     });
   });
 
   it('policy does not take the kind of proof', async () => {
-    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange()]);
     const facts = precisely({ proof: 'iid-rsa', management: 'pending' });
-    expect(await refusalOf(stage.enroll({ kind: 'iid-rsa', ...byKey }))).toEqual({ code: 'proof_not_allowed', facts });
+    expect(await refusalOf(setup.enroll({ kind: 'iid-rsa', ...byKey }))).toEqual({ code: 'proof_not_allowed', facts });
     const allowedProofs = ['iid-rsa2048', 'iid-rsa'] as const;
-    expect(await stage.enroll({ kind: 'iid-rsa', ...byKey }, { allowedProofs })).toMatchObject({ serverId: 'srv_2' });
+    expect(await setup.enroll({ kind: 'iid-rsa', ...byKey }, { allowedProofs })).toMatchObject({ serverId: 'srv_2' });
   });
 
   it('it was signed for another key, another request or another deployment', async () => {
-    const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange()]);
     const mine = newAgentKey();
     const grant = signedGrant(byKey.grant, { key: mine, jti: 'one' });
     const aud = 'https://muster.example/test';
     for (const theft of [{ key: newAgentKey() }, { jti: 'two' }, { aud }]) {
       const asking = { key: mine, jti: 'one', ...theft, grant };
-      await refusalOf(stage.enroll(asking, { audiences: [audience, aud] }));
-      expect(stage.decided.at(-1)).toMatchObject({ code: 'grant_invalid', grantId: keyId });
+      await refusalOf(setup.enroll(asking, { audiences: [audience, aud] }));
+      expect(setup.decided.at(-1)).toMatchObject({ code: 'grant_invalid', grantId: keyId });
     }
-    expect(await stage.enroll({ key: mine, jti: 'one', grant })).toMatchObject({ agentId: mine.id });
+    expect(await setup.enroll({ key: mine, jti: 'one', grant })).toMatchObject({ agentId: mine.id });
   });
 });
 
@@ -140,10 +140,10 @@ describe('an enrollment key on an instance of a launch that still waits for EC2�
   it('must wait: the launch’s own grant is to come', async () => {
     const facts = factsOf(instanceId, { clientToken: `mst-${launchId}` });
     const [launch] = launchChanges({ state: 'requested', instances: [] });
-    const stage = await enrollmentStage([instanceChange(running()), keyChange(), launch!]);
-    await stage.store.putFacts(facts);
-    const refused = await refusalOf(stage.enroll(byKey));
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange(), launch!]);
+    await setup.store.putFacts(facts);
+    const refused = await refusalOf(setup.enroll(byKey));
     expect(refused).toMatchObject({ code: 'instance_not_described', facts: { keyId } });
-    expect(stage.verify.messages).toHaveLength(1);
+    expect(setup.verify.messages).toHaveLength(1);
   });
 });

@@ -14,7 +14,7 @@ import { refusalOf } from '#test/fakes/refusal.ts';
 import {
   byKey,
   byLaunch,
-  enrollmentStage,
+  enrollmentSetup,
   factsOfStart,
   here,
   instanceChange,
@@ -27,27 +27,27 @@ import {
   now,
   precisely,
   running,
-} from './enrollment-stage.ts';
+} from './enrollment-setup.ts';
 
 const profile = 'arn:aws:iam::111122223333:instance-profile/web';
 const asked = [{ ...here, attempt: 0 }];
 const later = start + 3600 * second;
 
 /** A running instance, of which EC2 has told this of its present start, and a key. */
-async function stageWith(scope: Partial<EnrollmentScope>, facts: Partial<InstanceFacts> = {}, launchTime = start) {
-  const stage = await enrollmentStage([instanceChange(running()), keyChange(keyScope(scope))]);
-  await stage.store.putFacts(factsOfStart(instanceId, launchTime, facts));
-  return stage;
+async function setupWith(scope: Partial<EnrollmentScope>, facts: Partial<InstanceFacts> = {}, launchTime = start) {
+  const setup = await enrollmentSetup([instanceChange(running()), keyChange(keyScope(scope))]);
+  await setup.store.putFacts(factsOfStart(instanceId, launchTime, facts));
+  return setup;
 }
 
 /** The same, of a launch of Muster's. */
 async function launchedWith(facts: Partial<InstanceFacts>) {
-  const stage = await enrollmentStage([
+  const setup = await enrollmentSetup([
     instanceChange(running({ assignment: { launchId, serverId: 'srv_1' } })),
     ...launchChanges(),
   ]);
-  await stage.store.putFacts(factsOfStart(instanceId, start, facts));
-  return stage;
+  await setup.store.putFacts(factsOfStart(instanceId, start, facts));
+  return setup;
 }
 
 describe('the scope of an enrollment key', () => {
@@ -59,8 +59,8 @@ describe('the scope of an enrollment key', () => {
     ['the kind of proof', { proofKinds: ['iid-rsa2048'] }],
     ['all of them', { roles: ['web'], tags: facts.tags, proofKinds: ['sts', 'iid-rsa2048'], windowSeconds: 60 }],
   ])('lets an instance in by %s', async (_case, scope) => {
-    const stage = await stageWith(scope, facts);
-    expect(await stage.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
+    const setup = await setupWith(scope, facts);
+    expect(await setup.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
   });
 
   it.each<[keyof EnrollmentScope, Partial<EnrollmentScope>]>([
@@ -68,18 +68,18 @@ describe('the scope of an enrollment key', () => {
     ['tags', { tags: { role: 'web', team: 'b' } }],
     ['proofKinds', { proofKinds: ['sts'] }],
   ])('keeps an instance out by its %s, and tells a holder of the key by which', async (member, scope) => {
-    const stage = await stageWith(scope, facts);
+    const setup = await setupWith(scope, facts);
     const told = precisely({ keyId, scope: member });
-    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'grant_out_of_scope', facts: told });
-    expect(stage.decided).toMatchObject([{ code: 'grant_out_of_scope', scope: member }]);
+    expect(await refusalOf(setup.enroll(byKey))).toEqual({ code: 'grant_out_of_scope', facts: told });
+    expect(setup.decided).toMatchObject([{ code: 'grant_out_of_scope', scope: member }]);
   });
 
   it('tells nobody else what it is', async () => {
-    const stage = await stageWith({ roles: ['db'] }, facts);
+    const setup = await setupWith({ roles: ['db'] }, facts);
     const forged = { grant: { id: keyId, seed: newGrantKey(randomBytes).seed } };
     for (const [nth, asking] of [{}, forged].entries()) {
       const told = { code: 'refused', facts: { reference: `ref_${nth + 1}` } };
-      expect(await refusalOf(stage.enroll(asking))).toEqual(told);
+      expect(await refusalOf(setup.enroll(asking))).toEqual(told);
     }
   });
 
@@ -89,8 +89,8 @@ describe('the scope of an enrollment key', () => {
     ['a minute, later', 61, { windowSeconds: 60 }, false],
     ['a minute, but the instance is named', 61, { windowSeconds: 60, instanceIds: [instanceId] }, true],
   ])('has a window of its own: %s', async (_case, secondsLater, scope, enters) => {
-    const stage = await stageWith(scope);
-    const enrolling = stage.enroll({ ...byKey, now: start + secondsLater * second });
+    const setup = await setupWith(scope);
+    const enrolling = setup.enroll({ ...byKey, now: start + secondsLater * second });
     if (enters) expect(await enrolling).toMatchObject({ serverId: 'srv_1' });
     else expect((await refusalOf(enrolling)).code).toBe('enrollment_window_closed');
   });
@@ -101,23 +101,23 @@ describe('what EC2 said of another start', () => {
     ['an earlier', start - 11 * second],
     ['a later', start + 11 * second],
   ])('tells nothing of this one: %s', async (_case, launchTime) => {
-    const stage = await stageWith({}, {}, launchTime);
+    const setup = await setupWith({}, {}, launchTime);
     const told = precisely({ keyId, retryAfterSeconds: 5 });
-    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'instance_not_described', facts: told });
-    expect(stage.verify.messages).toEqual(asked);
+    expect(await refusalOf(setup.enroll(byKey))).toEqual({ code: 'instance_not_described', facts: told });
+    expect(setup.verify.messages).toEqual(asked);
   });
 
   it('is of this start within ten seconds', async () => {
-    const stage = await stageWith({}, {}, start + 10 * second);
-    expect(await stage.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
+    const setup = await setupWith({}, {}, start + 10 * second);
+    expect(await setup.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
   });
 
   it('is asked for again, and the agent that comes back enrolls', async () => {
-    const stage = await stageWith({ tags: { role: 'web' } }, { tags: { role: 'web' } }, start - 3600 * second);
+    const setup = await setupWith({ tags: { role: 'web' } }, { tags: { role: 'web' } }, start - 3600 * second);
     const key = newAgentKey();
-    expect((await refusalOf(stage.enroll({ key, ...byKey }))).code).toBe('instance_not_described');
-    await stage.store.putFacts(factsOfStart(instanceId, start, { tags: { role: 'web' } }));
-    expect(await stage.enroll({ key, ...byKey })).toMatchObject({ agentId: key.id });
+    expect((await refusalOf(setup.enroll({ key, ...byKey }))).code).toBe('instance_not_described');
+    await setup.store.putFacts(factsOfStart(instanceId, start, { tags: { role: 'web' } }));
+    expect(await setup.enroll({ key, ...byKey })).toMatchObject({ agentId: key.id });
   });
 });
 
@@ -142,26 +142,26 @@ const final = ['root_moved', 'instance_store_root'] as const;
 
 describe('a root volume or a first interface that did not come with the instance', () => {
   it.each(final)('is refused with an enrollment key, with what EC2 said: %s', async (outcome) => {
-    const stage = await stageWith({}, attached[outcome]);
+    const setup = await setupWith({}, attached[outcome]);
     const facts = precisely(told[outcome]);
-    expect(await refusalOf(stage.enroll(byKey))).toEqual({ code: 'attachments_differ', facts });
-    expect(await stage.store.getInstance(here)).toMatchObject({ agent: null, management: { status: 'pending' } });
-    expect(stage.verify.messages).toEqual([]);
+    expect(await refusalOf(setup.enroll(byKey))).toEqual({ code: 'attachments_differ', facts });
+    expect(await setup.store.getInstance(here)).toMatchObject({ agent: null, management: { status: 'pending' } });
+    expect(setup.verify.messages).toEqual([]);
   });
 
   it.each(final)('is refused with a launch’s grant: %s', async (outcome) => {
-    const stage = await launchedWith(attached[outcome]);
+    const setup = await launchedWith(attached[outcome]);
     const facts = precisely(told[outcome]);
-    expect(await refusalOf(stage.enroll(byLaunch))).toEqual({ code: 'attachments_differ', facts });
+    expect(await refusalOf(setup.enroll(byLaunch))).toEqual({ code: 'attachments_differ', facts });
   });
 
   it.each(final)('is accepted where the key says so, and the binding remembers it: %s', async (outcome) => {
-    const stage = await stageWith({ attachments: [outcome] }, attached[outcome]);
-    const { agentId } = await stage.enroll(byKey);
+    const setup = await setupWith({ attachments: [outcome] }, attached[outcome]);
+    const { agentId } = await setup.enroll(byKey);
     const checks = { attachment: outcome, privateIp: 'differs' };
-    expect(await stage.store.get('binding', agentId)).toMatchObject({ checks });
-    expect(stage.decided).toMatchObject([{ decision: 'enrolled', ...checks }]);
-    const other = await stageWith({ attachments: final.filter((one) => one !== outcome) }, attached[outcome]);
+    expect(await setup.store.get('binding', agentId)).toMatchObject({ checks });
+    expect(setup.decided).toMatchObject([{ decision: 'enrolled', ...checks }]);
+    const other = await setupWith({ attachments: final.filter((one) => one !== outcome) }, attached[outcome]);
     expect((await refusalOf(other.enroll(byKey))).code).toBe('attachments_differ');
   });
 
@@ -169,21 +169,21 @@ describe('a root volume or a first interface that did not come with the instance
     const policy = { launchPolicy: { ...usualLaunchPolicy, attachments: [outcome] } };
     const launched = await launchedWith(attached[outcome]);
     expect(await launched.enroll(byLaunch, policy)).toMatchObject({ serverId: 'srv_1' });
-    const adopted = await stageWith({}, attached[outcome]);
+    const adopted = await setupWith({}, attached[outcome]);
     expect((await refusalOf(adopted.enroll(byKey, policy))).code).toBe('attachments_differ');
   });
 
   it('is nobody else’s to know', async () => {
-    const stage = await stageWith({}, attached.root_moved);
-    expect(await refusalOf(stage.enroll())).toEqual({ code: 'refused', facts: { reference: 'ref_1' } });
+    const setup = await setupWith({}, attached.root_moved);
+    expect(await refusalOf(setup.enroll())).toEqual({ code: 'refused', facts: { reference: 'ref_1' } });
   });
 
   it('takes nothing from an agent that is enrolled', async () => {
-    const stage = await stageWith({});
+    const setup = await setupWith({});
     const key = newAgentKey();
-    const first = await stage.enroll({ key, ...byKey });
-    await stage.store.putFacts(factsOfStart(instanceId, start, attached.root_moved));
-    expect(await stage.enroll({ key, ...byKey, jti: 'two' })).toEqual(first);
+    const first = await setup.enroll({ key, ...byKey });
+    await setup.store.putFacts(factsOfStart(instanceId, start, attached.root_moved));
+    expect(await setup.enroll({ key, ...byKey, jti: 'two' })).toEqual(first);
   });
 });
 
@@ -192,34 +192,34 @@ describe('a root volume of which EC2 has not told yet', () => {
   const unknown = factsOfStart(instanceId, start, attached.root_unknown);
 
   it('is asked about, and the agent with an enrollment key comes back: no refusal lasts', async () => {
-    const stage = await enrollmentStage([instanceChange(pending), keyChange()]);
-    await stage.store.putFacts(unknown);
+    const setup = await enrollmentSetup([instanceChange(pending), keyChange()]);
+    await setup.store.putFacts(unknown);
     const key = newAgentKey();
     const facts = precisely({ attachment: 'root_unknown', retryAfterSeconds: 5 });
-    expect(await refusalOf(stage.enroll({ key, ...byKey }))).toEqual({ code: 'instance_not_described', facts });
-    expect(stage.verify.messages).toEqual(asked);
-    await stage.store.putFacts(factsOfStart(instanceId, start));
-    expect(await stage.enroll({ key, ...byKey })).toMatchObject({ agentId: key.id });
+    expect(await refusalOf(setup.enroll({ key, ...byKey }))).toEqual({ code: 'instance_not_described', facts });
+    expect(setup.verify.messages).toEqual(asked);
+    await setup.store.putFacts(factsOfStart(instanceId, start));
+    expect(await setup.enroll({ key, ...byKey })).toMatchObject({ agentId: key.id });
   });
 
   it('is asked about by nobody without a valid grant', async () => {
-    const stage = await enrollmentStage([instanceChange(pending)]);
-    await stage.store.putFacts(unknown);
-    expect((await refusalOf(stage.enroll())).code).toBe('refused');
-    expect(stage.verify.messages).toEqual([]);
+    const setup = await enrollmentSetup([instanceChange(pending)]);
+    await setup.store.putFacts(unknown);
+    expect((await refusalOf(setup.enroll())).code).toBe('refused');
+    expect(setup.verify.messages).toEqual([]);
   });
 
   it('is accepted where the key says so', async () => {
-    const stage = await stageWith({ attachments: ['root_unknown'] }, attached.root_unknown);
-    expect(await stage.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
+    const setup = await setupWith({ attachments: ['root_unknown'] }, attached.root_unknown);
+    expect(await setup.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
   });
 
   it('is what a launch is answered with: that enrolls at once, unless the policy of launches says otherwise', async () => {
-    const stage = await launchedWith(attached.root_unknown);
+    const setup = await launchedWith(attached.root_unknown);
     const strict = { launchPolicy: { proofKinds: [], attachments: [] } };
-    const { code } = await refusalOf(stage.enroll(byLaunch, strict));
-    expect([code, stage.verify.messages]).toEqual(['instance_not_described', asked]);
-    expect(await stage.enroll(byLaunch)).toMatchObject({ serverId: 'srv_1' });
+    const { code } = await refusalOf(setup.enroll(byLaunch, strict));
+    expect([code, setup.verify.messages]).toEqual(['instance_not_described', asked]);
+    expect(await setup.enroll(byLaunch)).toMatchObject({ serverId: 'srv_1' });
   });
 });
 
@@ -230,10 +230,10 @@ describe('the private address in the document', () => {
     ['10.0.0.7', 'differs'],
     [null, 'unknown'],
   ] as const)('is compared with EC2’s %s and refuses nothing: %s', async (privateIp, outcome) => {
-    const stage = await stageWith({}, { privateIp });
-    const { agentId } = await stage.enroll(byKey);
-    expect(stage.decided).toMatchObject([{ decision: 'enrolled', privateIp: outcome, attachment: 'consistent' }]);
-    expect(await stage.store.get('binding', agentId)).toMatchObject({ checks: { privateIp: outcome } });
+    const setup = await setupWith({}, { privateIp });
+    const { agentId } = await setup.enroll(byKey);
+    expect(setup.decided).toMatchObject([{ decision: 'enrolled', privateIp: outcome, attachment: 'consistent' }]);
+    expect(await setup.store.get('binding', agentId)).toMatchObject({ checks: { privateIp: outcome } });
   });
 });
 
@@ -245,12 +245,12 @@ describe('the policy on kinds of proof', () => {
     const launched = await launchedWith({});
     const facts = precisely({ proof: 'iid-rsa2048', management: 'pending' });
     expect(await refusalOf(launched.enroll(byLaunch, policy))).toEqual({ code: 'proof_not_allowed', facts });
-    expect(await (await stageWith({})).enroll(byKey, policy)).toMatchObject({ serverId: 'srv_1' });
+    expect(await (await setupWith({})).enroll(byKey, policy)).toMatchObject({ serverId: 'srv_1' });
   });
 
   it('is narrowed by a key and by that of launches, never widened', async () => {
     const weak = { kind: 'iid-rsa' } as const;
-    const adopted = await stageWith({ proofKinds: ['iid-rsa'] });
+    const adopted = await setupWith({ proofKinds: ['iid-rsa'] });
     expect((await refusalOf(adopted.enroll({ ...weak, ...byKey }, kinds))).code).toBe('proof_not_allowed');
     const policy = { ...kinds, launchPolicy: { ...usualLaunchPolicy, proofKinds: ['iid-rsa'] as const } };
     const launched = await launchedWith({});
@@ -258,83 +258,83 @@ describe('the policy on kinds of proof', () => {
   });
 
   it('that names none takes none', async () => {
-    const stage = await stageWith({});
-    expect((await refusalOf(stage.enroll(byKey, { allowedProofs: [] }))).code).toBe('proof_not_allowed');
+    const setup = await setupWith({});
+    expect((await refusalOf(setup.enroll(byKey, { allowedProofs: [] }))).code).toBe('proof_not_allowed');
   });
 });
 
 describe('the last use of an unlimited key', () => {
   it('is noted outside of the transaction, once a minute', async () => {
     const ids = [0, 1, 2].map((nth) => `i-${String(nth).padStart(17, '0')}`);
-    const stage = await enrollmentStage([...ids.map((id) => instanceChange(running({ instanceId: id }))), keyChange()]);
+    const setup = await enrollmentSetup([...ids.map((id) => instanceChange(running({ instanceId: id }))), keyChange()]);
     const notes: string[] = [];
     const store: Store = {
-      ...stage.store,
+      ...setup.store,
       noteKeyUse: (id, use) => {
         notes.push(use.by);
-        return stage.store.noteKeyUse(id, use);
+        return setup.store.noteKeyUse(id, use);
       },
     };
     const minute = defaultTiming.keyUseNoteSeconds * second;
     for (const [nth, at] of [now, now + minute - 1, now + minute].entries()) {
       const claim = { ...here, instanceId: ids[nth]!, pendingTime: start };
-      await stage.enroll({ ...byKey, claim, now: at }, { store });
+      await setup.enroll({ ...byKey, claim, now: at }, { store });
     }
     expect(notes).toEqual([ids[0], ids[2]]);
-    expect(await stage.store.get('key', keyId)).toMatchObject({ lastUsedAt: now, lastUsedBy: ids[0], version: 1 });
+    expect(await setup.store.get('key', keyId)).toMatchObject({ lastUsedAt: now, lastUsedBy: ids[0], version: 1 });
   });
 
   it('is no part of the enrollment: where it fails, that stands', async () => {
-    const stage = await stageWith({});
-    const store: Store = { ...stage.store, noteKeyUse: () => Promise.reject(new Error('throttled')) };
-    expect(await stage.enroll(byKey, { store })).toMatchObject({ serverId: 'srv_1' });
-    expect(await stage.store.get('key', keyId)).toMatchObject({ lastUsedAt: null });
+    const setup = await setupWith({});
+    const store: Store = { ...setup.store, noteKeyUse: () => Promise.reject(new Error('throttled')) };
+    expect(await setup.enroll(byKey, { store })).toMatchObject({ serverId: 'srv_1' });
+    expect(await setup.store.get('key', keyId)).toMatchObject({ lastUsedAt: null });
   });
 
   it('of a counted key is in the transaction alone', async () => {
-    const stage = await enrollmentStage([instanceChange(running()), keyChange({ usesLeft: 2 })]);
-    const store: Store = { ...stage.store, noteKeyUse: () => expect.unreachable('noted twice') };
-    await stage.enroll(byKey, { store });
-    expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft: 1, lastUsedAt: now, lastUsedBy: instanceId });
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange({ usesLeft: 2 })]);
+    const store: Store = { ...setup.store, noteKeyUse: () => expect.unreachable('noted twice') };
+    await setup.enroll(byKey, { store });
+    expect(await setup.store.get('key', keyId)).toMatchObject({ usesLeft: 1, lastUsedAt: now, lastUsedBy: instanceId });
   });
 });
 
 describe('a key that is revoked between the decision and the binding', () => {
   it.each([null, 5])('enrolls nobody any more (uses left: %s)', async (usesLeft) => {
-    const stage = await enrollmentStage([instanceChange(running()), keyChange({ usesLeft })]);
+    const setup = await enrollmentSetup([instanceChange(running()), keyChange({ usesLeft })]);
     const commit: Store['commit'] = async (...commitment) => {
-      await revokeKey(keyId, now, stage);
-      return stage.store.commit(...commitment);
+      await revokeKey(keyId, now, setup);
+      return setup.store.commit(...commitment);
     };
-    const { code } = await refusalOf(stage.enroll(byKey, { store: { ...stage.store, commit } }));
+    const { code } = await refusalOf(setup.enroll(byKey, { store: { ...setup.store, commit } }));
     expect(code).toBe('grant_revoked');
-    expect(await stage.store.getInstance(here)).toMatchObject({ agent: null, management: { status: 'pending' } });
-    expect(await stage.store.get('key', keyId)).toMatchObject({ usesLeft, revokedAt: now });
+    expect(await setup.store.getInstance(here)).toMatchObject({ agent: null, management: { status: 'pending' } });
+    expect(await setup.store.get('key', keyId)).toMatchObject({ usesLeft, revokedAt: now });
   });
 });
 
 describe('a key in another’s place', () => {
   it('is registered first and the old one revoked later: both enroll in between, and only the new one after', async () => {
     const ids = [0, 1, 2, 3].map((nth) => `i-${String(nth).padStart(17, '0')}`);
-    const stage = await enrollmentStage(ids.map((id) => instanceChange(running({ instanceId: id }))));
+    const setup = await enrollmentSetup(ids.map((id) => instanceChange(running({ instanceId: id }))));
     const scope = { ...everyInstance, tags: { role: 'web' } };
-    for (const id of ids) await stage.store.putFacts(factsOfStart(id, start, { tags: { role: 'web' } }));
+    for (const id of ids) await setup.store.putFacts(factsOfStart(id, start, { tags: { role: 'web' } }));
     const register = async () => {
       const { seed, publicKeyX: publicKey } = newGrantKey(randomBytes);
-      const { id } = await registerKey({ publicKey, scope, expiresAt: null, uses: null }, 'ann', start, stage);
+      const { id } = await registerKey({ publicKey, scope, expiresAt: null, uses: null }, 'ann', start, setup);
       return { id, seed };
     };
     const enrollAt = (nth: number, grant: { id: string; seed: Uint8Array }) =>
-      stage.enroll({ grant, claim: { ...here, instanceId: ids[nth]!, pendingTime: start } });
+      setup.enroll({ grant, claim: { ...here, instanceId: ids[nth]!, pendingTime: start } });
     const [old, fresh] = [await register(), await register()];
     expect(await enrollAt(0, old)).toMatchObject({ serverId: 'srv_1' });
     expect(await enrollAt(1, fresh)).toMatchObject({ serverId: 'srv_2' });
-    await revokeKey(old.id, now, stage);
+    await revokeKey(old.id, now, setup);
     const { code, facts } = await refusalOf(enrollAt(2, old));
     expect([code, facts]).toMatchObject(['grant_revoked', { keyId: old.id, revokedAt: '2026-11-02T10:00:30Z' }]);
     expect(await enrollAt(3, fresh)).toMatchObject({ agentId: expect.any(String) });
     for (const nth of [0, 1])
-      expect(await stage.store.getInstance({ ...here, instanceId: ids[nth]! })).toMatchObject({
+      expect(await setup.store.getInstance({ ...here, instanceId: ids[nth]! })).toMatchObject({
         management: { status: 'enrolled' },
       });
   });

@@ -8,18 +8,18 @@ import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second } from '#test/contracts/records.ts';
 import type { Asking } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { later, lifeStage } from '../agent/life-stage.ts';
-import { byKey, enrollmentStage, here, instanceChange, keyChange, now, running } from './enrollment-stage.ts';
+import { later, lifeSetup } from '../agent/life-setup.ts';
+import { byKey, enrollmentSetup, here, instanceChange, keyChange, now, running } from './enrollment-setup.ts';
 
-/** An enrollment stage whose deployment takes `sts`, and an STS that gave this instance its own credentials. */
+/** An enrollment setup whose deployment takes `sts`, and an STS that gave this instance its own credentials. */
 async function stsEnrollment(allowedProofs: EnrollPorts['allowedProofs'] = ['sts']) {
-  const stage = await enrollmentStage([instanceChange(running()), keyChange()]);
+  const setup = await enrollmentSetup([instanceChange(running()), keyChange()]);
   const sts = new SimulatedSts({ now: () => new Date(now), random: random(1) });
   const own = sts.instanceCredentials(here);
   const askSts: EnrollPorts['askSts'] = (request) => askCallerIdentity(request, sts.fetch);
   const enroll = (by: InstanceCredentials, asking: Partial<Asking> = {}, ports: Partial<EnrollPorts> = {}) =>
-    stage.enroll({ ...byKey, sts: { by }, ...asking }, { allowedProofs, askSts, ...ports });
-  return { ...stage, sts, own, enroll };
+    setup.enroll({ ...byKey, sts: { by }, ...asking }, { allowedProofs, askSts, ...ports });
+  return { ...setup, sts, own, enroll };
 }
 
 describe('an enrollment with a proof by STS', () => {
@@ -89,15 +89,15 @@ describe('an enrollment with a proof by STS', () => {
 
   it('of a stranger on a start that would do without a grant is refused without a word more', async () => {
     const startedAt = later - 60 * second;
-    const stage = await lifeStage({ cloud: { epoch: startedAt } });
+    const setup = await lifeSetup({ cloud: { epoch: startedAt } });
     const sts = new SimulatedSts({ now: () => new Date(later), random: random(1) });
     const by = sts.instanceCredentials({ ...here, instanceId: 'i-0fedcba9876543210' });
     const askSts: EnrollPorts['askSts'] = (request) => askCallerIdentity(request, sts.fetch);
     const asking = { claim: { ...here, pendingTime: startedAt }, sts: { by }, now: later };
     const policy = { allowedProofs: ['sts'] as const, askSts, reenrollOnRestart: true };
-    const { code, facts } = await refusalOf(stage.enroll(asking, policy));
+    const { code, facts } = await refusalOf(setup.enroll(asking, policy));
     expect([code, Object.keys(facts)]).toEqual(['refused', ['reference']]);
-    expect(stage.decided.at(-1)).toMatchObject({ code: 'sts_other_instance' });
+    expect(setup.decided.at(-1)).toMatchObject({ code: 'sts_other_instance' });
   });
 
   it('where the policy does not take it, buys no question to EC2 for an old document of an unknown instance', async () => {

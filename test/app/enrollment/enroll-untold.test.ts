@@ -4,14 +4,14 @@ import { refusalOf } from '#test/fakes/refusal.ts';
 import {
   byKey,
   byLaunch,
-  enrollmentStage,
+  enrollmentSetup,
   here,
   instanceChange,
   instanceId,
   keyChange,
   keyId,
   running,
-} from './enrollment-stage.ts';
+} from './enrollment-setup.ts';
 
 const minutes = 60 * second;
 
@@ -19,19 +19,19 @@ describe('a stranger’s document', () => {
   const claim = { ...here, account: '999988887777', pendingTime: start };
 
   it('learns that it is refused, and a reference, and nothing else', async () => {
-    const stage = await enrollmentStage([keyChange()]);
+    const setup = await enrollmentSetup([keyChange()]);
     for (const grant of [{}, byKey]) {
-      const { code, facts } = await refusalOf(stage.enroll({ claim, ...grant }));
+      const { code, facts } = await refusalOf(setup.enroll({ claim, ...grant }));
       expect([code, facts]).toEqual(['refused', { reference: expect.stringMatching(/^ref_/) }]);
     }
-    expect(stage.written).toEqual([]);
-    expect(stage.verify.sent).toEqual([]);
+    expect(setup.written).toEqual([]);
+    expect(setup.verify.sent).toEqual([]);
   });
 
   it('leaves the true reason under the reference', async () => {
-    const stage = await enrollmentStage();
-    const { facts } = await refusalOf(stage.enroll({ claim }));
-    expect(stage.decided).toEqual([
+    const setup = await enrollmentSetup();
+    const { facts } = await refusalOf(setup.enroll({ claim }));
+    expect(setup.decided).toEqual([
       {
         ...{ decision: 'refused', code: 'account_not_registered', reference: facts.reference },
         ...{ account: '999988887777', region: 'us-east-1', instanceId },
@@ -41,16 +41,16 @@ describe('a stranger’s document', () => {
   });
 
   it('costs no read', async () => {
-    const stage = await enrollmentStage([keyChange()]);
+    const setup = await enrollmentSetup([keyChange()]);
     const read = async () => expect.unreachable('a stranger made Muster read');
-    const store = { ...stage.store, get: read, getInstance: read, getFacts: read };
-    expect((await refusalOf(stage.enroll({ claim, ...byKey }, { store }))).code).toBe('refused');
+    const store = { ...setup.store, get: read, getInstance: read, getFacts: read };
+    expect((await refusalOf(setup.enroll({ claim, ...byKey }, { store }))).code).toBe('refused');
   });
 
   it('from an unregistered region of a registered account is a stranger’s too', async () => {
-    const stage = await enrollmentStage();
+    const setup = await enrollmentSetup();
     const elsewhere = { ...here, region: 'eu-west-1', pendingTime: start };
-    expect((await refusalOf(stage.enroll({ claim: elsewhere }))).code).toBe('refused');
+    expect((await refusalOf(setup.enroll({ claim: elsewhere }))).code).toBe('refused');
   });
 });
 
@@ -80,22 +80,22 @@ describe('without a valid grant an agent of a registered account gets one of fou
     ],
     ['a document newer than EC2’s word', running(), later, 'retry', 'document_from_future'],
   ])('%s', async (_case, record, asking, told, reason) => {
-    const stage = await enrollmentStage([instanceChange(record), keyChange()]);
-    const { code, facts } = await refusalOf(stage.enroll(asking));
+    const setup = await enrollmentSetup([instanceChange(record), keyChange()]);
+    const { code, facts } = await refusalOf(setup.enroll(asking));
     const wait = told === 'retry' && { retryAfterSeconds: 5 };
     expect([code, facts]).toEqual([told, { reference: 'ref_1', ...wait }]);
-    expect(stage.decided).toMatchObject([{ decision: 'refused', code: reason, reference: 'ref_1' }]);
-    expect(await stage.store.getInstance(here)).toMatchObject({
+    expect(setup.decided).toMatchObject([{ decision: 'refused', code: reason, reference: 'ref_1' }]);
+    expect(await setup.store.getInstance(here)).toMatchObject({
       identity: { refusedAttempt: { code: reason, reference: 'ref_1' } },
     });
   });
 
   it('and EC2 is asked nothing, whatever comes', async () => {
-    const stage = await enrollmentStage([]);
+    const setup = await enrollmentSetup([]);
     for (let nth = 0; nth < 20; nth++) {
-      expect((await refusalOf(stage.enroll())).code).toBe('retry');
+      expect((await refusalOf(setup.enroll())).code).toBe('retry');
     }
-    expect(stage.verify.sent).toEqual([]);
-    expect(stage.written).toEqual([]);
+    expect(setup.verify.sent).toEqual([]);
+    expect(setup.written).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { operatorStage } from '../operator-stage.ts';
+import { operatorSetup } from '../operator-setup.ts';
 
 describe('an enrollment key', () => {
   const scope = everyInstance;
@@ -15,7 +15,7 @@ describe('an enrollment key', () => {
   const keyId = `key_${createHash('sha256').update(publicKey).digest('hex').slice(0, 32)}`;
 
   it('is registered by its public half, shown and listed', async () => {
-    const { ports } = operatorStage();
+    const { ports } = operatorSetup();
     const view = await registerKey(key, 'arn:aws:iam::111122223333:user/ann', start, ports);
     expect(view).toMatchObject({ id: keyId, publicKey, usesLeft: 3, revokedAt: null });
     expect(view).toMatchObject({ expiresAt: '2026-11-02T11:00:00Z', createdBy: 'arn:aws:iam::111122223333:user/ann' });
@@ -24,7 +24,7 @@ describe('an enrollment key', () => {
   });
 
   it('is registered once: a second id would outlive its revocation', async () => {
-    const { ports } = operatorStage();
+    const { ports } = operatorSetup();
     await registerKey(key, 'ann', start, ports);
     await revokeKey(keyId, start, ports);
     const refused = await refusalOf(registerKey(key, 'ann', start, ports));
@@ -32,20 +32,20 @@ describe('an enrollment key', () => {
   });
 
   it('is refused if it would have expired already', async () => {
-    const { ports } = operatorStage();
+    const { ports } = operatorSetup();
     const refused = await refusalOf(registerKey({ ...key, expiresAt: start }, 'ann', start, ports));
     expect(refused).toEqual({ code: 'malformed_request', facts: { member: 'expiresAt' } });
   });
 
   it('is refused if its public half proves nothing', async () => {
-    const { ports, written } = operatorStage();
+    const { ports, written } = operatorSetup();
     const weak = { ...key, publicKey: `${'A'.repeat(42)}A` };
     expect(await refusalOf(registerKey(weak, 'ann', start, ports))).toEqual({ code: 'weak_key', facts: {} });
     expect(written).toEqual([]);
   });
 
   it('is revoked once: the second time changes nothing', async () => {
-    const { ports, written } = operatorStage();
+    const { ports, written } = operatorSetup();
     await registerKey(key, 'ann', start, ports);
     const revoked = await revokeKey(keyId, start + second, ports);
     expect(revoked).toMatchObject({ revokedAt: '2026-11-02T10:00:01Z' });
@@ -54,14 +54,14 @@ describe('an enrollment key', () => {
   });
 
   it('is not found where there is none', async () => {
-    const { ports } = operatorStage();
+    const { ports } = operatorSetup();
     const missing = { code: 'not_found', facts: { keyId: 'key_none' } };
     expect(await refusalOf(showKey('key_none', ports))).toEqual(missing);
     expect(await refusalOf(revokeKey('key_none', start, ports))).toEqual(missing);
   });
 
   it('that another request changed meanwhile is a conflict', async () => {
-    const { ports, store } = operatorStage();
+    const { ports, store } = operatorSetup();
     await registerKey(key, 'ann', start, ports);
     const contested: Store = { ...store, commit: async () => false };
     const refused = await refusalOf(revokeKey(keyId, start, { ...ports, store: contested }));

@@ -3,7 +3,7 @@ import { listInstances, showInstance } from '#shared/app/instance/read.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { instanceNamed, leaseOf, second, start } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { here, operatorStage } from '../operator-stage.ts';
+import { here, operatorSetup } from '../operator-setup.ts';
 
 describe('what an operator sees', () => {
   const agent = {
@@ -22,7 +22,7 @@ describe('what an operator sees', () => {
   const silentAfter = (4 * defaultTiming.checkinIntervalSeconds + 20) * second;
 
   it('of an agent is silence after four intervals and twenty seconds without a word', async () => {
-    const { ports, store } = operatorStage();
+    const { ports, store } = operatorSetup();
     await store.saveInstance(undefined, instanceNamed('i-1', enrolled));
     await store.renewLease(undefined, leaseOf('i-1', { lastSeenAt: start + second }));
     const shown = async (now: number) => (await showInstance(here, now, ports)).agent;
@@ -34,7 +34,7 @@ describe('what an operator sees', () => {
   });
 
   it('of an instance that is none is a refusal', async () => {
-    const { ports } = operatorStage();
+    const { ports } = operatorSetup();
     expect(await refusalOf(showInstance(here, start, ports))).toEqual({
       code: 'not_found',
       facts: { ...here },
@@ -42,7 +42,7 @@ describe('what an operator sees', () => {
   });
 
   it('of a long list comes in pages, each record once', async () => {
-    const { ports, store } = operatorStage();
+    const { ports, store } = operatorSetup();
     await store.ensurePair('111122223333', 'us-east-1');
     const ids = ['i-1', 'i-2', 'i-3', 'i-4', 'i-5'];
     for (const id of ids) await store.saveInstance(undefined, instanceNamed(id, enrolled));

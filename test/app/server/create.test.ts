@@ -3,11 +3,11 @@ import { createServer } from '#shared/app/server/create.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { start } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { operatorStage, request, wanted } from '../operator-stage.ts';
+import { operatorSetup, request, wanted } from '../operator-setup.ts';
 
 describe('creating a server', () => {
   it('keeps its request, and launches nothing', async () => {
-    const { ports, launch, store } = operatorStage();
+    const { ports, launch, store } = operatorSetup();
     expect(await createServer(wanted, start, ports)).toMatchObject({
       ...{ id: 'srv_1', name: 'web', state: 'inactive', instance: null, generation: 0, launch: null },
       conditions: [{ type: 'Launched', status: 'false', reason: 'never_launched' }],
@@ -26,7 +26,7 @@ describe('creating a server', () => {
       { account: 'constructor', region: 'us-east-1' },
     ],
   ])('is refused in %s', async (_case, fields, facts) => {
-    const { ports, written } = operatorStage();
+    const { ports, written } = operatorSetup();
     const refused = await refusalOf(createServer({ ...wanted, ...fields }, start, ports));
     expect(refused).toEqual({ code: 'account_not_registered', facts });
     expect(written).toEqual([]);
@@ -38,7 +38,7 @@ describe('creating a server', () => {
     ['subnetId', { subnetId: 'subnet-2' }, 'subnet-2'],
     ['securityGroupIds', { securityGroupIds: ['sg-1', 'sg-2'] }, 'sg-2'],
   ])('is refused where the account does not let launches name its %s', async (field, fields, value) => {
-    const { ports, written } = operatorStage();
+    const { ports, written } = operatorSetup();
     const refused = createServer({ ...wanted, request: { ...request, ...fields } }, start, ports);
     expect(await refusalOf(refused)).toEqual({ code: 'launch_not_allowed', facts: { field, value } });
     expect(written).toEqual([]);

@@ -3,11 +3,11 @@ import { createServer } from '#shared/app/server/create.ts';
 import { launchServer } from '#shared/app/server/launch.ts';
 import { start } from '#test/contracts/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { allowed, attached, operatorStage, request, wanted } from '../operator-stage.ts';
+import { allowed, attached, operatorSetup, request, wanted } from '../operator-setup.ts';
 
 describe('launching a server', () => {
   it('freezes the request in one durable write, and only then sends a message that carries an id alone', async () => {
-    const { ports, written, launch, store } = operatorStage();
+    const { ports, written, launch, store } = operatorSetup();
     await createServer(wanted, start, ports);
     const view = await launchServer('srv_1', start, ports);
     expect(view).toMatchObject({ generation: 1, launch: { id: 'lch_2', state: 'requested' }, state: 'inactive' });
@@ -26,7 +26,7 @@ describe('launching a server', () => {
   });
 
   it('is refused while a launch is under way', async () => {
-    const { ports, launch } = operatorStage();
+    const { ports, launch } = operatorSetup();
     await createServer(wanted, start, ports);
     await launchServer('srv_1', start, ports);
     const refused = await refusalOf(launchServer('srv_1', start, ports));
@@ -51,7 +51,7 @@ describe('launching a server', () => {
   });
 
   it('is refused for a server that is none', async () => {
-    const { ports } = operatorStage();
+    const { ports } = operatorSetup();
     const refused = await refusalOf(launchServer('srv_none', start, ports));
     expect(refused).toEqual({ code: 'not_found', facts: { serverId: 'srv_none' } });
   });

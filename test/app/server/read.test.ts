@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { listServers, showServer } from '#shared/app/server/read.ts';
-import { attached, here } from '../operator-stage.ts';
+import { attached, here } from '../operator-setup.ts';
 
 describe('what an operator sees', () => {
   it('of a server is its instance’s state, unless that instance is another server’s by now', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { terminateServer } from '#shared/app/server/terminate.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
-import { attached, here } from '../operator-stage.ts';
+import { attached, here } from '../operator-setup.ts';
 
 describe('terminating a server', () => {
   it('ends its current instance, and foretells nothing', async () => {

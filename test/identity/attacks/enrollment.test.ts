@@ -4,13 +4,13 @@ import type { Store } from '#shared/app/ports.ts';
 import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
-import { later as halfAnHourLater, lifeStage } from '#test/app/agent/life-stage.ts';
+import { later as halfAnHourLater, lifeSetup } from '#test/app/agent/life-setup.ts';
 import {
   agentOf,
   bindingChange,
   byKey,
   byLaunch,
-  enrollmentStage,
+  enrollmentSetup,
   here,
   instanceChange,
   instanceId,
@@ -21,7 +21,7 @@ import {
   now,
   precisely,
   running,
-} from '#test/app/enrollment/enrollment-stage.ts';
+} from '#test/app/enrollment/enrollment-setup.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { factsOf, second, start } from '#test/contracts/records.ts';
 import { audience, signedGrant } from '#test/fakes/identity.ts';
@@ -64,18 +64,18 @@ function accountIn(region: string): Parameters<typeof isRegisteredIn>[0][string]
 harmless(59, 'both enroll, each on its own', async () => {
   const other = { ...here, account: '444455556666' };
   const records = [running(), { ...running(), account: other.account }].map(instanceChange);
-  const stage = await enrollmentStage([...records, keyChange(keyScope({}))]);
+  const setup = await enrollmentSetup([...records, keyChange(keyScope({}))]);
   const keys = [newAgentKey(), newAgentKey()] as const;
   for (const [nth, place] of [here, other].entries()) {
-    await stage.store.putFacts({ ...factsOf(instanceId), ...place });
+    await setup.store.putFacts({ ...factsOf(instanceId), ...place });
     const asking = { key: keys[nth]!, claim: { ...place, pendingTime: start }, ...byKey };
-    await stage.enroll(asking, { isRegistered: () => true });
+    await setup.enroll(asking, { isRegistered: () => true });
   }
-  expect(await stage.store.getInstance(here)).toMatchObject({
+  expect(await setup.store.getInstance(here)).toMatchObject({
     agent: { id: keys[0].id },
     assignment: { serverId: 'srv_1' },
   });
-  expect(await stage.store.getInstance(other)).toMatchObject({
+  expect(await setup.store.getInstance(other)).toMatchObject({
     agent: { id: keys[1].id },
     assignment: { serverId: 'srv_2' },
   });
@@ -232,19 +232,19 @@ performedBy(70, 'harmless', races, 'gets one record, one event and twice the sam
 performedBy(70, 'harmless', 'app/enrollment/enroll-instance.test.ts', 'gets the same answer, and nothing is written');
 
 harmless(71, 'the answer is lost after the write', async () => {
-  const stage = await enrollmentStage(untouched);
+  const setup = await enrollmentSetup(untouched);
   const key = newAgentKey();
   const commit: Store['commit'] = async (...given) => {
-    await stage.store.commit(...given);
+    await setup.store.commit(...given);
     throw new Error('the process died');
   };
-  await expect(stage.enroll({ key, ...byKey }, { store: { ...stage.store, commit } })).rejects.toThrow('died');
-  expect(await stage.enroll({ key, ...byKey })).toMatchObject({ agentId: key.id, serverId: 'srv_1' });
-  const events = stage.written.flatMap((change) =>
+  await expect(setup.enroll({ key, ...byKey }, { store: { ...setup.store, commit } })).rejects.toThrow('died');
+  expect(await setup.enroll({ key, ...byKey })).toMatchObject({ agentId: key.id, serverId: 'srv_1' });
+  const events = setup.written.flatMap((change) =>
     change.kind === 'instance' ? eventsOf(change.before, change.after) : [],
   );
   expect(events.filter(({ detailType }) => detailType === 'Instance Enrolled')).toHaveLength(1);
-  expect(stage.written.filter(({ kind }) => kind === 'server')).toHaveLength(1);
+  expect(setup.written.filter(({ kind }) => kind === 'server')).toHaveLength(1);
 });
 
 const times = 'app/enrollment/enroll-times.test.ts';
@@ -273,10 +273,10 @@ attack(
   75,
   'by another key, after the named one',
   async () => {
-    const stage = await lifeStage({}, launchChanges());
-    await stage.reenrollByKey(named.id);
-    await stage.enroll({ key: named, now: halfAnHourLater });
-    return stage.enroll({ ...byLaunch, now: halfAnHourLater + second });
+    const setup = await lifeSetup({}, launchChanges());
+    await setup.reenrollByKey(named.id);
+    await setup.enroll({ key: named, now: halfAnHourLater });
+    return setup.enroll({ ...byLaunch, now: halfAnHourLater + second });
   },
   { code: 'already_enrolled', facts: precisely({ enrolledAgent: named.id }) },
 );

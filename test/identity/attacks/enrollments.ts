@@ -3,7 +3,7 @@ import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { ProblemCode } from '#shared/domain/problems.ts';
-import { enrollmentStage, instanceId } from '#test/app/enrollment/enrollment-stage.ts';
+import { enrollmentSetup, instanceId } from '#test/app/enrollment/enrollment-setup.ts';
 import { factsOf } from '#test/contracts/records.ts';
 import type { Asking } from '#test/fakes/identity.ts';
 import { attack } from './attack.ts';
@@ -29,13 +29,13 @@ interface Refused {
 export function enrollmentAttack(number: number, form: string, attempt: Attempt, refused: Refused = {}): void {
   const { facts = { reference: 'ref_1' }, reason, ...code } = refused;
   const perform = async () => {
-    const stage = await enrollmentStage(attempt.records);
-    if (attempt.facts) await stage.store.putFacts(factsOf(instanceId, attempt.facts));
-    const enrolling = stage.enroll(attempt.asking, attempt.ports);
+    const setup = await enrollmentSetup(attempt.records);
+    if (attempt.facts) await setup.store.putFacts(factsOf(instanceId, attempt.facts));
+    const enrolling = setup.enroll(attempt.asking, attempt.ports);
     await enrolling.catch(() => {});
-    expect(stage.written.filter(({ kind }) => kind !== 'instance')).toEqual([]);
-    for (const { before, after } of stage.written) expect(agentIn(after)).toEqual(agentIn(before));
-    if (reason) expect(stage.decided).toMatchObject([{ decision: 'refused', code: reason }]);
+    expect(setup.written.filter(({ kind }) => kind !== 'instance')).toEqual([]);
+    for (const { before, after } of setup.written) expect(agentIn(after)).toEqual(agentIn(before));
+    if (reason) expect(setup.decided).toMatchObject([{ decision: 'refused', code: reason }]);
     return enrolling;
   };
   attack(number, form, perform, { ...code, facts });

@@ -4,13 +4,13 @@ import { MemberAccountError } from '#shared/adapters/aws/member-credentials.ts';
 import { verifyInstances } from '#shared/app/cloud/verify-instances.ts';
 import { anchorsFor, loadAnchors } from '#shared/identity/anchors.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
-import { ec2Stage, place } from '#test/app/cloud/ec2-stage.ts';
+import { ec2Setup, place } from '#test/app/cloud/ec2-setup.ts';
 import {
   agentOf,
   bindingChange,
   byKey,
   byLaunch,
-  enrollmentStage,
+  enrollmentSetup,
   here,
   instanceChange,
   keyChange,
@@ -21,7 +21,7 @@ import {
   now,
   precisely,
   running,
-} from '#test/app/enrollment/enrollment-stage.ts';
+} from '#test/app/enrollment/enrollment-setup.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { second, start } from '#test/contracts/records.ts';
 import { authority as deployedAuthority } from '#test/fakes/identity.ts';
@@ -84,11 +84,11 @@ enrollmentAttack(
 );
 
 harmless(88, 'image, type, zone or address are others', async () => {
-  const stage = await enrollmentStage(records);
-  const told = await stage.store.getFacts(here);
+  const setup = await enrollmentSetup(records);
+  const told = await setup.store.getFacts(here);
   const others = { imageId: 'ami-0fedcba9876543210', instanceType: 'x2.large', availabilityZone: 'us-east-1f' };
-  await stage.store.putFacts({ ...told!, ...others, privateIp: '192.0.2.7' });
-  expect(await stage.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
+  await setup.store.putFacts({ ...told!, ...others, privateIp: '192.0.2.7' });
+  expect(await setup.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
 });
 
 const policies = 'app/enrollment/enroll-policy.test.ts';
@@ -108,7 +108,7 @@ for (const [form, count] of [
     90,
     `about ${form}`,
     async () => {
-      const lab = await ec2Stage();
+      const lab = await ec2Setup();
       const request = { ...oneInstance, MinCount: count, MaxCount: count };
       const { Instances = [] } = await lab.ec2.send(new RunInstancesCommand(request));
       const [asked = '', ...others] = Instances.map(({ InstanceId = '' }) => InstanceId);
@@ -117,7 +117,7 @@ for (const [form, count] of [
       await verifyInstances([question], { ...lab.ports, ec2: { ...lab.ports.ec2, describe } });
       expect(lab.verify.messages).toEqual([{ ...question, attempt: 1 }]);
       await lab.store.commit([keyChange()]);
-      const { enroll } = await enrollmentStage([]);
+      const { enroll } = await enrollmentSetup([]);
       return enroll({ ...byKey, claim: { ...question, pendingTime: start } }, { store: lab.store });
     },
     { facts: { instance: expect.stringMatching(/^111122223333/), reference: 'ref_1', ...wait } },
@@ -144,8 +144,8 @@ for (const name of ['MemberAccountMisconfigured', 'MemberAccountUnreachable'] as
     ['instance_not_described', byKey, precisely(wait)],
   ] as const) {
     const unheard = async () => {
-      const { store, enroll } = await enrollmentStage([keyChange()]);
-      const { ports } = await ec2Stage();
+      const { store, enroll } = await enrollmentSetup([keyChange()]);
+      const { ports } = await ec2Setup();
       const unanswered = () => Promise.reject(new MemberAccountError(name, 'no role'));
       const ec2 = { ...ports.ec2, describe: unanswered, describeNamed: unanswered };
       const question = { ...here, attempt: 0 };

@@ -1,6 +1,6 @@
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
 import { audience, authority } from '#test/fakes/identity.ts';
-import { apiEvent, call } from '#test/functions/stage.ts';
+import { apiEvent, call } from '#test/functions/setup.ts';
 
 /**
  * The handler of POST /v1/enroll as deployed, with a table at an address where nobody answers: what is refused before any read

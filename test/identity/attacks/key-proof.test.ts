@@ -5,12 +5,12 @@ import { readKid } from '#shared/identity/agent-token.ts';
 import {
   bindingChange,
   byKey,
-  enrollmentStage,
+  enrollmentSetup,
   instanceChange,
   keyChange,
   precisely,
   running,
-} from '#test/app/enrollment/enrollment-stage.ts';
+} from '#test/app/enrollment/enrollment-setup.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { now } from '../vectors.ts';
 import { allOf, attack, harmless } from './attack.ts';
@@ -200,11 +200,11 @@ for (const seconds of [301, -301, 253_402_300_799 - iat, -iat]) {
 }
 
 harmless(18, 'the same request twice', async () => {
-  const stage = await enrollmentStage([instanceChange(running()), keyChange({ usesLeft: 1 })]);
-  const answer = await stage.enroll({ key, ...byKey });
-  const { length } = stage.written;
-  expect(await stage.enroll({ key, ...byKey })).toEqual(answer);
-  expect(stage.written).toHaveLength(length);
+  const setup = await enrollmentSetup([instanceChange(running()), keyChange({ usesLeft: 1 })]);
+  const answer = await setup.enroll({ key, ...byKey });
+  const { length } = setup.written;
+  expect(await setup.enroll({ key, ...byKey })).toEqual(answer);
+  expect(setup.written).toHaveLength(length);
 });
 const denied = [instanceChange(running()), bindingChange(key.id, { status: 'denied' }), keyChange()];
 enrollmentAttack(

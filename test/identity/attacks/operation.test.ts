@@ -10,7 +10,7 @@ import {
   bindingChange,
   byKey,
   byLaunch,
-  enrollmentStage,
+  enrollmentSetup,
   here,
   instanceChange,
   instanceId,
@@ -18,7 +18,7 @@ import {
   keyId,
   now,
   running,
-} from '#test/app/enrollment/enrollment-stage.ts';
+} from '#test/app/enrollment/enrollment-setup.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
 import { audience } from '#test/fakes/identity.ts';
@@ -78,10 +78,10 @@ for (const [code, fields] of [
     98,
     `by an enrollment key that is over: ${code}`,
     async () => {
-      const stage = await enrollmentStage([keyChange(fields)]);
-      const asking = stage.enroll(byKey);
+      const setup = await enrollmentSetup([keyChange(fields)]);
+      const asking = setup.enroll(byKey);
       await asking.catch(() => {});
-      expect(stage.verify.sent).toEqual([]);
+      expect(setup.verify.sent).toEqual([]);
       return asking;
     },
     { code, facts: expect.objectContaining({ keyId: 'key_web', reference: 'ref_1' }) },
@@ -93,21 +93,21 @@ attack(
   99,
   'without a grant: one note on the record, and no question to EC2',
   async () => {
-    const stage = await enrollmentStage(untouched);
-    for (let nth = 0; nth < 50; nth++) await refusalOf(stage.enroll());
-    expect(stage.written).toHaveLength(1);
-    expect(stage.verify.sent).toEqual([]);
-    return stage.enroll();
+    const setup = await enrollmentSetup(untouched);
+    for (let nth = 0; nth < 50; nth++) await refusalOf(setup.enroll());
+    expect(setup.written).toHaveLength(1);
+    expect(setup.verify.sent).toEqual([]);
+    return setup.enroll();
   },
   { facts: { reference: 'ref_51' } },
 );
 harmless(99, 'by the enrolled key: the same answer, and no write', async () => {
-  const stage = await enrollmentStage(untouched);
+  const setup = await enrollmentSetup(untouched);
   const key = newAgentKey();
-  const answer = await stage.enroll({ key, ...byKey });
-  const { length } = stage.written;
-  for (let nth = 0; nth < 50; nth++) expect(await stage.enroll({ key })).toEqual(answer);
-  expect([stage.written.length, stage.verify.sent]).toEqual([length, []]);
+  const answer = await setup.enroll({ key, ...byKey });
+  const { length } = setup.written;
+  for (let nth = 0; nth < 50; nth++) expect(await setup.enroll({ key })).toEqual(answer);
+  expect([setup.written.length, setup.verify.sent]).toEqual([length, []]);
 });
 
 const agent = newAgentKey();

@@ -6,7 +6,7 @@ import { type Anchors, anchorsFor, loadAnchors, withExtra, withTest } from '#sha
 import { tag } from '#shared/identity/ber.ts';
 import { der } from '#shared/identity/der.ts';
 import { verifyDocument } from '#shared/identity/verify-document.ts';
-import { byKey, instanceChange, keyChange, precisely, running } from '#test/app/enrollment/enrollment-stage.ts';
+import { byKey, instanceChange, keyChange, precisely, running } from '#test/app/enrollment/enrollment-setup.ts';
 import { anchors, attributes, authority, document, signedObject, signerInfo, signerName } from '../object-parts.ts';
 import { aws, now, ofKind, rsa2048Proof, rsaProof, type Vector } from '../vectors.ts';
 import { allOf, attack, harmless } from './attack.ts';

@@ -16,17 +16,17 @@ import {
   minutes,
   newServer,
   record,
-  type Stage,
-  stage,
+  type Setup,
+  setup,
   told,
-} from './stage.ts';
+} from './setup.ts';
 
 type Step = 'pending' | 'running' | 'answer' | 'enroll' | 'sweep';
 const steps: readonly Step[] = ['pending', 'running', 'answer', 'enroll', 'sweep'];
 
 /** An instance that runs and of which Muster has heard nothing yet; `byMuster`: RunInstances' answer was lost. */
 async function unheardOf(byMuster: boolean) {
-  const where = stage();
+  const where = setup();
   const { pipeline, agents } = where;
   const events = heldBack(where);
   if (byMuster) {
@@ -39,7 +39,7 @@ async function unheardOf(byMuster: boolean) {
   return { where, events, instance, machine: agents.on(instance) };
 }
 
-async function runWithKey({ pipeline }: Stage): Promise<void> {
+async function runWithKey({ pipeline }: Setup): Promise<void> {
   const { seed, publicKeyX } = newGrantKey(() => Buffer.alloc(32, 7));
   const wanted = { publicKey: publicKeyX };
   const { id } = await pipeline.functions.operate<{ id: string }>('POST', '/v1/enrollment-keys', wanted);
@@ -108,7 +108,7 @@ describe('12 order-independence', () => {
 
 describe('14 no theft', () => {
   it('an agent that shows another instance’s grant, under the same name, changes neither that instance nor its server', async () => {
-    const where = stage();
+    const where = setup();
     const { pipeline, watch, agents } = where;
     for (const name of ['web-1', 'web-2']) await launch(where, await newServer(where, name));
     await pipeline.clock.advanceBy(minutes(5));
@@ -124,7 +124,7 @@ describe('14 no theft', () => {
   });
 
   it('the same agent enrolling again gets the same answer, and nothing is written', async () => {
-    const where = stage();
+    const where = setup();
     const { pipeline, watch, agents } = where;
     await launch(where, await newServer(where));
     await pipeline.clock.advanceBy(minutes(5));
@@ -139,7 +139,7 @@ describe('14 no theft', () => {
 
 describe('15 account isolation', () => {
   it('an event counts only for the account and region that its sender, its resource and its id agree on', async () => {
-    const where = stage();
+    const where = setup();
     const events = heldBack(where);
     await launch(where, await newServer(where));
     await where.pipeline.clock.advanceBy(minutes(1) - 1);
@@ -165,7 +165,7 @@ describe('15 account isolation', () => {
 
 describe('24 reversible', () => {
   it('an agent that enrolls a day late wins over discovered-only', async () => {
-    const where = stage();
+    const where = setup();
     const { pipeline, agents } = where;
     await launch(where, await newServer(where));
     await pipeline.clock.advanceBy(seconds(3));

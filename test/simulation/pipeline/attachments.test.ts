@@ -4,10 +4,10 @@ import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { agentImage, audience } from '../region/places.ts';
-import { here, launch, launched, minutes, newServer, record, type Stage, stage } from './stage.ts';
+import { here, launch, launched, minutes, newServer, record, type Setup, setup } from './setup.ts';
 
 /** Registers a key and runs instances with its seed. */
-async function runWithKey({ pipeline }: Stage, scope: Partial<EnrollmentScope> = {}, count = 1) {
+async function runWithKey({ pipeline }: Setup, scope: Partial<EnrollmentScope> = {}, count = 1) {
   const { seed, publicKeyX: publicKey } = newGrantKey(() => Buffer.alloc(32, 7));
   const { id } = await pipeline.functions.operate<{ id: string }>('POST', '/v1/enrollment-keys', { publicKey, scope });
   const muster = { url: audience, grant: { id, seed: Buffer.from(seed).toString('base64url') } };
@@ -20,7 +20,7 @@ async function runWithKey({ pipeline }: Stage, scope: Partial<EnrollmentScope> =
 }
 
 /** The instance runs, stops before its agent has spoken, gets another disk or interface, and starts again. */
-async function tamper({ pipeline: { ec2, clock } }: Stage, key: InstanceKey, what: 'disk' | 'interface' | 'store') {
+async function tamper({ pipeline: { ec2, clock } }: Setup, key: InstanceKey, what: 'disk' | 'interface' | 'store') {
   const stopped = { InstanceIds: [key.instanceId] };
   await clock.advanceBy(seconds(16));
   ec2.stopInstances(here, stopped);
@@ -34,7 +34,7 @@ async function tamper({ pipeline: { ec2, clock } }: Stage, key: InstanceKey, wha
 
 describe('a disk or an interface that was moved into an instance before its agent spoke', () => {
   it.each(['disk', 'interface', 'store'] as const)('keeps it out with an enrollment key: %s', async (what) => {
-    const where = stage();
+    const where = setup();
     where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
     const { keys } = await runWithKey(where);
     await tamper(where, keys[0]!, what);
@@ -43,7 +43,7 @@ describe('a disk or an interface that was moved into an instance before its agen
   });
 
   it('keeps it out with its launch’s grant', async () => {
-    const where = stage();
+    const where = setup();
     where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
     await launch(where, await newServer(where));
     await where.pipeline.clock.advanceBy(seconds(1));
@@ -53,7 +53,7 @@ describe('a disk or an interface that was moved into an instance before its agen
   });
 
   it('lets it in where the key says so', async () => {
-    const where = stage();
+    const where = setup();
     where.pipeline.ec2.timings = { startMs: [15_000, 15_000], stopMs: [1000, 1000], terminateMs: [1000, 1000] };
     const { keys } = await runWithKey(where, { attachments: ['root_moved'] });
     await tamper(where, keys[0]!, 'disk');
@@ -63,7 +63,7 @@ describe('a disk or an interface that was moved into an instance before its agen
 
 describe('a root volume that EC2 is slow to tell of', () => {
   it('keeps nobody out for good, and holds up no launch', async () => {
-    const where = stage();
+    const where = setup();
     const { faults, clock } = where.pipeline;
     faults.add({ what: 'stale', where: { service: 'ec2' }, lags: { volumesMs: minutes(2) } });
     const { keys } = await runWithKey(where);
@@ -78,7 +78,7 @@ describe('a root volume that EC2 is slow to tell of', () => {
 
 describe('an enrollment key that is revoked while a fleet starts with it', () => {
   it('enrolls nobody after the answer', async () => {
-    const where = stage();
+    const where = setup();
     const { clock, functions } = where.pipeline;
     const { id, keys } = await runWithKey(where, {}, 20);
     const enrolled = () => keys.filter((key) => record(where, key)?.management.status === 'enrolled').length;

@@ -6,7 +6,7 @@ import { startWorkload } from '../region/fleet.ts';
 import { Pipeline } from '../region/pipeline.ts';
 import { registered } from '../region/places.ts';
 import { Watch } from '../region/watch.ts';
-import { minutes, record, runDirectly, stage } from './stage.ts';
+import { minutes, record, runDirectly, setup } from './setup.ts';
 
 describe('1 convergence without loss', () => {
   it('with every event delivered, late, twice and in any order, no sweep is needed', async () => {
@@ -39,7 +39,7 @@ describe('1 convergence without loss', () => {
 describe('10 absence is not death', () => {
   /** Three instances that so many listings in a row leave out. */
   async function missed(times: number) {
-    const where = stage();
+    const where = setup();
     const keys = runDirectly(where, 3);
     await where.pipeline.clock.advanceBy(minutes(21));
     const { account, region } = keys[0]!;
@@ -66,7 +66,7 @@ describe('10 absence is not death', () => {
   it.each(['RequestLimitExceeded', 'InternalError', 'UnauthorizedOperation'] as const)(
     'a day of listings that fail with %s ends nothing',
     async (code) => {
-      const where = stage();
+      const where = setup();
       const keys = runDirectly(where, 3);
       await where.pipeline.clock.advanceBy(minutes(21));
       where.pipeline.faults.add({ what: 'refuse', where: { service: 'ec2' }, code });
@@ -76,7 +76,7 @@ describe('10 absence is not death', () => {
   );
 
   it('a listing whose page token repeats ends nothing', async () => {
-    const where = stage();
+    const where = setup();
     const keys = runDirectly(where, 12);
     await where.pipeline.clock.advanceBy(minutes(21));
     where.pipeline.faults.add({ what: 'repeat-page', where: { service: 'ec2' } });

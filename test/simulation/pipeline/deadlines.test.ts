@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { seconds } from '#shared/domain/time.ts';
-import { minutes, record, runOne, type Stage, stage, told } from './stage.ts';
+import { minutes, record, runOne, type Setup, setup, told } from './setup.ts';
 
-const loseEveryMessage = ({ pipeline }: Stage) => {
+const loseEveryMessage = ({ pipeline }: Setup) => {
   for (const queue of ['verify', 'sweep', 'launch'])
     pipeline.faults.add({ what: 'drop', where: { service: 'sqs', queue } });
 };
 
 describe('21 not early, not twice and 22 not never', () => {
   it('with every message of every internal queue lost, the tick alone makes it discovered-only within a minute', async () => {
-    const where = stage();
+    const where = setup();
     loseEveryMessage(where);
     const key = runOne(where);
     await where.pipeline.clock.advanceBy(seconds(16));
@@ -23,7 +23,7 @@ describe('21 not early, not twice and 22 not never', () => {
   });
 
   it('a tick that does not come delays the deadline by no more than until the next', async () => {
-    const where = stage();
+    const where = setup();
     const key = runOne(where);
     const revive = where.pipeline.faults.add({ what: 'die', where: { service: 'lambda', function: 'tick' } });
     await where.pipeline.clock.advanceBy(minutes(60));
@@ -36,7 +36,7 @@ describe('21 not early, not twice and 22 not never', () => {
 
 describe('23 running time only', () => {
   it('an instance that is stopped before its deadline waits, and has its fifteen minutes anew when it runs again', async () => {
-    const where = stage();
+    const where = setup();
     const { clock, ec2 } = where.pipeline;
     const key = runOne(where);
     await clock.advanceBy(minutes(14));

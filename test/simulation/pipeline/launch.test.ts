@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seconds } from '#shared/domain/time.ts';
 import { unlessRefused } from '../region/fleet.ts';
-import { launch, launched, longEnough, minutes, newServer, record, runOne, type Stage, stage, told } from './stage.ts';
+import { launch, launched, longEnough, minutes, newServer, record, runOne, type Setup, setup, told } from './setup.ts';
 
 const mortals = [
   ...(['operatorApi', 'launch', 'tick', 'onInstanceChanged', 'verify', 'sweepRegion', 'enroll'] as const),
@@ -10,7 +10,7 @@ const mortals = [
 const launches = { service: 'ec2', operation: 'RunInstances' } as const;
 
 /** Launches a server, whatever becomes of it. */
-async function launchAndWait(where: Stage): Promise<string> {
+async function launchAndWait(where: Setup): Promise<string> {
   const serverId = await newServer(where);
   await unlessRefused(() => launch(where, serverId));
   await where.pipeline.clock.advanceBy(longEnough);
@@ -21,7 +21,7 @@ describe('17 at most one and 18 adoption: whatever process dies, one instance at
   describe.each(mortals)('%s', (name) => {
     it.each(['before', 'after'] as const)('dies %s one of its calls', { timeout: 60_000 }, async (side) => {
       for (let call = 1; call <= 10; call++) {
-        const where = stage(call);
+        const where = setup(call);
         const serverId = await newServer(where);
         const at = { call, side };
         where.pipeline.faults.add({
@@ -43,7 +43,7 @@ describe('17 at most one and 18 adoption: whatever process dies, one instance at
  * EC2 refuses for two and a half minutes. Then it launches without an answer, and shows nothing of the instance for nearly S. The
  * answer lets EC2's answers through again.
  */
-function answerLostAtTheLastMoment({ pipeline }: Stage): () => void {
+function answerLostAtTheLastMoment({ pipeline }: Setup): () => void {
   const [from, until] = [pipeline.now(), pipeline.now() + seconds(150)];
   pipeline.faults.add({ what: 'stale', where: { service: 'ec2' }, lags: { newInstanceMs: seconds(290) } });
   return pipeline.faults.add(
@@ -57,7 +57,7 @@ describe('a lost answer of RunInstances', () => {
     ['comes again under the same token', 1],
     ['never comes: the sweep finds the instance by its token', 100],
   ])('%s', async (_what, times) => {
-    const where = stage();
+    const where = setup();
     where.pipeline.faults.add({ what: 'lose-answer', where: launches, times });
     const serverId = await launchAndWait(where);
     expect(launched(where)).toHaveLength(1);
@@ -69,7 +69,7 @@ describe('a lost answer of RunInstances', () => {
   });
 
   it('is adopted although EC2 showed nothing until the launch had expired', async () => {
-    const where = stage();
+    const where = setup();
     const answers = answerLostAtTheLastMoment(where);
     const serverId = await newServer(where);
     await launch(where, serverId);
@@ -84,7 +84,7 @@ describe('a lost answer of RunInstances', () => {
 
 describe('19 generation fence', () => {
   it('an instance of a launch that was given up is surplus once its server has another, and is never ended', async () => {
-    const where = stage();
+    const where = setup();
     const { pipeline } = where;
     const answers = answerLostAtTheLastMoment(where);
     const serverId = await newServer(where);
@@ -109,7 +109,7 @@ describe('19 generation fence', () => {
 
 describe('20 failure is named', () => {
   it('an instance that ended before it ran is a failed start with EC2’s reason, never discovered-only', async () => {
-    const where = stage();
+    const where = setup();
     const code = 'Server.InsufficientInstanceCapacity';
     where.pipeline.faults.add({ what: 'fail-start', where: launches, code, times: 1 });
     await launchAndWait(where);
@@ -124,7 +124,7 @@ describe('20 failure is named', () => {
     ['IdempotentInstanceTerminated', 'token_terminated'],
     ['InstanceLimitExceeded', 'refused_by_ec2'],
   ] as const)('EC2’s %s ends the launch as %s', async (code, launchState) => {
-    const where = stage();
+    const where = setup();
     where.pipeline.faults.add({ what: 'refuse', where: launches, code });
     const serverId = await launchAndWait(where);
     expect(where.watch.servers.get(serverId)).toMatchObject({ launchState, instance: null });
@@ -132,7 +132,7 @@ describe('20 failure is named', () => {
   });
 
   it('a launch that EC2 throttled past its deadline is expired, and nothing is sent for it any more', async () => {
-    const where = stage();
+    const where = setup();
     where.pipeline.faults.add({ what: 'throttle', where: launches });
     const serverId = await newServer(where);
     await launch(where, serverId);
@@ -146,7 +146,7 @@ describe('20 failure is named', () => {
 
 describe('29 throttle safety', () => {
   it('RequestLimitExceeded for four minutes changes no record and loses no work', async () => {
-    const where = stage();
+    const where = setup();
     const known = runOne(where);
     await where.pipeline.clock.advanceBy(minutes(14));
     where.pipeline.faults.add({ what: 'throttle', where: { service: 'ec2' } });
@@ -166,7 +166,7 @@ describe('29 throttle safety', () => {
   });
 
   it('of forty launches at one moment none is lost: each has its one instance or says that its time was over', async () => {
-    const where = stage();
+    const where = setup();
     for (let nth = 0; nth < 40; nth++) await launch(where, await newServer(where, `web-${nth}`));
     await where.pipeline.clock.advanceBy(longEnough);
     expect(await where.wrong()).toEqual([]);

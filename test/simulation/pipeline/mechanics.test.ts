@@ -13,13 +13,13 @@ import {
   record,
   runDirectly,
   runOne,
-  type Stage,
-  stage,
-} from './stage.ts';
+  type Setup,
+  setup,
+} from './setup.ts';
 
 /** Instances in every state and in every zone, all of them in doubt and half of them known by zone. */
-async function inDoubt(): Promise<{ where: Stage; keys: InstanceKey[] }> {
-  const where = stage(27);
+async function inDoubt(): Promise<{ where: Setup; keys: InstanceKey[] }> {
+  const where = setup(27);
   const { clock, ec2, functions } = where.pipeline;
   const events = heldBack(where);
   where.pipeline.faults.add({ what: 'drop', where: { service: 'sqs', queue: 'verify' } });
@@ -93,7 +93,7 @@ describe('28 partial failure exactness', () => {
   it('of a batch exactly the messages without a durable effect come again', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 0, max: 9 }), { maxLength: 10 }), async (broken) => {
-        const where = stage(28);
+        const where = setup(28);
         const events = heldBack(where);
         const keys = runDirectly(where, 10);
         const { store } = where.pipeline.ports;
@@ -117,7 +117,7 @@ describe('28 partial failure exactness', () => {
   });
 
   it('a message that always fails ends among the dead letters and delays no other', async () => {
-    const where = stage();
+    const where = setup();
     const { pipeline } = where;
     const { store } = pipeline.ports;
     const poisoned = runOne(where);
@@ -140,7 +140,7 @@ describe('28 partial failure exactness', () => {
 describe('11 mass-removal guard', () => {
   /** Twenty instances that an empty listing seems to have lost. */
   async function emptied() {
-    const where = stage();
+    const where = setup();
     const keys = runDirectly(where, 20);
     await where.pipeline.clock.advanceBy(minutes(10));
     where.pipeline.faults.add({ what: 'empty', where: { service: 'ec2' } });

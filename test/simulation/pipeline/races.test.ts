@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { StateChangeEvent } from '#local/aws/ec2/state-change-event.ts';
 import { seconds } from '#shared/domain/time.ts';
-import { batchOf, heldBack, record, runOne, type Stage, stage } from './stage.ts';
+import { batchOf, heldBack, record, runOne, type Setup, setup } from './setup.ts';
 
 /** An instance that was launched, stopped and started again, and its six events, of which the first `known` are recorded. */
 async function restarted(known: number) {
-  const where = stage();
+  const where = setup();
   const { clock, ec2, functions } = where.pipeline;
   ec2.timings = { startMs: [5000, 5000], stopMs: [5000, 5000], terminateMs: [5000, 5000] };
   const events = heldBack(where);
@@ -44,7 +44,7 @@ async function oneByOne(known: number, pick: (events: readonly StateChangeEvent[
 }
 
 /** Whatever the race left waiting. */
-async function drained({ pipeline }: Stage): Promise<void> {
+async function drained({ pipeline }: Setup): Promise<void> {
   const { queues, functions } = pipeline;
   while (queues.queue('events').counts().visible > 0) await functions.handleOneMore();
 }

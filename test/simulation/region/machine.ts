@@ -16,6 +16,8 @@ import type { Pipeline } from './pipeline.ts';
 const metadataEndpoint = 'http://169.254.169.254';
 /** An operator stops an agent that has heard nothing good for so long. */
 const patienceMs = seconds(600);
+/** An operator who reads so often in a row that the clock is wrong stops the agent: waiting does not mend a clock. */
+const mostClockSkews = 3;
 const restartMs = seconds(5);
 const never = new AbortController().signal;
 
@@ -34,6 +36,7 @@ export class Machine {
   /** Counts the agent's processes; the last one alone may run. */
   #started = 0;
   #lastGoodAt = 0;
+  #clockSkews = 0;
 
   constructor(pipeline: Pipeline, key: InstanceKey, skewMs = 0) {
     this.#pipeline = pipeline;
@@ -64,6 +67,7 @@ export class Machine {
     const turns = new Turns(this.#pipeline, isUp);
     const process = new AgentProcess(this.#pipeline);
     this.#lastGoodAt = this.#pipeline.now();
+    this.#clockSkews = 0;
     const state = { ...this.#folder(), hold: async () => async () => {} };
     const ports: AgentPorts = {
       ...this.#ports((url, init) => process.call(() => this.#send(url, init))),
@@ -79,7 +83,7 @@ export class Machine {
         await turns.wait(seconds(waitSeconds));
         process.live();
       },
-      stopped: () => this.#pipeline.now() > this.#lastGoodAt + patienceMs,
+      stopped: () => this.#clockSkews >= mostClockSkews || this.#pipeline.now() > this.#lastGoodAt + patienceMs,
     };
     const ended = async () => {
       try {
@@ -173,6 +177,7 @@ export class Machine {
       timeline.word(this.#pipeline.now(), path === '/v1/enroll' ? 'enroll' : 'checkin', this.key);
       this.#lastGoodAt = this.#pipeline.now();
     }
+    this.#clockSkews = body.includes('"clock_skew"') ? this.#clockSkews + 1 : 0;
     return new Response(body, { status: statusCode });
   }
 }

@@ -26,7 +26,7 @@ export const request: LaunchRequest = {
 export const wanted = { name: 'web', ...place, request };
 
 /** Ports in memory, with what was written, sent and terminated. */
-export function operatorStage() {
+export function operatorSetup() {
   const written: RecordChange[] = [];
   const store = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
   const launch = new KeepingOutbox<LaunchMessage>();
@@ -45,13 +45,13 @@ export function operatorStage() {
 
 /** A server, `srv_1`, whose current instance is in some state. */
 export async function attached(state: Instance['cloud']['state'], fields: Partial<Server> = {}) {
-  const stage = operatorStage();
+  const setup = operatorSetup();
   const server = serverNamed('srv_1', { request, instance: here, generation: 1, launchState: 'launched', ...fields });
-  await stage.store.commit([{ kind: 'server', before: undefined, after: server }]);
-  await stage.store.saveInstance(
+  await setup.store.commit([{ kind: 'server', before: undefined, after: server }]);
+  await setup.store.saveInstance(
     undefined,
     instanceNamed('i-1', { cloud: { state, at: start }, assignment: { serverId: 'srv_1' } }),
   );
-  stage.written.length = 0;
-  return stage;
+  setup.written.length = 0;
+  return setup;
 }

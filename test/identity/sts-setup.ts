@@ -17,7 +17,7 @@ export const purpose: StsPurpose = {
 };
 
 /** A simulated STS, the credentials of one instance, and both ends of an enrollment's proof. */
-export function stsStage() {
+export function stsSetup() {
   let time = now;
   const sts = new SimulatedSts({ now: () => time, random: random(1) });
   const credentials = sts.instanceCredentials({ ...claim, region: purpose.region });

@@ -11,7 +11,7 @@ import { here as place, startLab } from '#test/local/aws/ec2/lab.ts';
 export { place };
 
 /** The simulated EC2 behind its endpoint, asked through the adapter that asks EC2, beside a store in memory. */
-export async function ec2Stage() {
+export async function ec2Setup() {
   const lab = await startLab();
   pointSdkAt(lab.url);
   const written: RecordChange[] = [];

@@ -23,7 +23,7 @@ export const place = { account: '111122223333', region: 'us-east-1' };
 export const subnetId = 'subnet-0a1b2c3d4e5f60718';
 
 /** What stands in AWS's place while one file of tests runs the handlers. */
-export interface FunctionStage {
+export interface FunctionSetup {
   dynamo: Dynamo;
   tableName: string;
   store: Store;
@@ -36,34 +36,34 @@ export interface FunctionStage {
 }
 
 /** Starts it all before the file's tests: a handler reads its environment at its first invocation, and keeps it. */
-export function functionStage(): FunctionStage {
-  const stage = { lines: [] as Record<string, unknown>[] } as FunctionStage;
+export function functionSetup(): FunctionSetup {
+  const setup = { lines: [] as Record<string, unknown>[] } as FunctionSetup;
   const undo: (() => Promise<unknown>)[] = [];
   beforeAll(async () => {
-    await assemble(stage, undo);
+    await assemble(setup, undo);
   });
   beforeEach(() => {
-    stage.lines.length = 0;
+    setup.lines.length = 0;
     for (const name of queueNames)
-      for (const { receipt } of stage.queue(name).receive(1000, 0)) stage.queue(name).delete(receipt);
+      for (const { receipt } of setup.queue(name).receive(1000, 0)) setup.queue(name).delete(receipt);
   });
   afterAll(async () => {
     for (const step of undo.reverse()) await step();
   });
-  return stage;
+  return setup;
 }
 
 const queueNames = ['verify', 'sweep', 'launch', 'consumer'] as const;
 
-async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]): Promise<void> {
-  stage.dynamo = await startDynamo();
-  undo.push(() => stage.dynamo.stop());
-  const [tableName, privateTableName] = [await stage.dynamo.makeTable('main'), await stage.dynamo.makeTable('private')];
-  const { client } = stage.dynamo;
-  stage.tableName = tableName;
-  stage.store = createDynamoStore({ client, tableName, timing: defaultTiming });
-  stage.history = createDynamoHistory({ client, tableName: privateTableName });
-  stage.userData = createDynamoUserData({ client, tableName: privateTableName }, Date.now);
+async function assemble(setup: FunctionSetup, undo: (() => Promise<unknown>)[]): Promise<void> {
+  setup.dynamo = await startDynamo();
+  undo.push(() => setup.dynamo.stop());
+  const [tableName, privateTableName] = [await setup.dynamo.makeTable('main'), await setup.dynamo.makeTable('private')];
+  const { client } = setup.dynamo;
+  setup.tableName = tableName;
+  setup.store = createDynamoStore({ client, tableName, timing: defaultTiming });
+  setup.history = createDynamoHistory({ client, tableName: privateTableName });
+  setup.userData = createDynamoUserData({ client, tableName: privateTableName }, Date.now);
   const onError = (error: unknown) => {
     throw error;
   };
@@ -71,7 +71,7 @@ async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]):
   const common = { clock, random: random(1), ...place, onError };
   const queues = new Queues(common);
   for (const name of queueNames) queues.create(name);
-  stage.queue = (name) => queues.queue(name);
+  setup.queue = (name) => queues.queue(name);
   const bus = new Bus({ ...common, name: 'muster' });
   bus.rule('all', { source: ['muster'] }, { queue: queues.queue('consumer') });
   const endpoints = await startAwsEndpoints({
@@ -81,12 +81,12 @@ async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]):
     port: 0,
     onError,
   });
-  stage.ec2 = new Ec2Region({
+  setup.ec2 = new Ec2Region({
     clock: { now: () => new Date(), after: () => {} },
     random: random(2),
     onStateChange: () => {},
   });
-  const ec2 = await startEc2Server({ region: stage.ec2, defaultAccount: place.account, newRequestId: randomUUID });
+  const ec2 = await startEc2Server({ region: setup.ec2, defaultAccount: place.account, newRequestId: randomUUID });
   undo.push(endpoints.close, ec2.close, async () => clock.stop());
   setEnvironment({
     AWS_ENDPOINT_URL_DYNAMODB: `http://127.0.0.1:${(await client.config.endpoint?.())?.port}`,
@@ -104,7 +104,7 @@ async function assemble(stage: FunctionStage, undo: (() => Promise<unknown>)[]):
     ...{ VERIFY_QUEUE_URL: endpoints.queueUrl('verify'), SWEEP_QUEUE_URL: endpoints.queueUrl('sweep') },
     LAUNCH_QUEUE_URL: endpoints.queueUrl('launch'),
   });
-  listen(stage.lines);
+  listen(setup.lines);
 }
 
 /** DynamoDB Local keeps tables by access key: the one of test/contracts/dynamodb.ts. */
@@ -203,16 +203,16 @@ export const invoke = (handler: unknown, event: object): Promise<unknown> => (ha
 export const instanceId = (nth: number): string => `i-${nth.toString(16).padStart(17, '0')}`;
 
 /** A running instance on record that started `agoMs` ago. */
-export async function runningInstance(stage: FunctionStage, nth: number, fields: InstanceParts = {}, agoMs = 20_000) {
+export async function runningInstance(setup: FunctionSetup, nth: number, fields: InstanceParts = {}, agoMs = 20_000) {
   const startedAt = Math.floor((Date.now() - agoMs) / 1000) * 1000;
   const started: InstanceParts = {
     cloud: { state: 'running', at: startedAt, runningAt: startedAt, epoch: startedAt, epochNamed: true },
     management: { since: startedAt, notBefore: startedAt },
   };
   const instance = instanceNamed(instanceId(nth), started, fields);
-  await stage.store.ensurePair(place.account, place.region);
-  await stage.store.saveInstance(undefined, instance);
+  await setup.store.ensurePair(place.account, place.region);
+  await setup.store.saveInstance(undefined, instance);
   const attached = { rootAttachedAt: startedAt + 1000, interfaceAttachedAt: startedAt };
-  await stage.store.putFacts(factsOf(instanceId(nth), { launchTime: startedAt, ...attached }));
+  await setup.store.putFacts(factsOf(instanceId(nth), { launchTime: startedAt, ...attached }));
   return { instance, startedAt };
 }

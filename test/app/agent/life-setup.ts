@@ -12,13 +12,13 @@ import { newAgentKey } from '#test/build/an-agent-key.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
 import { bindingNamed, second } from '#test/contracts/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
-import { agentOf, enrollmentStage, here, instanceChange, now, running } from '../enrollment/enrollment-stage.ts';
+import { agentOf, enrollmentSetup, here, instanceChange, now, running } from '../enrollment/enrollment-setup.ts';
 
 /** Half an hour into a life. */
 export const later = now + 1800 * second;
 
 /** An instance whose agent was enrolled half an hour ago, by a launch if nothing else is said, and operators. */
-export async function lifeStage(
+export async function lifeSetup(
   fields: InstanceParts = {},
   more: readonly RecordChange[] = [],
   bound: Partial<Binding> = {},
@@ -32,23 +32,23 @@ export async function lifeStage(
   };
   const instance = running(enrolled, fields);
   const binding = bindingNamed(key.id, { ...here, publicKey: key.publicKeyX, boundAt: now, ...bound });
-  const stage = await enrollmentStage([
+  const setup = await enrollmentSetup([
     instanceChange(instance),
     { kind: 'binding', before: undefined, after: binding },
     ...more,
   ]);
   const operate: OperatePorts = {
-    ...{ store: stage.store, history: createMemoryHistory(), userData: createMemoryUserData(), timing: defaultTiming },
+    ...{ store: setup.store, history: createMemoryHistory(), userData: createMemoryUserData(), timing: defaultTiming },
     ...{ launch: new KeepingOutbox(), terminate: async () => {}, accounts: {}, audience: '' },
     ...{ newGrantKey: () => newGrantKey(randomBytes), newId: (prefix) => `${prefix}_1` },
   };
-  const held = async () => (await stage.store.getInstance(here))!;
-  const kinds = () => stage.written.map(({ kind }) => kind);
+  const held = async () => (await setup.store.getInstance(here))!;
+  const kinds = () => setup.written.map(({ kind }) => kind);
   /** What all changes so far owe to the world. */
   const told = () =>
-    stage.written.flatMap((change) => (change.kind === 'instance' ? eventsOf(change.before, change.after) : []));
+    setup.written.flatMap((change) => (change.kind === 'instance' ? eventsOf(change.before, change.after) : []));
   return {
-    ...stage,
+    ...setup,
     ...{ key, operate, held, kinds, told },
     release: (at: Instant = later) => ending.releaseInstance(here, at, operate),
     block: (at: Instant = later) => ending.blockInstance(here, at, operate),

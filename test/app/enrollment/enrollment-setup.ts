@@ -48,7 +48,7 @@ export const running = (...changes: readonly InstanceParts[]): Instance =>
   );
 
 /** A store with one running instance, and everything that an enrollment touches. */
-export async function enrollmentStage(records: readonly RecordChange[] = [instanceChange(running())]) {
+export async function enrollmentSetup(records: readonly RecordChange[] = [instanceChange(running())]) {
   const written: RecordChange[] = [];
   const store = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
   for (const change of records) {
@@ -91,7 +91,7 @@ export const factsOfStart = (instanceId: string, launchTime: Instant, fields: Pa
 
 export const instanceChange = (after: Instance): RecordChange => ({ kind: 'instance', before: undefined, after });
 
-/** An enrollment key of the stage's seed. */
+/** An enrollment key of the setup's seed. */
 export const keyChange = (fields: Partial<EnrollmentKey> = {}): RecordChange => ({
   kind: 'key',
   before: undefined,
@@ -99,7 +99,7 @@ export const keyChange = (fields: Partial<EnrollmentKey> = {}): RecordChange => 
 });
 export const byKey = { grant: { id: keyId, seed: keyGrant.seed } };
 
-/** A launch of the stage's seed that made the instance, and its server. */
+/** A launch of the setup's seed that made the instance, and its server. */
 export const launchChanges = (fields: Partial<Launch> = {}): RecordChange[] => [
   {
     kind: 'launch',

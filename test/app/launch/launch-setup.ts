@@ -9,7 +9,7 @@ import { newGrantKey } from '#shared/identity/grant.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { killable, Life } from '#test/simulation/region/killable.ts';
-import { ec2Stage, place } from '../cloud/ec2-stage.ts';
+import { ec2Setup, place } from '../cloud/ec2-setup.ts';
 
 const request = {
   ...{ imageId: oneInstance.ImageId, instanceType: oneInstance.InstanceType, subnetId: null, keyName: null },
@@ -17,27 +17,27 @@ const request = {
 };
 
 /** A server that was never launched, and everything between the operator and EC2. */
-export async function launchStage() {
-  const stage = await ec2Stage();
-  const { store, userData } = stage.ports;
+export async function launchSetup() {
+  const setup = await ec2Setup();
+  const { store, userData } = setup.ports;
   const launch = new KeepingOutbox<LaunchMessage>();
   const operate: OperatePorts = {
-    ...{ store, userData, launch, timing: stage.ports.timing, audience: 'https://muster.example/prod' },
+    ...{ store, userData, launch, timing: setup.ports.timing, audience: 'https://muster.example/prod' },
     history: createMemoryHistory(),
-    terminate: (key) => stage.ports.ec2.terminate(key),
+    terminate: (key) => setup.ports.ec2.terminate(key),
     accounts: { [place.account]: { regions: [place.region], launch: allowed } },
     newGrantKey: () => newGrantKey(randomBytes),
     newId: (prefix) => `${prefix}_${randomUUID().replaceAll('-', '')}`,
   };
-  const { id: serverId } = await createServer({ name: 'web', ...place, request }, stage.now(), operate);
-  const ask = () => launchServer(serverId, stage.now(), operate);
-  const attempt = (launchId: string, ports: LaunchPorts = stage.ports) => runLaunch(launchId, stage.now(), ports);
+  const { id: serverId } = await createServer({ name: 'web', ...place, request }, setup.now(), operate);
+  const ask = () => launchServer(serverId, setup.now(), operate);
+  const attempt = (launchId: string, ports: LaunchPorts = setup.ports) => runLaunch(launchId, setup.now(), ports);
   const launchedBy = (launchId: string) =>
-    stage.region.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
-  return { ...stage, launch, operate, serverId, ask, attempt, launchedBy };
+    setup.region.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
+  return { ...setup, launch, operate, serverId, ask, attempt, launchedBy };
 }
 
-export type LaunchStage = Awaited<ReturnType<typeof launchStage>>;
+export type LaunchSetup = Awaited<ReturnType<typeof launchSetup>>;
 const allowed = { instanceProfileArns: [], subnetIds: [], securityGroupIds: [] };
 
 /** The ports of a process that dies at its n-th call, before or after that took effect. */
@@ -56,7 +56,7 @@ const isPort = (value: unknown): value is object =>
 const isFunction = (member: unknown): boolean => typeof member === 'function';
 
 /** Asks for a launch, and says which one that is. */
-export async function asked(stage: LaunchStage): Promise<string> {
-  await stage.ask();
-  return stage.launch.messages.at(-1)?.launchId ?? '';
+export async function asked(setup: LaunchSetup): Promise<string> {
+  await setup.ask();
+  return setup.launch.messages.at(-1)?.launchId ?? '';
 }

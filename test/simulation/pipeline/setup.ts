@@ -16,26 +16,26 @@ export const minutes = (count: number): number => seconds(60 * count);
 export const longEnough = minutes(130);
 
 /** A pipeline in fair weather, with somebody who looks on and agents in the instances that have one. */
-export function stage(seed = 1) {
+export function setup(seed = 1) {
   const watch = new Watch();
   const pipeline = new Pipeline({ seed, watch });
   const agents = new Agents(pipeline);
   return { pipeline, watch, agents, wrong: () => verdict(pipeline, watch) };
 }
-export type Stage = ReturnType<typeof stage>;
+export type Setup = ReturnType<typeof setup>;
 
 /** An operator makes a server; nothing is launched yet. */
-export async function newServer({ pipeline }: Stage, name = 'web-1'): Promise<string> {
+export async function newServer({ pipeline }: Setup, name = 'web-1'): Promise<string> {
   const { id } = await pipeline.functions.operate<{ id: string }>('POST', '/v1/servers', { name, ...here, request });
   return id;
 }
 
-export async function launch({ pipeline }: Stage, serverId: string): Promise<void> {
+export async function launch({ pipeline }: Setup, serverId: string): Promise<void> {
   await pipeline.functions.operate('POST', `/v1/servers/${serverId}/launch`);
 }
 
 /** Somebody runs instances past Muster, in one request. */
-export function runDirectly({ pipeline }: Stage, count: number, zone = 'us-east-1a'): InstanceKey[] {
+export function runDirectly({ pipeline }: Setup, count: number, zone = 'us-east-1a'): InstanceKey[] {
   const { Instances = [] } = pipeline.ec2.runInstances(here, {
     ...{ ImageId: plainImage, InstanceType: 't4g.nano', MinCount: count, MaxCount: count },
     Placement: { AvailabilityZone: zone },
@@ -44,25 +44,25 @@ export function runDirectly({ pipeline }: Stage, count: number, zone = 'us-east-
 }
 
 /** The same for one. */
-export function runOne(where: Stage): InstanceKey {
+export function runOne(where: Setup): InstanceKey {
   const [key] = runDirectly(where, 1);
   if (!key) throw new Error('EC2 ran nothing');
   return key;
 }
 
-export const record = ({ watch }: Stage, key: InstanceKey) => watch.instances.get(keyOf(key));
+export const record = ({ watch }: Setup, key: InstanceKey) => watch.instances.get(keyOf(key));
 
 /** What EC2 launched for Muster. */
-export const launched = ({ pipeline }: Stage) =>
+export const launched = ({ pipeline }: Setup) =>
   pipeline.ec2
     .truth()
     .filter(({ clientToken, configuration }) => clientToken.startsWith('mst-') && configuration.imageId === agentImage);
 
-export const told = ({ pipeline }: Stage, detailType: string) =>
+export const told = ({ pipeline }: Setup, detailType: string) =>
   [...pipeline.told.values()].filter((event) => event.detailType === detailType).map(({ detail }) => detail.data);
 
 /** EC2's events as its bus would send them, kept back so that a test delivers them itself. */
-export function heldBack({ pipeline }: Stage): StateChangeEvent[] {
+export function heldBack({ pipeline }: Setup): StateChangeEvent[] {
   const events: StateChangeEvent[] = [];
   pipeline.faults.add({ what: 'drop', where: { service: 'events', bus: 'default' } });
   pipeline.listeners.push((event) => events.push(event));
