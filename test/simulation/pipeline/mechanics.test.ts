@@ -132,7 +132,7 @@ describe('28 partial failure exactness', () => {
     await pipeline.clock.advanceBy(seconds(20));
     expect(healthy.map((key) => record(where, key)?.cloud.state)).toEqual(healthy.map(() => 'running'));
     await pipeline.clock.advanceBy(longEnough);
-    expect(pipeline.queues.queue('events-dead').counts().visible).toBe(2);
+    expect(pipeline.queues.queue('instance-events-dead').counts().visible).toBe(2);
     expect(record(where, poisoned)).toMatchObject({ cloud: { state: 'running' } });
   });
 });

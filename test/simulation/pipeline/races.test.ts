@@ -29,7 +29,7 @@ async function raced(
   const { where, key, events } = await restarted(known);
   const [first, ...others] = pick(events);
   const { queues, functions } = where.pipeline;
-  for (const other of others) queues.queue('events').send(JSON.stringify(other));
+  for (const other of others) queues.queue('instance-events').send(JSON.stringify(other));
   const alone = where.pipeline.faults.add({ what: 'overtake', where: { service: 'lambda', call: nthCall } });
   await functions.onInstanceChanged(batchOf([first]));
   alone();
@@ -46,7 +46,7 @@ async function oneByOne(known: number, pick: (events: readonly StateChangeEvent[
 /** Whatever the race left waiting. */
 async function drained({ pipeline }: Setup): Promise<void> {
   const { queues, functions } = pipeline;
-  while (queues.queue('events').counts().visible > 0) await functions.handleOneMore();
+  while (queues.queue('instance-events').counts().visible > 0) await functions.handleOneMore();
 }
 
 describe('4 commutativity and 28 durability', () => {

@@ -3,7 +3,7 @@ import type { Context, DynamoDBBatchResponse, DynamoDBStreamEvent, SQSBatchRespo
 import { httpApiEvent } from '#local/aws/http-api/http-api-event.ts';
 import { type ReceivedMessage, sqsEvent } from '#local/aws/sqs/sqs-message.ts';
 import { hex } from '#local/random.ts';
-import type { FunctionName } from '#local/topology.ts';
+import { type FunctionName, queueFunctions } from '#local/topology.ts';
 import { isRegisteredIn, registeredPairs } from '#shared/domain/account/accounts.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
@@ -62,7 +62,7 @@ const context = {} as Context;
 export function makeFunctions(host: Host): Functions {
   const { timing } = host;
   const runtime = runtimeOf(host);
-  const onQueues = queueFunctions(host, runtime);
+  const onQueues = makeQueueFunctions(host, runtime);
   const unlessItDies = async <Fields>(run: Promise<Fields>): Promise<Fields | undefined> =>
     run.catch((error: unknown) => void host.failed(error));
   const request = (asked: ApiRequest) => answer(host, runtime, asked);
@@ -105,7 +105,13 @@ function runtimeOf(host: Host): Runtime {
 
 type QueueFunctions = Pick<Functions, 'onInstanceChanged' | 'verify' | 'sweepRegion' | 'launch'>;
 
-function queueFunctions(host: Host, runtime: Runtime): QueueFunctions {
+/** The function that a queue feeds. Throws for a function of the table that the simulation does not have. */
+export function handlerOf(functions: QueueFunctions, name: FunctionName): OnQueue {
+  if (Object.hasOwn(functions, name)) return functions[name as keyof QueueFunctions];
+  throw new Error(`the simulation does not run ${name}`);
+}
+
+function makeQueueFunctions(host: Host, runtime: Runtime): QueueFunctions {
   const { timing } = host;
   const alarm = (what: string) => void host.alarms.push(what);
   return {
@@ -184,18 +190,12 @@ async function operate<Answer>(
 
 async function handleOneMore(host: Host, functions: QueueFunctions): Promise<void> {
   const { queues, random } = host;
-  const waiting = (
-    [
-      ['events', functions.onInstanceChanged],
-      ['verify', functions.verify],
-      ['launch', functions.launch],
-      ['sweep', functions.sweepRegion],
-    ] as const
-  ).filter(([name]) => queues.queue(name).counts().visible > 0);
-  const [name, handle] = waiting[Math.floor(random() * waiting.length)] ?? [];
-  if (!name || !handle) return;
-  const queue = queues.queue(name);
+  const waiting = queueFunctions.filter(({ queue }) => queues.queue(queue.name).counts().visible > 0);
+  const one = waiting[Math.floor(random() * waiting.length)];
+  if (!one) return;
+  const queue = queues.queue(one.queue.name);
   const received: ReceivedMessage[] = queue.receive(1);
+  const handle = handlerOf(functions, one.name);
   const answered = await handle(sqsEvent(received, queue.arn)).catch((error: unknown) => host.failed(error));
   if (!answered || answered.batchItemFailures.length > 0) return;
   for (const { receipt } of received) queue.delete(receipt);

@@ -6,7 +6,7 @@ import { Queues } from '#local/aws/sqs/queues.ts';
 import { VirtualClock } from '#local/clock.ts';
 import { Faults, type Occasion } from '#local/faults.ts';
 import { type Random, random } from '#local/random.ts';
-import type { FunctionName } from '#local/topology.ts';
+import { type FunctionName, queueFunctions } from '#local/topology.ts';
 import { secondsAway } from '#shared/adapters/aws/queue.ts';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
@@ -17,10 +17,10 @@ import { type Instant, seconds } from '#shared/domain/time.ts';
 import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
 import type { Fields } from '#shared/observe/log.ts';
 import { openSimulatedEc2 } from './ec2-transport.ts';
-import { type Functions, makeFunctions } from './functions.ts';
+import { type Functions, handlerOf, makeFunctions } from './functions.ts';
 import { killable, Life, ProcessDied } from './killable.ts';
 import { accounts, beganAt } from './places.ts';
-import { type Host, type Invocation, type Ports, type QueueName, queueNames, queueSettings } from './ports.ts';
+import type { Host, Invocation, Ports } from './ports.ts';
 import { RecordStream } from './record-stream.ts';
 import { Timeline } from './timeline.ts';
 
@@ -134,14 +134,14 @@ export class Pipeline implements Host {
   }
 
   deadLetters(): number {
-    return queueNames.reduce((sum, name) => sum + this.queues.queue(`${name}-dead`).counts().visible, 0);
+    return queueFunctions.reduce((sum, { queue }) => sum + this.queues.queue(`${queue.name}-dead`).counts().visible, 0);
   }
 
   #outside(bus: Bus): Ports {
     const store = createMemoryStore({ timing: this.timing, onChange: (change) => this.#changed(change) });
     const consumer = this.queues.create('consumer');
     bus.rule('everything', { source: ['muster'] }, { queue: consumer });
-    const box = <Message>(name: QueueName): Outbox<Message> => ({
+    const box = <Message>(name: string): Outbox<Message> => ({
       send: async (messages, delaySeconds = 0) => {
         for (const one of messages) this.queues.queue(name).send(JSON.stringify(one), { delaySeconds });
       },
@@ -173,18 +173,19 @@ export class Pipeline implements Host {
   }
 
   #wire(): void {
-    for (const name of queueNames) {
-      const { visibilitySeconds, maxReceiveCount } = queueSettings[name];
-      const deadLetterQueue = this.queues.create(`${name}-dead`);
-      this.queues.create(name, { visibilitySeconds, redrive: { deadLetterQueue, maxReceiveCount } });
-    }
     const { functions, queues } = this;
+    for (const { name, queue } of queueFunctions) {
+      const redrive = { deadLetterQueue: queues.create(`${queue.name}-dead`), maxReceiveCount: queue.receives };
+      queues.create(queue.name, { visibilitySeconds: queue.visibility, redrive });
+      queues.consume(queue.name, {
+        batchSize: queue.batch,
+        windowSeconds: queue.window ?? 0,
+        maxConcurrency: Math.min(queue.concurrency, mostAtOnce),
+        invoke: handlerOf(functions, name),
+      });
+    }
     const pattern = { 'detail-type': ['EC2 Instance State-change Notification'] };
-    this.awsBus.rule('instance-events', pattern, { queue: queues.queue('events') });
-    queues.consume('events', { batchSize: 10, maxConcurrency: 5, invoke: functions.onInstanceChanged });
-    queues.consume('verify', { batchSize: 100, windowSeconds: 2, maxConcurrency: 5, invoke: functions.verify });
-    queues.consume('sweep', { batchSize: 1, maxConcurrency: 5, invoke: functions.sweepRegion });
-    queues.consume('launch', { batchSize: 1, maxConcurrency: 2, invoke: functions.launch });
+    this.awsBus.rule('instance-events', pattern, { queue: queues.queue('instance-events') });
     queues.consume('consumer', {
       batchSize: 10,
       maxConcurrency: 1,
@@ -207,6 +208,9 @@ export class Pipeline implements Host {
     }
   }
 }
+
+/** So many invocations of one function run side by side, and no more: five are enough to get in each other's way. */
+const mostAtOnce = 5;
 
 const mistakes: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError']);
 const isMistake = (name: string): boolean => mistakes.has(name);

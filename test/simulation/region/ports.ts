@@ -47,13 +47,3 @@ export interface Host {
   /** The same for an error that a function wrote to its log, by the fields of the line. */
   logged(fields: Fields): void;
 }
-
-/** Receives and visibility as infra/functions.cjs has them. */
-export const queueSettings = {
-  events: { visibilitySeconds: 90, maxReceiveCount: 10 },
-  verify: { visibilitySeconds: 182, maxReceiveCount: 5 },
-  sweep: { visibilitySeconds: 1800, maxReceiveCount: 5 },
-  launch: { visibilitySeconds: 120, maxReceiveCount: 10 },
-} as const;
-export type QueueName = keyof typeof queueSettings;
-export const queueNames = Object.keys(queueSettings) as readonly QueueName[];
