@@ -1,3 +1,4 @@
+import { definitionOfAny, kinds } from '#shared/app/records/registry.ts';
 import { eventCatalogue } from '#shared/domain/events/event-catalogue.ts';
 import { ec2States, isLegalStep } from '#shared/domain/instance/instance.ts';
 import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
@@ -8,6 +9,7 @@ export const designParts = (timingSource: string): Record<string, Record<string,
   'docs/design/merging.md': { states: statesTable() },
   'docs/design/deadlines.md': { durations: durationsTable(timingSource) },
   'docs/design/events.md': { events: eventsTable() },
+  'docs/design/records.md': { kinds: kindsTable() },
 });
 
 /** A page with what stands between its markers replaced. Throws if a marker is missing, or if the page has another. */
@@ -32,6 +34,18 @@ const statesTable = (): string =>
         .join(', ') || 'nothing',
     ]),
   );
+
+/** Every kind of record, by its definition. */
+const kindsTable = (): string =>
+  table(
+    ['Kind', 'In one list', 'Can be due', 'In the stream', 'Consumers are told'],
+    kinds.map((kind) => {
+      const { place, dueAt, inStream, events } = definitionOfAny(kind);
+      return [code(kind), ...[place.list, dueAt, inStream, events].map(yesOrNo)];
+    }),
+  );
+
+const yesOrNo = (answer: unknown): string => (answer ? 'yes' : 'no');
 
 const eventsTable = (): string =>
   table(

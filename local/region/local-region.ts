@@ -5,6 +5,7 @@ import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-s
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSBatchResponse } from 'aws-lambda';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
+import { isKind, records } from '#shared/app/records/registry.ts';
 import { startDynamoDbLocal } from '../aws/dynamodb/dynamodb-local.ts';
 import { type AwsEndpoints, startAwsEndpoints } from '../aws/endpoints.ts';
 import { Bus, type BusEvent, type Delivery } from '../aws/events/bus.ts';
@@ -107,7 +108,7 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
     client: new DynamoDBStreamsClient({ endpoint: dynamo.endpoint, region: settings.homeRegion, credentials }),
     ...{ streamArn, clock, folder: join(folder, 'stream'), batchSize: 100, maximumRetryAttempts: 10, onError: report },
     handler: (event) => functions.invoke<SQSBatchResponse>('onRecordChanged', event),
-    wants: (record) => isTold(record.dynamodb?.NewImage?.kind?.S ?? record.dynamodb?.OldImage?.kind?.S),
+    wants: (record) => isInStream(record.dynamodb?.NewImage?.kind?.S ?? record.dynamodb?.OldImage?.kind?.S),
   });
   pump.start();
   undo.push(
@@ -124,8 +125,8 @@ const request: Engine['request'] = (url, init) =>
 
 const credentials = { accessKeyId: settings.account, secretAccessKey: 'local' };
 
-/** The kinds of records whose changes are news: the filter in infra/functions.cjs. */
-const isTold = (kind: string | undefined): boolean => ['instance', 'server', 'launch', 'key'].includes(kind ?? '');
+/** What the stream's filter lets through: test/stack/storage.ts holds infra/functions.cjs to the same. */
+const isInStream = (kind: string | undefined): boolean => isKind(kind) && records[kind].inStream;
 
 async function createTables(endpoint: string): Promise<string> {
   const client = new DynamoDBClient({ endpoint, region: settings.homeRegion, credentials });

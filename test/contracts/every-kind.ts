@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { Store } from '#shared/app/ports.ts';
 import { definitionOf, type Kind, kinds, type RecordChange, type RecordOf } from '#shared/app/records/registry.ts';
 import {
+  accountNamed,
   bindingNamed,
   enrollmentKeyNamed,
   instanceNamed,
   launchNamed,
   type MakeStore,
   serverNamed,
-  start,
 } from './records.ts';
 
 /** A record of each kind. A new kind gets a line here, and every store is held to it. */
@@ -18,16 +18,7 @@ const samples: { [K in Kind]: RecordOf<K> } = {
   launch: launchNamed('lch_1'),
   key: enrollmentKeyNamed('key_1'),
   binding: bindingNamed('agent-1'),
-  account: {
-    account: '222233334444',
-    name: 'shop',
-    regions: ['eu-west-1'],
-    roleArn: 'arn:aws:iam::222233334444:role/muster-prod-member',
-    externalId: 'ext_1',
-    launch: { instanceProfileArns: [], subnetIds: ['subnet-1'], securityGroupIds: [] },
-    createdAt: start,
-    version: 0,
-  },
+  account: accountNamed('222233334444'),
 };
 
 const changeTo = (kind: Kind, before: unknown, after: unknown) => ({ kind, before, after }) as RecordChange;

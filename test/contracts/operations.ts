@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import type { Store } from '#shared/app/ports.ts';
-import type { RecordChange } from '#shared/app/records/registry.ts';
+import { type Kind, kinds, type RecordChange } from '#shared/app/records/registry.ts';
 import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anyEvent, anyInstance } from './arbitraries.ts';
 import {
+  accountNamed,
   bindingNamed,
   enrollmentKeyNamed,
   factsOf,
@@ -22,8 +23,6 @@ import {
 
 const farAhead = start + 365 * 86_400 * second;
 const regions = ['us-east-1', 'us-west-2'];
-const kinds = ['instance', 'server', 'launch', 'key', 'binding'] as const;
-type Kind = (typeof kinds)[number];
 
 /** One thing done to a store; what it answers is what two stores are compared by. `what` is for whoever reads a counterexample. */
 export interface Operation {
@@ -65,6 +64,8 @@ async function changeOf(store: Store, kind: Kind, n: number, stale: boolean): Pr
       return { kind, before: decidedOn(await store.get('key', 'id')), after: keyOfKind(n) };
     case 'binding':
       return { kind, before: decidedOn(await store.get('binding', 'id')), after: bindingNamed('id', { boundAt: n }) };
+    case 'account':
+      return { kind, before: decidedOn(await store.get('account', 'id')), after: accountNamed('id', { createdAt: n }) };
   }
 }
 
@@ -156,6 +157,7 @@ export async function contentOf(store: Store): Promise<object> {
     keys: [await store.get('key', 'id'), await store.list('key', page)],
     launch: await store.get('launch', 'id'),
     binding: await store.get('binding', 'id'),
+    accounts: [await store.get('account', 'id'), await store.list('account', page)],
     beside: [await store.getFacts(one), await store.getLease(one)],
     pairs: [await store.listPairs(), await store.getPair('111122223333', 'us-east-1')],
     due: inOrder(await store.listDue(farAhead, 100)),

@@ -1,4 +1,5 @@
 import type { Store } from '#shared/app/ports.ts';
+import type { Account } from '#shared/domain/account/account.ts';
 import type { Lease } from '#shared/domain/agent/lease.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
@@ -84,6 +85,18 @@ export const bindingNamed = (agentId: string, fields: Partial<Binding> = {}): Bi
   proof: 'iid-rsa2048',
   ended: null,
   description: { os: 'debian', hostname: '' },
+  version: 0,
+  ...fields,
+});
+
+export const accountNamed = (account: string, fields: Partial<Account> = {}): Account => ({
+  account,
+  name: 'shop',
+  regions: ['eu-west-1'],
+  roleArn: `arn:aws:iam::${account}:role/muster-prod-member`,
+  externalId: 'ext_1',
+  launch: { instanceProfileArns: [], subnetIds: ['subnet-1'], securityGroupIds: [] },
+  createdAt: start,
   version: 0,
   ...fields,
 });
