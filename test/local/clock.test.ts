@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RealClock, VirtualClock } from '#local/clock.ts';
+import { RealClock } from '#local/clock.ts';
+import { VirtualClock } from '#test/fakes/virtual-clock.ts';
 
 const start = new Date('2026-11-02T10:00:00Z');
 const at = (ms: number) => new Date(start.getTime() + ms);

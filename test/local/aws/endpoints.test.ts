@@ -15,8 +15,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AwsEndpoints, startAwsEndpoints } from '#local/aws/endpoints.ts';
 import { Bus } from '#local/aws/events/bus.ts';
 import { Queues } from '#local/aws/sqs/queues.ts';
-import { VirtualClock } from '#local/clock.ts';
 import { random } from '#local/random.ts';
+import { VirtualClock } from '#test/fakes/virtual-clock.ts';
 
 const clock = new VirtualClock(new Date('2026-11-02T10:00:00Z'));
 const onError = (error: unknown) => {

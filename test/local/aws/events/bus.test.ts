@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Bus, type BusEvent, type Delivery } from '#local/aws/events/bus.ts';
 import { Queues } from '#local/aws/sqs/queues.ts';
-import { VirtualClock } from '#local/clock.ts';
 import { type Fault, Faults } from '#local/faults.ts';
 import { random, type SpanMs } from '#local/random.ts';
+import { VirtualClock } from '#test/fakes/virtual-clock.ts';
 
 const start = new Date('2026-11-02T10:00:00.700Z');
 const seconds = (count: number) => new Date(start.getTime() + count * 1000);

@@ -6,10 +6,10 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Queues } from '#local/aws/sqs/queues.ts';
 import type { StoredMessage } from '#local/aws/sqs/sqs-message.ts';
-import { VirtualClock } from '#local/clock.ts';
 import { type Fault, Faults } from '#local/faults.ts';
 import { random, type SpanMs } from '#local/random.ts';
 import { JournaledMap } from '#local/region/journal.ts';
+import { VirtualClock } from '#test/fakes/virtual-clock.ts';
 
 const start = new Date('2026-11-02T10:00:00Z');
 const endOfTime = new Date(start.getTime() + 86_400_000);

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { ConsumerOptions } from '#local/aws/sqs/queue-consumer.ts';
 import { Queues } from '#local/aws/sqs/queues.ts';
 import type { StoredMessage } from '#local/aws/sqs/sqs-message.ts';
-import { RealClock, VirtualClock } from '#local/clock.ts';
+import { RealClock } from '#local/clock.ts';
 import { Faults } from '#local/faults.ts';
 import { random } from '#local/random.ts';
+import { VirtualClock } from '#test/fakes/virtual-clock.ts';
 
 const start = new Date('2026-11-02T10:00:00Z');
 const seconds = (count: number) => new Date(start.getTime() + count * 1000);

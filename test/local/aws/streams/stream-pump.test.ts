@@ -13,7 +13,7 @@ import type { DynamoDBBatchResponse, DynamoDBRecord } from 'aws-lambda';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type DynamoDbLocal, startDynamoDbLocal } from '#local/aws/dynamodb/dynamodb-local.ts';
 import { StreamPump, type StreamPumpOptions } from '#local/aws/streams/stream-pump.ts';
-import { VirtualClock } from '#local/clock.ts';
+import { VirtualClock } from '#test/fakes/virtual-clock.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'stream-'));
 const start = new Date('2026-11-02T10:00:00Z');

@@ -14,7 +14,7 @@ import type { DynamoDBRecord } from 'aws-lambda';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StreamPump } from '#local/aws/streams/stream-pump.ts';
-import { VirtualClock } from '#local/clock.ts';
+import { VirtualClock } from '#test/fakes/virtual-clock.ts';
 
 const start = new Date('2026-11-02T10:00:00Z');
 const refusal = { message: 'refused', $metadata: {} };
