@@ -10,7 +10,7 @@ import type { SimulatedCloud } from '../region/simulated-cloud.ts';
 import type { Stage } from './stage.ts';
 
 /** The longest that anything in the scenario takes; then it is wrong. */
-const usualPatienceSeconds = 45;
+const usualPatienceSeconds = 180;
 const lookEveryMs = 250;
 
 /** What the scenario plays on, whichever engine runs Muster: its API, and EC2 with its machines. */

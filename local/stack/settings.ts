@@ -8,17 +8,20 @@ export const stackName = `muster-${stage}`;
 /** No account may put events as `aws.ec2`; serverless.yml names this source for the stage. */
 export const eventSource = 'muster.rehearsal';
 
-/** As short as schedules of a minute allow; launches wait for functions that start as processes, all at once. */
+/** As short as schedules of a minute allow. A launch keeps its real durations: no chapter waits for one to expire, and functions start slowly. */
 export const timing: Partial<Timing> = {
   ...shortTiming,
-  launchToPendingSeconds: 90,
+  launchToPendingSeconds: 300,
   launchNudgeSeconds: 30,
-  launchToRunningSeconds: 180,
+  launchToRunningSeconds: 900,
   checkinIntervalSeconds: 5,
 };
 
-/** The longest that anything in the scenario takes: a sweep, a deadline, a tick, each a minute apart. */
-export const patienceSeconds = 180;
+/**
+ * The longest that anything in the scenario takes: a sweep, a deadline, a tick, each a minute apart. What a restart caught comes
+ * back after its queue's visibility timeout, three minutes where it matters, and a busy machine needs longer for everything.
+ */
+export const patienceSeconds = 420;
 
 const launch = { instanceProfileArns: [], subnetIds: [subnetId], securityGroupIds: [securityGroupId] };
 

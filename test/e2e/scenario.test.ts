@@ -20,7 +20,7 @@ const missedBy: Record<FunctionName, string> = {
   operatorApi: 'enrolled with an enrollment key',
   onRecordChanged: 'launched past Muster from a plain image',
 };
-const timeout = 120_000;
+const timeout = 300_000;
 
 async function playOnce(
   args: readonly string[],
