@@ -37,7 +37,7 @@ export async function spentOnLife(client: DynamoDBClient, origin: Origin, ports:
   const begin = await prepare(pipeline, origin);
   const cost = countCost(client);
   const spent: Spent[] = [];
-  let by: FunctionName = 'operatorApi';
+  let by: FunctionName = 'operatorChange';
   // Functions run one after another here: what was sent since the last call was that function's.
   watch.called = ({ name }) => {
     spent.push(...cost.requests.slice(spent.length).map((one) => ({ ...one, by })));
@@ -120,7 +120,7 @@ export function billOf(spent: readonly Spent[]): Bill {
     const isTransaction = items.length > 1;
     const beside = items.filter(isBeside).length * (isTransaction ? 2 : 1);
     const agentsWord = by === 'checkin' ? writes - beside : 0;
-    const isLaunch = by === 'operatorApi' || by === 'launch';
+    const isLaunch = by === 'operatorChange' || by === 'launch';
     bill.beside += beside + agentsWord;
     bill[isLaunch ? 'launch' : 'life'] += writes - beside - agentsWord;
   }

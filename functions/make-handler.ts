@@ -1,4 +1,5 @@
 import middy, { type MiddlewareObj } from '@middy/core';
+import httpRouter from '@middy/http-router';
 import type {
   APIGatewayProxyEventV2,
   Context,
@@ -13,6 +14,7 @@ import { readConfig } from '#shared/config.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { asProblem, type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
+import { type ApiFunction, type PortsOf, type Route, served } from '#shared/http/route.ts';
 import { errorFields, type Fields, log } from '#shared/observe/log.ts';
 import { count, type MetricName } from '#shared/observe/metrics.ts';
 
@@ -60,6 +62,14 @@ type Api = (event: APIGatewayProxyEventV2, context: Context) => Promise<HttpAnsw
 /** A handler behind the HTTP API (payload format 2.0). */
 export const makeApiHandler = (run: Api, runtime: Runtime) =>
   middy<APIGatewayProxyEventV2, HttpAnswer>().use(problemsToAnswers(runtime)).handler(run);
+
+/** A handler of the routes that name this function. It answers `wrong_function` to a request for another route of the API. */
+export const makeRoutesHandler = <F extends ApiFunction>(
+  own: F,
+  routes: readonly Route[],
+  ports: () => PortsOf[F],
+  runtime: Runtime,
+) => makeApiHandler(httpRouter(served(own, routes, runtime.now, ports)), runtime);
 
 /** One line for each invocation that Lambda itself will retry or drop. */
 const failuresToLog = (unit: string, { log }: Runtime): MiddlewareObj => ({

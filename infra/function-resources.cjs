@@ -1,3 +1,4 @@
+const { gatewayRoutes } = require('../shared/http/routes/index.ts');
 const rows = require('./functions.cjs');
 
 const logicalId = (name) => name[0].toUpperCase() + name.slice(1);
@@ -13,7 +14,7 @@ const fortnight = 1209600;
 
 const handlesItems = { functionResponseType: 'ReportBatchItemFailures' };
 
-function eventsOf({ queue, schedule, stream, routes }) {
+function eventsOf({ name, queue, schedule, stream }) {
   if (queue) {
     const window = queue.window === undefined ? {} : { maximumBatchingWindow: queue.window };
     const arn = getAtt(`${queue.id}Queue`, 'Arn');
@@ -24,7 +25,11 @@ function eventsOf({ queue, schedule, stream, routes }) {
   if (schedule) return [{ schedule }];
   if (stream)
     return [{ stream: { type: 'dynamodb', arn: getAtt('MainTable', 'StreamArn'), ...stream, ...handlesItems } }];
-  return routes.map((httpApi) => ({ httpApi }));
+  return gatewayRoutes
+    .filter((route) => route.function === name)
+    .map(({ method, path, signed }) => ({
+      httpApi: { method, path, ...(signed ? { authorizer: { type: 'aws_iam' } } : {}) },
+    }));
 }
 
 /** A row as serverless reads it. Its role is `<Name>Role` of infra/roles.yml. */

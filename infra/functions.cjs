@@ -24,7 +24,7 @@ const published = { kind: { S: ['instance', 'server', 'launch', 'key'] } };
  *   `receives` before a message becomes a dead letter, `ageAlarm` in seconds;
  * - `schedule`: a rate;
  * - `stream`: the settings of the main table's stream as serverless names them;
- * - `routes` of the HTTP API as serverless names them.
+ * - `api`: true for the HTTP API, by the routes of shared/http/routes/ that name the function.
  */
 module.exports = [
   {
@@ -111,7 +111,7 @@ module.exports = [
       TEST_ANCHORS: parameter('testAnchors'),
       VERIFY_QUEUE_URL: verifyQueue,
     },
-    routes: ['POST /v1/enroll'],
+    api: true,
   },
   {
     name: 'checkin',
@@ -120,7 +120,7 @@ module.exports = [
     memory: 1024,
     reserved: 'CheckinConcurrency',
     environment: { TABLE_NAME: table, AUDIENCES: audiences, VERIFY_QUEUE_URL: verifyQueue },
-    routes: ['POST /v1/checkin'],
+    api: true,
   },
   {
     name: 'launch',
@@ -142,19 +142,30 @@ module.exports = [
     handler: 'operator-api',
     timeout: 29,
     memory: 1024,
+    environment: { TABLE_NAME: table, PRIVATE_TABLE_NAME: privateTable },
+    api: true,
+  },
+  {
+    name: 'operatorChange',
+    handler: 'operator-change',
+    timeout: 29,
+    memory: 1024,
     environment: {
-      HOME_ACCOUNT: homeAccount,
       TABLE_NAME: table,
       PRIVATE_TABLE_NAME: privateTable,
       AUDIENCES: audiences,
       ACCOUNTS: accounts,
       LAUNCH_QUEUE_URL: launchQueue,
     },
-    routes: ['GET', 'POST', 'DELETE'].map((method) => ({
-      method,
-      path: '/v1/{proxy+}',
-      authorizer: { type: 'aws_iam' },
-    })),
+    api: true,
+  },
+  {
+    name: 'operatorEc2',
+    handler: 'operator-ec2',
+    timeout: 29,
+    memory: 1024,
+    environment: { HOME_ACCOUNT: homeAccount, TABLE_NAME: table, ACCOUNTS: accounts },
+    api: true,
   },
   {
     name: 'onRecordChanged',

@@ -23,7 +23,7 @@ interface FunctionRow {
   queue?: QueueRow;
   schedule?: string;
   stream?: Record<string, unknown>;
-  routes?: unknown[];
+  api?: true;
 }
 
 declare const rows: FunctionRow[];

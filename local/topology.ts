@@ -17,6 +17,8 @@ export const functionNames = [
   'checkin',
   'launch',
   'operatorApi',
+  'operatorChange',
+  'operatorEc2',
   'onRecordChanged',
 ] as const;
 export type FunctionName = (typeof functionNames)[number];

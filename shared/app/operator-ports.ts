@@ -31,6 +31,3 @@ export interface Ec2Ports {
   /** Asks EC2 to terminate the instance. Throws Problem `ec2_refused` if EC2 refuses. */
   terminate: (key: InstanceKey) => Promise<void>;
 }
-
-/** All of them, for what serves every request in one process. */
-export type OperatePorts = ReadPorts & ChangePorts & Ec2Ports;

@@ -118,7 +118,7 @@ export const pathPattern = (path: string): RegExp => new RegExp(`^${path.replace
 
 /** Routes as @middy/http-router takes them. A function answers `wrong_function` for the route of another. */
 export function served<F extends ApiFunction>(
-  own: readonly F[],
+  own: F,
   routes: readonly Route[],
   now: () => Instant,
   ports: () => PortsOf[F],
@@ -135,5 +135,4 @@ export function served<F extends ApiFunction>(
   }));
 }
 
-const isOf = <F extends ApiFunction>(route: Route, own: readonly F[]): route is Route<F> =>
-  (own as readonly ApiFunction[]).includes(route.function);
+const isOf = <F extends ApiFunction>(route: Route, own: F): route is Route<F> => route.function === own;

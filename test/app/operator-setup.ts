@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
-import type { OperatePorts } from '#shared/app/operator-ports.ts';
+import type { ChangePorts, Ec2Ports, ReadPorts } from '#shared/app/operator-ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
@@ -32,7 +32,7 @@ export function operatorSetup() {
   const launch = new KeepingOutbox<LaunchMessage>();
   const terminated: string[] = [];
   let ids = 0;
-  const ports: OperatePorts = {
+  const ports: ReadPorts & ChangePorts & Ec2Ports = {
     ...{ store, launch, history: createMemoryHistory(), userData: createMemoryUserData(), timing: defaultTiming },
     terminate: async ({ account, region, instanceId }) => void terminated.push(`${account}/${region}/${instanceId}`),
     accounts: { '111122223333': { regions: ['us-east-1'], launch: allowed } },

@@ -14,7 +14,11 @@ const queues = ['InstanceEvents', 'Verify', 'Sweep', 'Launch'].flatMap((name) =>
   `${name}Queue`,
   `${name}DeadLetters`,
 ]);
-const routes = ['PostV1Enroll', 'PostV1Checkin', 'GetV1ProxyVar', 'PostV1ProxyVar', 'DeleteV1ProxyVar'];
+const apiFunctions = ['enroll', 'checkin', 'operatorApi', 'operatorChange', 'operatorEc2'];
+const routes = [
+  ...['PostV1Enroll', 'PostV1Checkin', 'PostV1ServersIdVarTerminate'],
+  ...['GetV1ProxyVar', 'PostV1ProxyVar', 'DeleteV1ProxyVar'],
+];
 
 export const cfnLintExceptions: readonly Exception[] = [
   {
@@ -39,7 +43,7 @@ export const cfnLintExceptions: readonly Exception[] = [
         (index) =>
           `ServerlessDeploymentBucketPolicy/Properties/PolicyDocument/Statement/0/Resource/${index}/Fn::Join/0`,
       ),
-      ...ofFunctions('LambdaPermissionHttpApi/Properties/SourceArn/Fn::Join/0', ['enroll', 'checkin', 'operatorApi']),
+      ...ofFunctions('LambdaPermissionHttpApi/Properties/SourceArn/Fn::Join/0', apiFunctions),
       'Outputs/HttpApiUrl/Value/Fn::Join/0',
     ],
     reason: 'osls writes Fn::Join where we would write Fn::Sub. The value is the same.',

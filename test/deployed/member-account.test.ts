@@ -26,7 +26,7 @@ const [member, bare, unregistered, stranger] = [
   '666677778888',
   '777788889999',
 ] as const;
-const callers = ['verify', 'sweepRegion', 'launch', 'operatorApi'] as const;
+const callers = ['verify', 'sweepRegion', 'launch', 'operatorEc2'] as const;
 type Caller = (typeof callers)[number];
 const template = readFileSync(resolve(import.meta.dirname, '../../infra/member-account.yml'), 'utf8');
 const regions = { regions: [region], launch: { instanceProfileArns: [], subnetIds: [], securityGroupIds: [] } };
@@ -159,7 +159,7 @@ describe('what a function may do in a member account', () => {
     ['verify', ['ec2:DescribeInstances']],
     ['sweepRegion', ['ec2:DescribeInstances']],
     ['launch', ['ec2:DescribeInstances', 'ec2:RunInstances']],
-    ['operatorApi', ['ec2:TerminateInstances']],
+    ['operatorEc2', ['ec2:TerminateInstances']],
   ] as const)('%s: %s', async (caller, allowed) => {
     const credentials = await assume(as(keysOf(caller)), { session: `muster-${stage}-${caller}` });
     const ec2 = new EC2Client(as(credentials));
@@ -190,7 +190,7 @@ describe('EC2 as functions ask it, the emulator’s own', () => {
     const ec2 = ec2Of('verify');
     expect(idsOf(await ec2.describeAll(member, region))).toContain(instanceId);
     expect(idsOf(await ec2.describeAll(home, region))).toEqual([]);
-    await ec2Of('operatorApi').terminate({ account: member, region, instanceId });
+    await ec2Of('operatorEc2').terminate({ account: member, region, instanceId });
     const { found } = await ec2Of('sweepRegion').describeNamed(member, region, [instanceId]);
     expect(found.map(({ sight }) => sight.state)).toEqual(['terminated']);
   });

@@ -8,6 +8,7 @@ const requests = [
   { method: 'GET', path: '/v1/instances' },
   { method: 'POST', path: '/v1/enrollment-keys', body: JSON.stringify({ publicKey }) },
   { method: 'DELETE', path: '/v1/enrollment-keys/key_0' },
+  { method: 'POST', path: '/v1/servers/srv_0/terminate' },
 ];
 const writes = requests.filter(({ method }) => method !== 'GET');
 

@@ -55,11 +55,12 @@ const onQueue = (queue: string, may: FunctionName[]): Attempt => ({
 });
 
 const writers: FunctionName[] = [
-  ...(['onInstanceChanged', 'verify', 'tick', 'sweepRegion', 'enroll', 'checkin', 'launch', 'operatorApi'] as const),
+  ...(['onInstanceChanged', 'verify', 'tick', 'sweepRegion', 'enroll', 'checkin', 'launch', 'operatorChange'] as const),
 ];
+const readers: FunctionName[] = [...writers, 'operatorApi', 'operatorEc2'];
 
 const attempts: Attempt[] = [
-  onTable('reads a record', writers, (TableName) => new GetItemCommand({ TableName, Key })),
+  onTable('reads a record', readers, (TableName) => new GetItemCommand({ TableName, Key })),
   onTable('writes a record', writers, (TableName) => new PutItemCommand({ TableName, Item: Key, ...neverHolds })),
   onTable(
     'changes a record unread',
@@ -98,7 +99,7 @@ const attempts: Attempt[] = [
   onQueue('instance-events', []),
   onQueue('verify', ['onInstanceChanged', 'verify', 'sweepRegion', 'enroll', 'checkin']),
   onQueue('sweep', ['sweep']),
-  onQueue('launch', ['tick', 'operatorApi']),
+  onQueue('launch', ['tick', 'operatorChange']),
   {
     what: 'tells the bus',
     may: ['onRecordChanged'],

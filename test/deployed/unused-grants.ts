@@ -38,7 +38,7 @@ export const unusedGrants: readonly UnusedGrant[] = [
   },
   {
     grant: /^sts:AssumeRole on .*:role\/muster-rehearsal-member$/,
-    of: ['verify', 'sweepRegion', 'launch', 'operatorApi'],
+    of: ['verify', 'sweepRegion', 'launch', 'operatorEc2'],
     reason:
       'on AWS the deployment’s own account is no member and this is not granted (test/stack/members.ts); the emulator knows no account in a condition. What members are for: member-account.test.ts',
   },

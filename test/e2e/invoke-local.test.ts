@@ -35,7 +35,7 @@ const show = (key: InstanceKey) =>
 const unrecorded = (key: InstanceKey) => expect(show(key)).rejects.toThrow('404 not_found');
 
 beforeAll(async () => {
-  const faults = functionNames.filter((name) => name !== 'operatorApi').map(disabled);
+  const faults = functionNames.filter((name) => !name.startsWith('operator')).map(disabled);
   region = await startLocalRegion({ port: await freePort(), folder, inMemory: true, faults, page: () => '' });
   stage = simulatedStage(region);
   // Nothing here waits for a deadline, and none passes while osls bundles.
@@ -113,7 +113,7 @@ describe.concurrent('serverless invoke local', { timeout: 180_000 }, () => {
   });
 
   it('launches with launch, once the API has taken the request', async () => {
-    const { body } = sample<APIGatewayProxyEventV2>('operator-api.create-server');
+    const { body } = sample<APIGatewayProxyEventV2>('operator-change.create-server');
     const { id } = await stage.api<ShownServer>('POST', '/v1/servers', JSON.parse(body ?? ''));
     type Launching = ShownServer & { launch: { id: string; state: string } };
     const { launch } = await stage.api<Launching>('POST', `/v1/servers/${id}/launch`);
@@ -123,14 +123,23 @@ describe.concurrent('serverless invoke local', { timeout: 180_000 }, () => {
     expect(stage.launchedByMuster(server.instance!)).toBe(true);
   });
 
-  it('creates a server with operatorApi', async () => {
+  it('creates a server with operatorChange', async () => {
     const answer = await serverless.invoke<{ statusCode: number; body: string }>(
-      'operatorApi',
-      'operator-api.create-server',
+      'operatorChange',
+      'operator-change.create-server',
     );
     expect(answer.statusCode).toBe(201);
     const { id } = JSON.parse(answer.body);
     expect(await stage.api('GET', `/v1/servers/${id}`)).toMatchObject({ id, name: 'web-1', instance: null });
+  });
+
+  it('is told by operatorApi that operatorChange creates servers', async () => {
+    const answer = await serverless.invoke<{ statusCode: number; body: string }>(
+      'operatorApi',
+      'operator-change.create-server',
+    );
+    expect(answer.statusCode).toBe(421);
+    expect(JSON.parse(answer.body)).toMatchObject({ code: 'wrong_function', function: 'operatorChange' });
   });
 
   it('tells the history with onRecordChanged', async () => {

@@ -17,7 +17,9 @@ const missedBy: Record<FunctionName, string> = {
   enroll: 'launched, enrolled after the event',
   checkin: 'launched, enrolled after the event',
   launch: 'launched, enrolled after the event',
-  operatorApi: 'enrolled with an enrollment key',
+  operatorApi: 'launched past Muster from a plain image',
+  operatorChange: 'enrolled with an enrollment key',
+  operatorEc2: 'terminated by an operator',
   onRecordChanged: 'launched past Muster from a plain image',
 };
 const timeout = 300_000;

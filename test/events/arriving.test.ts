@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import * as settings from '#local/region/settings.ts';
+import { functionFiles } from '#local/topology.ts';
 import { fromInstanceItem, toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
 import { readChange } from '#shared/adapters/dynamo/stream.ts';
 import type { Item } from '#shared/adapters/dynamo/table.ts';
@@ -10,6 +11,7 @@ import { disbelief } from '#shared/domain/cloud/merge-event.ts';
 import { readNotification } from '#shared/domain/cloud/notification.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { readBearer, readBody, readJson, readQuery } from '#shared/http/request.ts';
+import { gatewayRouteFor } from '#shared/http/routes/index.ts';
 import { verifyAgentToken } from '#shared/identity/agent-token.ts';
 import { readEnrollmentRequest } from '#shared/identity/enrollment-request.ts';
 import { routeOf } from '../http/violations.ts';
@@ -61,12 +63,13 @@ it.each(['tick', 'sweep'])('%s is what EventBridge sends on a schedule', (name) 
   expect(sample(name)).toMatchObject({ source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} });
 });
 
-describe('operator-api', () => {
-  it.each(named('operator-api.'))('%s is a request for a route of the API, as it wants it', (name) => {
+describe('the operators’ requests', () => {
+  it.each(named('operator-'))('%s is a request for a route of its function, as it wants it', (name) => {
     const event = httpSample(name);
     const { method, path } = event.requestContext.http;
     const route = routeOf(method, path);
-    expect(route, 'no route fits').toBeDefined();
+    expect(functionFiles.get(String(route?.function))).toBe(name.split('.')[0]);
+    expect(event.routeKey).toBe(`${method} ${gatewayRouteFor(method, path)?.path}`);
     if (route?.body) expect(readJson(readBody(event, 'application/json'), route.body)).toBeDefined();
     else expect(event.body).toBeUndefined();
     if (route?.query) expect(readQuery(event, route.query)).toBeDefined();
@@ -121,6 +124,6 @@ describe('record-changed', () => {
 
 it('has no sample that nothing here looks at', () => {
   const known =
-    /^(instance-changed|operator-api|muster)\.|^(verify|sweep-region|launch|tick|sweep|enroll|checkin|record-changed)$/;
+    /^(instance-changed|operator-(api|change|ec2)|muster)\.|^(verify|sweep-region|launch|tick|sweep|enroll|checkin|record-changed)$/;
   expect(sampleNames.filter((name) => !known.test(name))).toEqual([]);
 });

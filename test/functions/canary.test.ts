@@ -33,7 +33,10 @@ const forms = (secret: string): string[] => [
 ];
 
 const setup = functionSetup();
-const handlers = {} as Record<'enroll' | 'checkin' | 'operatorApi' | 'launch' | 'verify' | 'onRecordChanged', unknown>;
+const handlers = {} as Record<
+  'enroll' | 'checkin' | 'operatorApi' | 'operatorChange' | 'launch' | 'verify' | 'onRecordChanged',
+  unknown
+>;
 const grant = newGrantKey(randomBytes);
 /** Everything that was answered since the test began, headers too. */
 let answers: unknown[] = [];
@@ -41,6 +44,7 @@ beforeAll(async () => {
   ({ handler: handlers.enroll } = await import('../../functions/enroll.ts'));
   ({ handler: handlers.checkin } = await import('../../functions/checkin.ts'));
   ({ handler: handlers.operatorApi } = await import('../../functions/operator-api.ts'));
+  ({ handler: handlers.operatorChange } = await import('../../functions/operator-change.ts'));
   ({ handler: handlers.launch } = await import('../../functions/launch.ts'));
   ({ handler: handlers.verify } = await import('../../functions/verify.ts'));
   ({ handler: handlers.onRecordChanged } = await import('../../functions/on-record-changed.ts'));
@@ -182,11 +186,11 @@ describe('a secret in a request is in nothing that anybody can read', () => {
     const secrets = Array.from({ length: 4 }, canary);
     const [seed = '', userData = '', query = '', path = ''] = secrets;
     await send(
-      handlers.operatorApi,
+      handlers.operatorChange,
       apiEvent('POST', '/v1/enrollment-keys', { body: JSON.stringify({ publicKey: grant.publicKeyX, seed }) }),
     );
     await send(
-      handlers.operatorApi,
+      handlers.operatorChange,
       apiEvent('POST', '/v1/servers', { body: JSON.stringify({ name: 'web-1', ...place, request: { userData } }) }),
     );
     await send(handlers.operatorApi, apiEvent('GET', `/v1/instances?pageToken=${query}`));
@@ -197,11 +201,11 @@ describe('a secret in a request is in nothing that anybody can read', () => {
   it('in the user data of a launch, from the request to the running instance', async () => {
     const request = { imageId: 'ami-0123456789abcdef0', instanceType: 't4g.nano', subnetId };
     await send(
-      handlers.operatorApi,
+      handlers.operatorChange,
       apiEvent('POST', '/v1/servers', { body: JSON.stringify({ name: 'web-1', ...place, request }) }),
     );
     const { id } = JSON.parse((answers.at(-1) as { body: string }).body) as { id: string };
-    await send(handlers.operatorApi, apiEvent('POST', `/v1/servers/${id}/launch`));
+    await send(handlers.operatorChange, apiEvent('POST', `/v1/servers/${id}/launch`));
     const [message] = setup.queue('launch').receive(10);
     const { launchId } = JSON.parse(message!.body) as { launchId: string };
     const { muster } = JSON.parse((await setup.userData.get(launchId))!) as { muster: { grant: { seed: string } } };

@@ -4,13 +4,15 @@ import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { operatorRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { factsOf, keyNamed } from '../contracts/records.ts';
+import { httpSample } from '../events/samples.ts';
 import { answerNamed, undocumented, violations } from '../http/violations.ts';
+import { handlerFor, operatorHandlers } from './operator-handlers.ts';
 import { apiEvent, call, functionSetup, instanceId, place, runningInstance, subnetId } from './setup.ts';
 
 const setup = functionSetup();
-let operatorApi: unknown;
+let handlers: Awaited<ReturnType<typeof operatorHandlers>>;
 beforeAll(async () => {
-  ({ handler: operatorApi } = await import('../../functions/operator-api.ts'));
+  handlers = await operatorHandlers();
 });
 
 const request = { imageId: 'ami-0123456789abcdef0', instanceType: 't4g.nano', subnetId };
@@ -18,7 +20,7 @@ const server = { name: 'web-1', ...place, request };
 
 const ask = (method: string, url: string, body?: unknown) =>
   call(
-    operatorApi,
+    handlerFor(handlers, method, url),
     apiEvent(method, url, body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   );
 
@@ -61,6 +63,11 @@ describe('the operator API', () => {
     const ended = await documented('POST', `/v1/servers/${before!.id}/terminate`);
     expect(ended).toMatchObject({ statusCode: 202, json: { instance: keyNamed(id), state: 'booting' } });
     expect(setup.ec2.instance(instance)?.history.at(-1)).toMatchObject({ state: 'shutting-down' });
+  });
+
+  it('knows no server of the sample that terminates one', async () => {
+    const answer = await call(handlers.operatorEc2, httpSample('operator-ec2.terminate-server'));
+    expect(answer).toMatchObject({ statusCode: 404, json: { code: 'not_found' } });
   });
 
   it('says by EC2’s own code what EC2 refused', async () => {
@@ -108,11 +115,15 @@ describe('the operator API', () => {
   it('names who registered a key by what API Gateway has verified', async () => {
     const { publicKeyX: publicKey } = newGrantKey(randomBytes);
     const event = apiEvent('POST', '/v1/enrollment-keys', { body: JSON.stringify({ publicKey, createdBy: 'me' }) });
-    const forged = await call(operatorApi, event);
+    const forged = await call(handlers.operatorChange, event);
     expect([forged.statusCode, forged.json.member]).toEqual([400, 'createdBy']);
     const userArn = 'arn:aws:sts::111122223333:assumed-role/operators/ann';
     const requestContext = { ...event.requestContext, authorizer: { iam: { userArn } } };
-    const signed = await call(operatorApi, { ...event, requestContext, body: JSON.stringify({ publicKey }) });
+    const signed = await call(handlers.operatorChange, {
+      ...event,
+      requestContext,
+      body: JSON.stringify({ publicKey }),
+    });
     expect(signed.json.createdBy).toBe(userArn);
   });
 
@@ -283,7 +294,7 @@ describe('the operator API refuses by a stable code', () => {
   it.each([{}, { version: '2.0' }, { version: '2.0', requestContext: { http: { method: 'GET' } } }])(
     'an event of another shape, without a stack: %j',
     async (event) => {
-      const { statusCode, body, json } = await call(operatorApi, event);
+      const { statusCode, body, json } = await call(handlers.operatorApi, event);
       expect(statusCode).toBeGreaterThanOrEqual(400);
       expect(json.code).toEqual(expect.any(String));
       expect(body).not.toMatch(/at .*\.ts|node_modules|TypeError/);

@@ -20,8 +20,8 @@ describe('the table of functions', () => {
     expect(rows.map(({ name }) => name).sort()).toEqual([...functionNames].sort());
   });
 
-  it.each(rows)('gives $name one trigger', ({ queue, schedule, stream, routes }) => {
-    expect([queue, schedule, stream, routes].filter((trigger) => trigger !== undefined)).toHaveLength(1);
+  it.each(rows)('gives $name one trigger', ({ queue, schedule, stream, api }) => {
+    expect([queue, schedule, stream, api].filter((trigger) => trigger !== undefined)).toHaveLength(1);
   });
 
   it('watches the throttles of twelve functions by alarms of at most ten metrics', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { openApiDocument } from '#shared/http/openapi.ts';
 import { problemsOf, type Route, served } from '#shared/http/route.ts';
-import { allRoutes, gatewayRouteFor, gatewayRoutes, operatorRoutes } from '#shared/http/routes/index.ts';
+import { allRoutes, gatewayRouteFor, gatewayRoutes } from '#shared/http/routes/index.ts';
 import { refusalOf } from '../fakes/refusal.ts';
 
 const examples: Record<string, string> = { account: '111122223333', region: 'us-east-1' };
@@ -108,8 +108,8 @@ describe('API Gateway', () => {
 
 it('a function that is asked for the route of another names that one', async () => {
   const create = served(
-    ['operatorApi'],
-    operatorRoutes,
+    'operatorApi',
+    allRoutes,
     () => 0,
     () => ({}) as never,
   ).find(({ method, path }) => method === 'POST' && path === '/v1/servers');

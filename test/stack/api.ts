@@ -7,8 +7,9 @@ const routes = [
   { route: 'POST /v1/enroll', authorization: 'NONE', behind: 'Enroll', rate: 50, burst: 100 },
   { route: 'POST /v1/checkin', authorization: 'NONE', behind: 'Checkin', rate: 300, burst: 600 },
   { route: 'GET /v1/{proxy+}', authorization: 'AWS_IAM', behind: 'OperatorApi', rate: 50, burst: 100 },
-  { route: 'POST /v1/{proxy+}', authorization: 'AWS_IAM', behind: 'OperatorApi', rate: 50, burst: 100 },
-  { route: 'DELETE /v1/{proxy+}', authorization: 'AWS_IAM', behind: 'OperatorApi', rate: 50, burst: 100 },
+  { route: 'POST /v1/{proxy+}', authorization: 'AWS_IAM', behind: 'OperatorChange', rate: 50, burst: 100 },
+  { route: 'DELETE /v1/{proxy+}', authorization: 'AWS_IAM', behind: 'OperatorChange', rate: 50, burst: 100 },
+  { route: 'POST /v1/servers/{id}/terminate', authorization: 'AWS_IAM', behind: 'OperatorEc2', rate: 50, burst: 100 },
 ];
 
 export function api(stack: () => PackagedStack): void {

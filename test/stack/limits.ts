@@ -120,7 +120,7 @@ export function limits(stack: () => PackagedStack): void {
   });
 
   it('has no alarm on more metrics than one may have', () => {
-    // The one on throttles is full, a metric for each function: an eleventh function needs a second alarm
+    // The one on throttles is full: the functions after the tenth have another
     const counts = sizesOf(
       properties('AWS::CloudWatch::Alarm'),
       ({ Metrics }) => (Metrics ?? []).filter((metric: Node) => metric.MetricStat).length,

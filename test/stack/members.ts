@@ -12,7 +12,7 @@ const members: (osls: { resolveVariable(name: string): Promise<string> }) => Pro
 )(resolve(infra, 'member-accounts.cjs'));
 
 /** The functions that act in members. */
-const callers = ['verify', 'sweepRegion', 'launch', 'operatorApi'];
+const callers = ['verify', 'sweepRegion', 'launch', 'operatorEc2'];
 
 /** What the deployment knows of its members, and what a member's template says of the deployment: the two sides must meet. */
 export function memberAccounts(stack: () => PackagedStack, withoutMembers: () => PackagedStack): void {

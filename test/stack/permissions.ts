@@ -58,10 +58,16 @@ const allowed: Record<string, Record<string, string[]>> = {
     ...inMembers,
   },
   operatorApi: {
-    MainTable: [...writes, 'dynamodb:Query'],
-    'PrivateTable [USERDATA#*]': ['dynamodb:PutItem'],
+    MainTable: ['dynamodb:GetItem', 'dynamodb:Query'],
     'PrivateTable [HISTORY#*]': ['dynamodb:Query'],
+  },
+  operatorChange: {
+    MainTable: writes,
+    'PrivateTable [USERDATA#*]': ['dynamodb:PutItem'],
     LaunchQueue: sends,
+  },
+  operatorEc2: {
+    'MainTable [INSTANCE#*, SERVERS]': ['dynamodb:GetItem'],
     [instancesOfThisAccount]: ['ec2:TerminateInstances'],
     ...inMembers,
   },
@@ -190,7 +196,7 @@ export function permissions(stack: () => PackagedStack): void {
           ...{ ...invoke, FunctionName: `${id}LambdaFunction` },
           ...{ Principal: 'events.amazonaws.com', SourceArn: `${id}EventsRuleSchedule1` },
         })),
-        ...['Enroll', 'Checkin', 'OperatorApi'].map((id) => ({
+        ...['Enroll', 'Checkin', 'OperatorApi', 'OperatorChange', 'OperatorEc2'].map((id) => ({
           ...{ ...invoke, FunctionName: `${id}LambdaFunction` },
           ...{ Principal: 'apigateway.amazonaws.com', SourceArn: ofApi },
         })),

@@ -17,7 +17,7 @@ const table = [
     senders: ['OnInstanceChanged', 'Verify', 'SweepRegion', 'Enroll', 'Checkin'],
   },
   { queue: 'SweepQueue', deadLetters: 'SweepDeadLetters', consumer: 'SweepRegion', senders: ['Sweep'] },
-  { queue: 'LaunchQueue', deadLetters: 'LaunchDeadLetters', consumer: 'Launch', senders: ['Tick', 'OperatorApi'] },
+  { queue: 'LaunchQueue', deadLetters: 'LaunchDeadLetters', consumer: 'Launch', senders: ['Tick', 'OperatorChange'] },
 ];
 
 const fourteenDays = 1_209_600;

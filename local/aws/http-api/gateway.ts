@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Problem } from '#shared/domain/problems.ts';
 import { type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
+import { gatewayRouteFor } from '#shared/http/routes/index.ts';
 import { portTaken } from '../../region/start-error.ts';
-import type { FunctionName } from '../../topology.ts';
 import type { FunctionHost } from '../lambda/function-host.ts';
 import { httpApiEvent } from './http-api-event.ts';
 
@@ -61,7 +61,7 @@ async function route(request: IncomingMessage, options: GatewayOptions): Promise
   assertLocal(request);
   const { pathname, searchParams } = URL.parse(request.url ?? '/', 'http://localhost') ?? nowhere;
   if (pathname === '/' && request.method === 'GET') return html(options.page());
-  const name = functionFor(request.method ?? '', pathname);
+  const name = gatewayRouteFor(request.method ?? '', pathname)?.function;
   if (!name) throw new Problem('not_found', 'there is no such route', { path: pathname.slice(0, 200) });
   const event = httpApiEvent({
     method: request.method ?? '',
@@ -100,12 +100,6 @@ const html = (body: string): HttpAnswer => ({
   },
   body,
 });
-
-function functionFor(method: string, path: string): FunctionName | undefined {
-  if (method === 'POST' && path === '/v1/enroll') return 'enroll';
-  if (method === 'POST' && path === '/v1/checkin') return 'checkin';
-  return path.startsWith('/v1/') && ['GET', 'POST', 'DELETE'].includes(method) ? 'operatorApi' : undefined;
-}
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];

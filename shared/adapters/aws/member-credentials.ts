@@ -27,7 +27,7 @@ export interface Deployment {
 }
 
 /** The functions that act in accounts; a member's role lets each do what it does and no more (infra/member-account.yml). */
-export type Caller = 'verify' | 'sweepRegion' | 'launch' | 'operatorApi';
+export type Caller = 'verify' | 'sweepRegion' | 'launch' | 'operatorEc2';
 
 /** Why nothing can be done in a member account now. Whatever wanted to is tried again: that is for its queue, or whoever asked. */
 export class MemberAccountError extends Error {

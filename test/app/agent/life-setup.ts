@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
+import { createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import * as ending from '#shared/app/enrollment/end-binding.ts';
-import type { OperatePorts } from '#shared/app/operator-ports.ts';
+import type { ChangePorts } from '#shared/app/operator-ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
@@ -37,9 +37,9 @@ export async function lifeSetup(
     { kind: 'binding', before: undefined, after: binding },
     ...more,
   ]);
-  const operate: OperatePorts = {
-    ...{ store: setup.store, history: createMemoryHistory(), userData: createMemoryUserData(), timing: defaultTiming },
-    ...{ launch: new KeepingOutbox(), terminate: async () => {}, accounts: {}, audience: '' },
+  const operate: ChangePorts = {
+    ...{ store: setup.store, userData: createMemoryUserData(), timing: defaultTiming },
+    ...{ launch: new KeepingOutbox(), accounts: {}, audience: '' },
     ...{ newGrantKey: () => newGrantKey(randomBytes), newId: (prefix) => `${prefix}_1` },
   };
   const held = async () => (await setup.store.getInstance(here))!;

@@ -1,8 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
 import { type LaunchPorts, runLaunch } from '#shared/app/launch/run-launch.ts';
-import type { OperatePorts } from '#shared/app/operator-ports.ts';
+import type { ChangePorts } from '#shared/app/operator-ports.ts';
 import { createServer } from '#shared/app/server/create.ts';
 import { launchServer } from '#shared/app/server/launch.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
@@ -21,10 +20,8 @@ export async function launchSetup() {
   const setup = await ec2Setup();
   const { store, userData } = setup.ports;
   const launch = new KeepingOutbox<LaunchMessage>();
-  const operate: OperatePorts = {
+  const operate: ChangePorts = {
     ...{ store, userData, launch, timing: setup.ports.timing, audience: 'https://muster.example/prod' },
-    history: createMemoryHistory(),
-    terminate: (key) => setup.ports.ec2.terminate(key),
     accounts: { [place.account]: { regions: [place.region], launch: allowed } },
     newGrantKey: () => newGrantKey(randomBytes),
     newId: (prefix) => `${prefix}_${randomUUID().replaceAll('-', '')}`,

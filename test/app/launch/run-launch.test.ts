@@ -90,7 +90,7 @@ describe('a launch whose answer is lost', () => {
 
   it('ends by name where its instance was terminated meanwhile, and is not launched a second time', async () => {
     const { setup, launchId, instanceId } = await lost();
-    await setup.operate.terminate({ ...place, instanceId });
+    await setup.ports.ec2.terminate({ ...place, instanceId });
     setup.clock.advance(40 * second);
     expect(await setup.attempt(launchId)).toBe('launched');
     expect(setup.region.truth()).toHaveLength(1);
@@ -102,7 +102,7 @@ describe('a launch whose answer is lost', () => {
 
   it('ends by name where EC2 shows that instance no more', async () => {
     const { setup, launchId, instanceId } = await lost();
-    await setup.operate.terminate({ ...place, instanceId });
+    await setup.ports.ec2.terminate({ ...place, instanceId });
     setup.clock.advance(40 * second);
     setup.region.faults.add({ what: 'empty', where: { service: 'ec2' } });
     expect(await setup.attempt(launchId)).toBe('token_terminated');

@@ -4,7 +4,7 @@ import { unlessRefused } from '../region/fleet.ts';
 import { launch, launched, longEnough, minutes, newServer, record, runOne, type Setup, setup, told } from './setup.ts';
 
 const mortals = [
-  ...(['operatorApi', 'launch', 'tick', 'onInstanceChanged', 'verify', 'sweepRegion', 'enroll'] as const),
+  ...(['operatorChange', 'launch', 'tick', 'onInstanceChanged', 'verify', 'sweepRegion', 'enroll'] as const),
   ...(['checkin', 'onRecordChanged', 'agent'] as const),
 ];
 const launches = { service: 'ec2', operation: 'RunInstances' } as const;

@@ -8,6 +8,8 @@ import { isRegisteredIn, registeredPairs } from '#shared/domain/account/accounts
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
 import type { HttpAnswer } from '#shared/http/problem.ts';
+import type { ApiFunction } from '#shared/http/route.ts';
+import { gatewayRouteFor } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import * as checkin from '../../../functions/checkin.ts';
 import * as enroll from '../../../functions/enroll.ts';
@@ -16,6 +18,8 @@ import type { Runtime } from '../../../functions/make-handler.ts';
 import * as onInstanceChanged from '../../../functions/on-instance-changed.ts';
 import * as onRecordChanged from '../../../functions/on-record-changed.ts';
 import * as operatorApi from '../../../functions/operator-api.ts';
+import * as operatorChange from '../../../functions/operator-change.ts';
+import * as operatorEc2 from '../../../functions/operator-ec2.ts';
 import * as sweep from '../../../functions/sweep.ts';
 import * as sweepRegion from '../../../functions/sweep-region.ts';
 import * as tick from '../../../functions/tick.ts';
@@ -143,13 +147,11 @@ function makeQueueFunctions(host: Host, runtime: Runtime): QueueFunctions {
 
 /** The HTTP API's routes, by function. */
 function answer(host: Host, runtime: Runtime, { method, path, headers, body }: ApiRequest): Promise<HttpAnswer> {
-  const name: FunctionName = path === '/v1/enroll' ? 'enroll' : path === '/v1/checkin' ? 'checkin' : 'operatorApi';
+  const { function: name } = gatewayRouteFor(method, path)!;
   const now = new Date(host.now());
   const event = httpApiEvent({ method, path, headers, body: Buffer.from(body), requestId: 'request', now });
   return host.invoke(name, (ports) => apiHandlers[name](host, runtime, ports)(event, context));
 }
-
-type ApiFunction = 'enroll' | 'checkin' | 'operatorApi';
 
 const apiHandlers: Record<ApiFunction, (host: Host, runtime: Runtime, ports: Ports) => ReturnType<typeof enroll.make>> =
   {
@@ -168,11 +170,14 @@ const apiHandlers: Record<ApiFunction, (host: Host, runtime: Runtime, ports: Por
     },
     checkin: ({ timing }, runtime, { store, verify }) =>
       checkin.make(() => ({ store, verify, audiences: [audience], twinSeen: () => {}, timing }), runtime),
-    operatorApi: ({ timing, random }, runtime, { store, history, userData, launch }) => {
+    operatorApi: ({ timing }, runtime, { store, history }) =>
+      operatorApi.make(() => ({ store, history, timing }), runtime),
+    operatorChange: ({ timing, random }, runtime, { store, userData, launch }) => {
       const grantKey = () => newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex'));
-      const ports = { store, history, userData, launch, accounts: registered, audience, newId: runtime.newId, timing };
-      return operatorApi.make(() => ({ ...ports, terminate: async () => {}, newGrantKey: grantKey }), runtime);
+      const ports = { store, userData, launch, accounts: registered, audience, newId: runtime.newId, timing };
+      return operatorChange.make(() => ({ ...ports, newGrantKey: grantKey }), runtime);
     },
+    operatorEc2: (_host, runtime, { store }) => operatorEc2.make(() => ({ store, terminate: async () => {} }), runtime),
   };
 
 async function operate<Answer>(

@@ -60,7 +60,7 @@ export class Pipeline implements Host {
   readonly faults: Faults;
   /** The ports without any fault, for an observer. */
   readonly ports: Ports;
-  #current: Invocation = { name: 'operatorApi', at: beganAt };
+  #current: Invocation = { name: 'operatorChange', at: beganAt };
   #intruding = false;
   readonly #watch: NonNullable<PipelineOptions['watch']>;
 
