@@ -88,39 +88,70 @@ export const makeScheduleHandler = (unit: string, run: () => Promise<Fields>, ru
       return fields;
     });
 
-/** What one message came to: facts for its log line. */
-type Each = (body: unknown, record: SQSRecord) => Promise<Fields>;
+/** What became of one message: facts for its log line, or the error for which the queue delivers it again. */
+type MessageResult = Fields | { error: unknown };
 
 /**
- * A handler of a queue, message by message. What throws is given again (ReportBatchItemFailures) and holds up no other;
- * a body that is not JSON can never succeed: it is acknowledged and logged.
+ * A handler of a queue whose messages are handled together. What fails is given again (ReportBatchItemFailures) and holds up
+ * no other. A body that is not JSON or not of its form can never succeed: it is acknowledged and logged.
  */
-export const makeQueueHandler = (unit: string, each: Each, runtime: Runtime) =>
+export const makeMessagesHandler = (
+  unit: string,
+  run: (bodies: readonly unknown[], records: readonly SQSRecord[]) => Promise<readonly MessageResult[]>,
+  runtime: Runtime,
+) =>
   middy<SQSEvent, SQSBatchResponse>()
     .use(failuresToLog(unit, runtime))
     .handler(async ({ Records }) => {
-      const failed = await Promise.all(Records.map((record) => handleRecord(unit, each, record, runtime)));
-      return { batchItemFailures: failed.flatMap((itemIdentifier) => (itemIdentifier ? [{ itemIdentifier }] : [])) };
+      const parsed = Records.flatMap((record) => {
+        const body = bodyOf(record);
+        if (body.error === undefined) return [{ record, body: body.value }];
+        report(unit, record, body, runtime);
+        return [];
+      });
+      const records = parsed.map(({ record }) => record);
+      const results = await run(
+        parsed.map(({ body }) => body),
+        records,
+      );
+      const failed = records.filter((record, index) => report(unit, record, results[index] ?? {}, runtime));
+      return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
     });
 
-async function handleRecord(
+/** The same, message by message. */
+export const makeQueueHandler = (
   unit: string,
-  each: Each,
-  record: SQSRecord,
-  { log }: Runtime,
-): Promise<string | undefined> {
-  const { messageId } = record;
+  each: (body: unknown, record: SQSRecord) => Promise<Fields>,
+  runtime: Runtime,
+) =>
+  makeMessagesHandler(
+    unit,
+    (bodies, records) =>
+      Promise.all(records.map((record, index) => each(bodies[index], record).catch((error: unknown) => ({ error })))),
+    runtime,
+  );
+
+function bodyOf(record: SQSRecord): { value?: unknown; error?: unknown } {
   try {
-    log.info(`${unit} handled`, { messageId, ...(await each(parseBody(record), record)) });
-    return undefined;
+    return { value: parseBody(record) };
   } catch (error) {
-    if (error instanceof Problem && error.code === 'malformed_request') {
-      log.warn(`${unit} ignored a message`, { messageId, code: error.code, ...error.facts });
-      return undefined;
-    }
-    log.error(`${unit} failed`, { messageId, ...errorFields(error) });
-    return messageId;
+    return { error };
   }
+}
+
+/** Logs what became of a message. True if the queue has to deliver it again. */
+function report(unit: string, { messageId }: SQSRecord, result: MessageResult, { log }: Runtime): boolean {
+  if (!('error' in result)) {
+    log.info(`${unit} handled`, { messageId, ...result });
+    return false;
+  }
+  const { error } = result;
+  if (error instanceof Problem && error.code === 'malformed_request') {
+    log.warn(`${unit} ignored a message`, { messageId, code: error.code, ...error.facts });
+    return false;
+  }
+  log.error(`${unit} failed`, { messageId, ...errorFields(error) });
+  return true;
 }
 
 export function parseBody({ body }: SQSRecord): unknown {

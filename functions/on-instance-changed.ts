@@ -1,18 +1,22 @@
 import { openQueue } from '#shared/adapters/aws/queue.ts';
 import { openStore } from '#shared/adapters/dynamo/open.ts';
-import { type NotificationPorts, recordNotification } from '#shared/app/cloud/record-notification.ts';
+import { type NotificationPorts, recordNotifications } from '#shared/app/cloud/record-notification.ts';
 import { readConfig } from '#shared/config.ts';
 import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
-import { lambda, makeQueueHandler, once } from './make-handler.ts';
+import { lambda, makeMessagesHandler, once } from './make-handler.ts';
 
-/** EC2 says that an instance changed its state: one write, and no call to EC2. */
+/** EC2 says that instances changed their state: one write each, and no call to EC2. */
 export const make = (ports: () => NotificationPorts & { stage: string }, runtime = lambda) =>
-  makeQueueHandler(
+  makeMessagesHandler(
     'instance change',
-    async (body) => {
-      const recorded = await recordNotification(body, runtime.now(), ports());
-      if (recorded.what === 'ignored') runtime.count('NotificationIgnored', ports().stage);
-      return { what: recorded.what, why: recorded.why, ...recorded.key };
+    async (bodies) => {
+      const outcomes = await recordNotifications(bodies, runtime.now(), ports());
+      for (const { what } of outcomes) if (what === 'ignored') runtime.count('NotificationIgnored', ports().stage);
+      return outcomes.map((outcome) => {
+        if (outcome.what === 'failed') return { error: outcome.error };
+        const { key, ...fields } = outcome;
+        return { ...fields, ...key };
+      });
     },
     runtime,
   );

@@ -103,23 +103,32 @@ function readDescribe(
   const sentAt = readTime(json, 'sentAt');
   if (typeof json.complete !== 'boolean') throw new Error('"complete" is neither true nor false');
   if (!Array.isArray(json.instances)) throw new Error('"instances" is no list');
-  const sights = json.instances.map((instance) => readSight(instance as Json, pair, sentAt));
-  return { ...pair, sentAt, complete: json.complete, sights };
+  const read = json.instances.map((instance) => readSight(instance as Json, pair, sentAt));
+  const sights = read.filter((one) => typeof one === 'object');
+  const unreadableIds = read.filter((one) => typeof one === 'string');
+  return { ...pair, sentAt, complete: json.complete, sights, unreadableIds };
 }
 
-/** An instance as DescribeInstances returns it: InstanceId, State.Name, LaunchTime, StateTransitionReason, StateReason. */
-function readSight(json: Json, pair: { account: string; region: string }, sentAt: Instant): DescribedState {
-  if (typeof json !== 'object' || json === null) throw new Error('an instance is no object');
+/**
+ * An instance as DescribeInstances returns it: InstanceId, State.Name, LaunchTime, StateTransitionReason, StateReason. Its id alone
+ * where the rest cannot be read; undefined where the id cannot be read either.
+ */
+function readSight(
+  json: Json | null,
+  pair: { account: string; region: string },
+  sentAt: Instant,
+): DescribedState | string | undefined {
+  if (!isInstanceId(json?.InstanceId)) return undefined;
   const state = (json.State as Json | undefined)?.Name;
-  if (!isInstanceId(json.InstanceId)) throw new Error('an "InstanceId" is none');
-  if (!isEc2State(state)) throw new Error('a "State.Name" is none of EC2’s');
+  const launchTime = parseTime(json.LaunchTime);
+  if (!isEc2State(state) || launchTime === undefined) return json.InstanceId;
   const reason = json.StateTransitionReason;
   const code = (json.StateReason as Json | undefined)?.Code;
   return {
     ...pair,
     instanceId: json.InstanceId,
     state,
-    launchTime: readTime(json, 'LaunchTime'),
+    launchTime,
     transitionAt: transitionTime(typeof reason === 'string' ? reason : undefined),
     stateReason: typeof code === 'string' ? code : null,
     sentAt,

@@ -12,6 +12,8 @@ const Verify = z.strictObject({
   region,
   instanceId,
   attempt: z.int().check(z.minimum(0), z.maximum(10)),
+  onlyIfInDoubt: z.optional(z.literal(true)),
+  cameBack: z.optional(z.literal(true)),
 });
 const Launch = z.strictObject({ launchId: z.string().check(z.regex(launchIdPattern)) });
 

@@ -125,6 +125,8 @@ export interface Described {
 export interface DescribeAnswer {
   sentAt: Instant;
   found: readonly Described[];
+  /** Instances that the answer lists and that cannot be read; an empty text where the id cannot be read either. */
+  unreadableIds: readonly string[];
 }
 
 /** EC2, as far as verify and sweep ask it. */
@@ -146,4 +148,8 @@ export interface Outbox<Message> {
 export interface VerifyMessage extends InstanceKey {
   /** How often it was asked already. */
   attempt: number;
+  /** Read the record first: a transition that arrived meanwhile may have answered the question. */
+  onlyIfInDoubt?: true | undefined;
+  /** The instance came back after its end: its server may have another one by now. */
+  cameBack?: true | undefined;
 }

@@ -7,7 +7,7 @@ import type { Outcome } from './cloud/transition.ts';
 import { type DomainEvent, eventsOf } from './events/events.ts';
 import { mergeTime } from './instance/deadline.ts';
 import { type Instance, type InstanceKey, keyOf } from './instance/instance.ts';
-import { formatTimeOrNull, type Instant } from './time.ts';
+import { formatTimeOrNull, type Instant, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
 
 /** One recorded observation of a timeline, already read from its line (docs/replay.md). */
@@ -20,6 +20,8 @@ export type RecordedObservation = { case: string; receivedAt: Instant } & (
       account: string;
       region: string;
       sights: readonly DescribedState[];
+      /** Instances that the answer lists and that cannot be read. They exist, and nothing else is known. */
+      unreadableIds: readonly string[];
     }
   | { observe: 'enroll' | 'checkin'; key: InstanceKey }
   | { observe: 'time' }
@@ -32,6 +34,15 @@ export interface Case {
   pairs: Map<string, AccountRegion>;
   lastHeardAt: Map<string, Instant>;
   events: DomainEvent[];
+  /** By instance: the question about a doubt that waits, and how many were asked. */
+  questions: Map<string, Questions>;
+}
+
+interface Questions {
+  /** The doubt about which a question waits since this time; null while none waits. */
+  waitsSince: Instant | null;
+  asked: number;
+  isDoubted: boolean;
 }
 
 export const newCase = (name: string): Case => ({
@@ -40,10 +51,40 @@ export const newCase = (name: string): Case => ({
   pairs: new Map(),
   lastHeardAt: new Map(),
   events: [],
+  questions: new Map(),
 });
 
 /** Feeds one observation through the same core that the handlers use; the case is changed in place. */
 export function replay(state: Case, recorded: RecordedObservation, timing: Timing): void {
+  askWhatWaited(state, recorded.receivedAt - seconds(timing.doubtSettlesSeconds));
+  observe(state, recorded, timing);
+  noteDoubts(state, recorded.receivedAt);
+}
+
+/** Questions that have waited since `until` or longer: a doubt that has ended by then is not asked about. */
+function askWhatWaited(state: Case, until: Instant): void {
+  for (const questions of state.questions.values()) {
+    if (questions.waitsSince === null || questions.waitsSince > until) continue;
+    questions.asked += 1;
+    questions.waitsSince = null;
+  }
+}
+
+/** A doubt asks one question. An instance that EC2 was never asked about is asked about anyway. */
+function noteDoubts(state: Case, now: Instant): void {
+  for (const [key, { cloud }] of state.instances) {
+    const before = state.questions.get(key) ?? { waitsSince: null, asked: 0, isDoubted: false };
+    const isDoubted = cloud.verify !== null;
+    const begins = isDoubted && !before.isDoubted;
+    state.questions.set(key, {
+      ...before,
+      isDoubted,
+      waitsSince: !isDoubted ? null : begins ? now : before.waitsSince,
+    });
+  }
+}
+
+function observe(state: Case, recorded: RecordedObservation, timing: Timing): void {
   switch (recorded.observe) {
     case 'event':
       replayEvent(state, recorded.event, recorded.receivedAt, timing);
@@ -68,8 +109,10 @@ function put(state: Case, outcome: Outcome): void {
   const key = keyOf(instance);
   const before = state.instances.get(key);
   if (instance === before) return;
-  if (outcome.changed) state.events.push(...eventsOf(before, instance));
-  state.instances.set(key, instance);
+  // As a store does: each write is a version of its own.
+  const after = outcome.changed ? { ...instance, version: (before?.version ?? 0) + 1 } : instance;
+  if (outcome.changed) state.events.push(...eventsOf(before, after));
+  state.instances.set(key, after);
 }
 
 function replayEvent(state: Case, event: unknown, receivedAt: Instant, timing: Timing): void {
@@ -96,7 +139,7 @@ function replaySweep(
   recorded: Extract<RecordedObservation, { observe: 'describe' }>,
   timing: Timing,
 ): void {
-  const { account, region, sentAt, sights } = recorded;
+  const { account, region, sentAt, sights, unreadableIds } = recorded;
   const pairKey = `${account}/${region}`;
   const pair = state.pairs.get(pairKey) ?? newAccountRegion(account, region);
   const records = [...state.instances.values()].filter((it) => it.account === account && it.region === region);
@@ -106,7 +149,7 @@ function replaySweep(
       return heard === undefined ? [] : [[it.instanceId, heard] as const];
     }),
   );
-  const plan = planSweep({ pair, records, lastHeardAt, sentAt, complete: true, sights }, timing);
+  const plan = planSweep({ pair, records, lastHeardAt, sentAt, complete: true, sights, unreadableIds }, timing);
   state.pairs.set(pairKey, plan.pair);
   for (const { outcome } of plan.changes) put(state, outcome);
 }
@@ -120,14 +163,21 @@ function replayCheckin(state: Case, key: InstanceKey, receivedAt: Instant): void
   put(state, mergeCheckin(known, receivedAt));
 }
 
-/** The line that `muster replay` prints for a case: instances sorted by key, events in order of emission. */
-export function summarize(state: Case): Record<string, unknown> {
+interface Summary {
+  case: string;
+  instances: (Record<string, unknown> & { questions: number })[];
+  events: Record<string, unknown>[];
+}
+
+/** The line that `muster replay` prints for a case: instances sorted by key, events in order of emission. The case ends here: what waits is asked. */
+export function summarize(state: Case): Summary {
+  askWhatWaited(state, Number.POSITIVE_INFINITY);
   const keys = [...state.instances.keys()].sort();
   return {
     case: state.name,
     instances: keys.flatMap((key) => {
       const instance = state.instances.get(key);
-      return instance ? [summarizeInstance(instance)] : [];
+      return instance ? [{ ...summarizeInstance(instance), questions: state.questions.get(key)?.asked ?? 0 }] : [];
     }),
     events: state.events.map(({ detailType, data }) => ({ detailType, ...data })),
   };

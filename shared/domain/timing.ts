@@ -36,6 +36,8 @@ export interface Timing {
   keyWarningSeconds: readonly number[];
   /** The last use of an enrollment key without a limit is noted at most this often. */
   keyUseNoteSeconds: number;
+  /** A transition that is missing is asked for only if it is still missing after this. */
+  doubtSettlesSeconds: number;
   /** When a doubtful answer is asked again; after the last, the sweep decides. */
   verifyRetrySeconds: readonly number[];
   /** A record whose deadline could not be handled is put off by this. */
@@ -62,6 +64,7 @@ export const defaultTiming: Timing = Object.freeze({
   reenrollSeconds: 900,
   keyWarningSeconds: [7 * 86_400, 86_400],
   keyUseNoteSeconds: 60,
+  doubtSettlesSeconds: 30,
   verifyRetrySeconds: [2, 8, 32],
   putOffSeconds: 300,
   attemptNoteSeconds: 3600,

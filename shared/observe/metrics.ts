@@ -9,6 +9,7 @@ export type MetricName =
   | 'DueFailed'
   | 'SweepRepaired'
   | 'MassRemovalWithheld'
+  | 'InstanceUnreadable'
   | 'TerminatedUndone'
   | 'TerminationInferredWrongly'
   | 'LaunchFailed';

@@ -54,6 +54,7 @@ describe('a case', () => {
           verify: null,
           management: 'pending',
           inferred: false,
+          questions: 0,
         },
       ],
       events: [
@@ -66,6 +67,7 @@ describe('a case', () => {
           state: 'running',
           at: '2026-11-02T10:00:21Z',
           inferred: false,
+          sequence: 10,
         },
       ],
     });
@@ -107,6 +109,28 @@ describe('a case', () => {
     expect(await stateAfter(sweep('11:00:00', true))).toMatchObject({ state: 'running' });
     const gone = await stateAfter(sweep('11:00:00', true), sweep('11:10:00', true));
     expect(gone).toMatchObject({ state: 'terminated', inferred: true, at: '2026-11-02T11:00:00Z' });
+  });
+
+  it.each([
+    ['without a state', { State: null }],
+    ['in an unknown state', { State: { Name: 'rebooting' } }],
+    ['without a LaunchTime', { LaunchTime: undefined }],
+  ])('takes an instance %s as seen, and reads the others', async (_, fields) => {
+    const other = { ...running, InstanceId: 'i-0fedcba9876543210' };
+    const missed = (time: string) => sweep(time, true, [null as unknown as object, { ...running, ...fields }, other]);
+    const seen = await only(sweep('10:01:00', true, [running]), missed('10:10:00'), missed('10:20:00'));
+    expect(seen.instances).toMatchObject([
+      { instanceId, state: 'running', inferred: false },
+      { instanceId: other.InstanceId, state: 'running' },
+    ]);
+  });
+
+  it('counts the questions to EC2: one for a doubt that lasts 30 seconds, none for a shorter one', async () => {
+    const gap = [event('pending', '10:00:05'), event('stopping', '10:30:00')];
+    const late = (receivedAt: string) => event('running', '10:00:21', { receivedAt: `2026-11-02T${receivedAt}Z` });
+    expect((await only(...gap)).instances).toMatchObject([{ questions: 1 }]);
+    expect((await only(...gap, late('10:30:20'))).instances).toMatchObject([{ questions: 0, verify: null }]);
+    expect((await only(...gap, late('10:31:00'))).instances).toMatchObject([{ questions: 1, verify: null }]);
   });
 
   it('ignores an event that does not count', async () => {
@@ -183,10 +207,6 @@ describe('a bad line', () => {
     ['an account of eleven digits', line('enroll', '10:00:00', { ...aKey, account: '11112222333' })],
     ['a region that is none', line('checkin', '10:00:00', { ...aKey, region: 'mars' })],
     ['an instance id that is none', line('enroll', '10:00:00', { ...aKey, instanceId: 'i-1' })],
-    ['an instance that is null', sweep('10:00:00', true, [null as unknown as object])],
-    ['an instance without a state', sweep('10:00:00', true, [{ ...running, State: null }])],
-    ['an instance in a state of no EC2', sweep('10:00:00', true, [{ ...running, State: { Name: 'rebooting' } }])],
-    ['an instance without a LaunchTime', sweep('10:00:00', true, [{ ...running, LaunchTime: undefined }])],
   ])('%s: is refused with its number', async (_, text) => {
     const refusal = await replayLines([line('time', '10:00:00'), '', text]).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(Problem);

@@ -1,16 +1,18 @@
 import fc from 'fast-check';
 import { proofKinds } from '#protocol/enrollment.ts';
-import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
+import { ledgerEntry, ledgerLimit } from '#shared/domain/cloud/ledger.ts';
+import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
+import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
 import {
   conflictReasons,
+  type Ec2State,
   ec2States,
   type Instance,
-  ledgerEntry,
-  ledgerLimit,
+  isLegalStep,
   type ManagementReason,
   type ManagementStatus,
 } from '#shared/domain/instance/instance.ts';
-import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
 import { instanceNamed, keyNamed, start } from './records.ts';
 
 /** Half seconds of a few minutes: few enough for stamps to meet. */
@@ -111,33 +113,47 @@ export const anyEvent = (instanceId: string): fc.Arbitrary<StateChange> =>
     receivedAt: at + 700,
   }));
 
-/** A record that in-order events leave, and the event that follows: what a first try is for, or nearly. */
+/** A transition of a life: which of the legal next states, how long after the one before, and whether EC2 is asked afterwards. */
+const transition = fc.record({
+  next: fc.nat(3),
+  gap: fc.integer({ min: 1, max: 40 }).map((halves) => halves * 500),
+  isLegal: fc.integer({ min: 0, max: 9 }).map((draw) => draw > 0),
+  isAsked: fc.integer({ min: 0, max: 9 }).map((draw) => draw === 0),
+});
+
+/** What observations leave of a life, most of it in order: some steps are missing, some stamps lie close, some states were described. */
+const anyLife = (instanceId: string): fc.Arbitrary<Instance> =>
+  fc.tuple(fc.boolean(), fc.array(transition, { maxLength: 9 })).map(([isNamed, transitions]) => {
+    const key = keyNamed(instanceId);
+    let [state, at, launchTime] = ['pending' as Ec2State, start, start];
+    const observe = (record: Instance | undefined) =>
+      mergeEvent(record, { ...key, id: `past ${at}`, state, at, receivedAt: at + 700 }, defaultTiming).instance;
+    const ask = (record: Instance) => {
+      const answer = { ...key, state, launchTime, transitionAt: null, stateReason: null, sentAt: at + 900 };
+      return mergeDescribed(record, { ...answer, source: 'describe' }, defaultTiming).instance;
+    };
+    let record = isNamed ? ask(observe(undefined)) : observe(undefined);
+    for (const { next, gap, isLegal, isAsked } of transitions) {
+      const steps = ec2States.filter((to) => !isLegal || isLegalStep(state, to));
+      const before = state;
+      state = steps[next % steps.length] ?? state;
+      at += gap;
+      const starts = state === 'pending' || (state === 'running' && before !== 'pending');
+      if (starts) launchTime = at;
+      record = isAsked ? ask(record) : observe(record);
+    }
+    return record;
+  });
+
+/** A record that a life leaves, and an event that follows: what a first try is for, or nearly. */
 export const anyStep = (instanceId: string): fc.Arbitrary<{ record: Instance; event: StateChange }> =>
   fc
-    .tuple(
-      anyInstance(instanceId),
-      anyEvent(instanceId),
-      fc.constantFrom(0, 1, 2, 3),
-      fc.integer({ min: 1500, max: 9000 }),
-    )
-    .map(([record, event, tidied, later]) => {
-      const tidy: InstanceParts =
-        [{}, { cloud: { verify: null } }, { cloud: { verify: null, failedStart: null } }][tidied] ?? plain(record);
-      const at = (record.cloud.at ?? start) + later;
-      return { record: withParts(record, tidy), event: { ...event, at, receivedAt: at + 700 } };
+    .tuple(anyLife(instanceId), anyInstance(instanceId), anyEvent(instanceId), fc.integer({ min: 1500, max: 9000 }))
+    .map(([life, { management, ...other }, event, later]) => {
+      const { cloud } = life;
+      // Why a record waits follows from what is known of the cloud.
+      const why = management.status === 'pending' ? life.management : management;
+      const at = (cloud.at ?? start) + later;
+      const record = { ...other, cloud, management: { ...why, notBefore: management.notBefore } };
+      return { record, event: { ...event, at, receivedAt: at + 700 } };
     });
-
-function plain({ cloud: { state, at }, management }: Instance): InstanceParts {
-  const ended = state === 'stopping' || state === 'stopped' || state === 'shutting-down';
-  const waits = management.reason === 'start_failed' || management.reason === 'ended_unenrolled';
-  return {
-    cloud: {
-      verify: null,
-      failedStart: null,
-      epoch: start - 60_000,
-      runningAt: state === 'pending' ? null : start - 30_000,
-      stoppedAt: ended ? at : null,
-    },
-    management: { notBefore: start - 60_000, ...(waits && { reason: 'awaiting_enrollment' as const }) },
-  };
-}

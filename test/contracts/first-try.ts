@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { firstTry, guardHolds } from '#shared/domain/cloud/first-try.ts';
+import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
 import { mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
 import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
-import { type Instance, keyOf, ledgerEntry } from '#shared/domain/instance/instance.ts';
+import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
 import { anyStep } from './arbitraries.ts';
@@ -35,6 +36,10 @@ const launched = (fields: InstanceParts = {}): Instance =>
     },
     fields,
   );
+
+/** Of transitions that lie close, a merge may put those before the last one in another order than the ledger has. Nothing depends on it. */
+const withoutOrder = (record: Instance | undefined) =>
+  record && { ...record, cloud: { ...record.cloud, ledger: record.cloud.ledger.toSorted() } };
 
 /** One step in ten applies: with every second chosen from those, some do however few are tried. */
 const step = anyStep('i-1');
@@ -132,7 +137,9 @@ export function firstTryContract(makeStore: MakeStore, cases: number): void {
           const tried = await store.tryFirst(stepOf(event));
           expect(tried.saved).toBe(guardHolds(stepOf(event).guard, before));
           const expected = tried.saved ? { ...merged, version: before.version + 1 } : before;
-          expect(await store.getInstance(record)).toEqual(expected);
+          const after = await store.getInstance(record);
+          expect(withoutOrder(after)).toEqual(withoutOrder(expected));
+          expect(after?.cloud.ledger.at(-1)).toBe(expected.cloud.ledger.at(-1));
           if (!tried.saved) expect(tried.current).toEqual(before);
           const [entry] = await store.listDue(farAhead, 2);
           expect(entry?.due ?? null).toBe(enrollmentDeadline(expected, defaultTiming));

@@ -119,6 +119,7 @@ export const factsOf = (instanceId: string, fields: Partial<InstanceFacts> = {})
   ...{ rootDeviceType: 'ebs', rootDeviceName: '/dev/xvda', rootVolumeId: 'vol-1' },
   ...{ rootAttachedAt: start + second, interfaceAttachedAt: start },
   imageId: 'ami-0abc',
+  managedBy: null,
   instanceType: 't4g.nano',
   architecture: 'arm64',
   availabilityZone: null,

@@ -182,8 +182,8 @@ describe('launch', () => {
     expect(await failuresOf(handlers.launch, batch)).toEqual(['m0']);
     expect((queue.outlook()?.since ?? 0) - Date.now()).toBeGreaterThan(1500);
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId: throttled }]))).toEqual(['m0']);
-    const why = setup.lines.filter(({ level }) => level === 'ERROR').map(({ error }) => error);
-    expect(why).toEqual(['RequestLimitExceeded', 'RequestLimitExceeded']);
+    const why = setup.lines.filter(({ level, launchId }) => level === 'ERROR' && launchId === throttled);
+    expect(why.map(({ ec2Code }) => ec2Code)).toEqual(['RequestLimitExceeded', 'RequestLimitExceeded']);
   });
 
   it.each([{ launchId: 'lch_1' }, { launchId, request: {} }, { launchId: '../x' }, 'launch', null])(

@@ -19,6 +19,8 @@ export function readDescribeInstances(query: Query): DescribeInstancesRequest {
     Filters: query.structures('Filter', (filter) => ({ Name: filter.text('Name'), Values: filter.list('Value') })),
     MaxResults: query.integer('MaxResults'),
     NextToken: query.text('NextToken'),
+    // No simulated instance is managed by another AWS service, so it changes no answer
+    IncludeManagedResources: query.flag('IncludeManagedResources'),
     DryRun: query.flag('DryRun'),
   };
 }

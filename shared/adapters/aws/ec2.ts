@@ -61,11 +61,15 @@ export function openEc2(
       return await list(account, region, { InstanceIds: [...ids] });
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'InvalidInstanceID.NotFound') throw error;
-      if (ids.length <= 1) return { sentAt: now(), found: [] };
+      if (ids.length <= 1) return { sentAt: now(), found: [], unreadableIds: [] };
       const middle = ids.length >> 1;
       const first = await listNamed(account, region, ids.slice(0, middle));
       const second = await listNamed(account, region, ids.slice(middle));
-      return { sentAt: first.sentAt, found: [...first.found, ...second.found] };
+      return {
+        sentAt: first.sentAt,
+        found: [...first.found, ...second.found],
+        unreadableIds: [...first.unreadableIds, ...second.unreadableIds],
+      };
     }
   }
 
@@ -73,24 +77,35 @@ export function openEc2(
     const client = await clientOf(account, region);
     const sentAt = now();
     const found: Described[] = [];
+    const unreadableIds: string[] = [];
     const tokens = new Set<string>();
     let NextToken: string | undefined;
     do {
       const page = await client.send(
-        new DescribeInstancesCommand({ ...input, ...(!input.InstanceIds && { MaxResults: pageSize }), NextToken }),
+        new DescribeInstancesCommand({
+          ...input,
+          ...(!input.InstanceIds && { MaxResults: pageSize }),
+          // Instances that another AWS service manages exist too
+          IncludeManagedResources: true,
+          NextToken,
+        }),
       );
       for (const reservation of answered(page.Reservations)) {
         // A region's listing is of one account; anything else is not ours to believe.
         if (reservation.OwnerId !== undefined && reservation.OwnerId !== account)
           throw new Error('EC2 answered for another account');
-        for (const instance of reservation.Instances ?? []) found.push(describedOf(account, region, instance, sentAt));
+        for (const instance of reservation.Instances ?? []) {
+          const described = describedOf(account, region, instance, sentAt);
+          if (described) found.push(described);
+          else unreadableIds.push(instance.InstanceId ?? '');
+        }
       }
       NextToken = page.NextToken;
       if (NextToken !== undefined && tokens.has(NextToken))
         throw new Error('EC2 repeated a page token: the listing is not whole');
       if (NextToken !== undefined) tokens.add(NextToken);
     } while (NextToken !== undefined);
-    return { sentAt, found };
+    return { sentAt, found, unreadableIds };
   }
 
   return {
@@ -121,9 +136,11 @@ async function runInstances(
 ): Promise<LaunchAnswer> {
   try {
     const answer = await client.send(new RunInstancesCommand(requestOf(launch, userData)));
-    const described = answered(answer.Instances).map((instance) =>
-      describedOf(launch.account, launch.region, instance, sentAt, 'launch'),
-    );
+    const described = answered(answer.Instances).map((instance) => {
+      const one = describedOf(launch.account, launch.region, instance, sentAt, 'launch');
+      if (!one) throw new Error('RunInstances answered an instance without id, state or LaunchTime');
+      return one;
+    });
     return { outcome: 'launched', described };
   } catch (error) {
     return nameFailure(error);
@@ -158,36 +175,54 @@ function answered<T>(list: readonly T[] | undefined): readonly T[] {
 }
 
 /**
- * The outcomes that are final (ec2/latest/devguide/ec2-api-idempotency.html); throttles, missing capacity, faults of
- * the service or the network and refusals by anything but EC2 throw, and the queue tries again until the launch's deadline.
+ * What an error of RunInstances means (ec2/latest/devguide/ec2-api-idempotency.html). EC2's own throttles, missing capacity and faults are
+ * refusals for now. Faults of the network and refusals by anything but EC2 throw. For both the queue tries again until the launch's deadline.
  */
 function nameFailure(error: unknown): LaunchAnswer {
   // EC2 gives a code with whatever it refuses; a proxy's page has none, whatever its status.
-  const { Code: code, $metadata } = error as { Code?: string; $metadata?: { httpStatusCode?: number } };
+  const { Code: code, message = '', $metadata } = error as Ec2Error;
+  if (code === undefined) throw error;
   if (code === 'IdempotentParameterMismatch') return { outcome: 'token_mismatch' };
   if (code === 'IdempotentInstanceTerminated') return { outcome: 'token_terminated' };
   const status = $metadata?.httpStatusCode ?? 500;
-  const final = status >= 400 && status < 500 && status !== 429 && code !== 'RequestLimitExceeded';
-  if (code !== undefined && final) return { outcome: 'refused', code };
-  throw error;
+  const isRefusal = status >= 400 && status < 500 && status !== 429 && !passes(code, message);
+  return { outcome: isRefusal ? 'refused' : 'refused_for_now', code, message: message.slice(0, messageLimit) };
 }
+
+interface Ec2Error {
+  Code?: string;
+  message?: string;
+  $metadata?: { httpStatusCode?: number };
+}
+
+/** EC2's messages name a value and a reason; what is longer is an encoded report for `sts:DecodeAuthorizationMessage`. */
+const messageLimit = 500;
+
+/**
+ * Refusals with a status of 4xx that pass by themselves (AWSEC2/latest/APIReference/errors-overview.html): throttling, the verification of
+ * a new account, and an instance profile that EC2 does not know for some seconds after it was made.
+ */
+const passes = (code: string, message: string): boolean =>
+  code === 'RequestLimitExceeded' ||
+  code === 'PendingVerification' ||
+  (code === 'InvalidParameterValue' && /iam ?instance ?profile/i.test(message));
 
 /** A tag `__proto__` is left out: JavaScript's objects cannot carry it through a store and back. */
 function tagsOf({ Tags = [] }: Ec2Instance): Record<string, string> {
   return Object.fromEntries(Tags.flatMap(({ Key = '', Value = '' }) => (Key === '__proto__' ? [] : [[Key, Value]])));
 }
 
+/** Undefined if the answer lacks id, state or LaunchTime, or has an unknown state: such an instance exists, and nothing else is known of it. */
 function describedOf(
   account: string,
   region: string,
   instance: Ec2Instance,
   sentAt: number,
   source: 'describe' | 'launch' = 'describe',
-): Described {
+): Described | undefined {
   const { InstanceId: instanceId, LaunchTime: launchTime } = instance;
   const state = instance.State?.Name;
-  if (!instanceId || !launchTime || !isEc2State(state))
-    throw new Error('EC2 described an instance without id, state or LaunchTime');
+  if (!instanceId || !launchTime || !isEc2State(state)) return undefined;
   const key = { account, region, instanceId };
   const imageId = instance.ImageId ?? '';
   const instanceType = instance.InstanceType ?? '';
@@ -215,6 +250,7 @@ function describedOf(
     privateIp: instance.PrivateIpAddress ?? null,
     publicIp: instance.PublicIpAddress ?? null,
     instanceProfileArn: instance.IamInstanceProfile?.Arn ?? null,
+    managedBy: instance.Operator?.Managed ? (instance.Operator.Principal ?? 'another AWS service') : null,
     tags: tagsOf(instance),
     describedAt: sentAt,
   };

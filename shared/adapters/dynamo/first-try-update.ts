@@ -27,6 +27,7 @@ function testOf(condition: GuardTest): Test {
   if ('noneOf' in condition) return { attribute, noneOf: condition.noneOf };
   if ('is' in condition) return { attribute, is: condition.is === 'null' ? 'absent' : 'present' };
   if ('shorterThan' in condition) return { attribute, shorterThan: condition.shorterThan };
+  if ('nullOrBefore' in condition) return { attribute, absentOrBelow: condition.nullOrBefore };
   if ('atMost' in condition) return { attribute, atMost: condition.atMost };
   return { attribute, notBelow: { attribute: attributeOf(condition.notBefore) } };
 }

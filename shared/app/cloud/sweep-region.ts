@@ -3,7 +3,8 @@ import { type AccountRegion, newAccountRegion, planSweep, type SweepPlan } from 
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
-import type { Described, Describer, Outbox, Store, VerifyMessage } from '../ports.ts';
+import type { DescribeAnswer, Described, Describer, Outbox, Store, VerifyMessage } from '../ports.ts';
+import { detachReplaced } from './detach-replaced.ts';
 import { keepFacts } from './keep-facts.ts';
 import { saveMerged } from './save-merged.ts';
 
@@ -18,6 +19,8 @@ export interface SweepRegionPorts {
 /** What a sweep found, for its log line. `repaired`: changes that an event should have told. */
 export interface SweepReport {
   seen: number;
+  /** Instances that EC2 listed in a form that cannot be read. */
+  unreadable: number;
   repaired: number;
   withheld: number;
 }
@@ -29,24 +32,54 @@ export interface SweepReport {
 export async function sweepRegion(account: string, region: string, ports: SweepRegionPorts): Promise<SweepReport> {
   const pair = await ports.store.getPair(account, region);
   const { instances, lastHeardAt, facts } = await ports.store.readPair(account, region);
-  const { sentAt, found } = await ports.ec2.describeAll(account, region);
+  const { sentAt, found, unreadableIds, complete } = await listAll(account, region, instances, ports.ec2);
   const sights = found.map(({ sight }) => sight);
   const sweep = {
     pair: pair ?? newAccountRegion(account, region),
     records: instances,
     lastHeardAt,
     sentAt,
-    complete: true,
+    complete,
     sights,
+    unreadableIds,
   };
   const plan = planSweep(sweep, ports.timing);
   // First: a crash in between leaves a change that the next sweep sees again.
   for (const one of found) await keepFacts(one.facts, facts.get(one.facts.instanceId), ports.store);
   const repaired = await applyPlan(plan, found, ports);
   if (pair || found.length > 0) await savePair(plan.pair, ports.store);
+  if (unreadableIds.length > 0) ports.alarm('instance_unreadable', { account, region });
   for (const alarm of plan.alarms) ports.alarm(alarm, { account, region });
   await attachByToken(unattached(found, instances), ports);
-  return { seen: found.length, repaired, withheld: plan.withheldIds.length };
+  return { seen: found.length, unreadable: unreadableIds.length, repaired, withheld: plan.withheldIds.length };
+}
+
+/** At most so many ids in one request (AWSEC2/latest/APIReference/API_DescribeInstances.html). */
+const filterLimit = 200;
+
+/**
+ * EC2's listing. One that shows no live record at all may have been cut short: it is complete only if EC2, asked for those
+ * records by their ids, shows none of them either.
+ */
+async function listAll(
+  account: string,
+  region: string,
+  records: readonly Instance[],
+  ec2: Describer,
+): Promise<DescribeAnswer & { complete: boolean }> {
+  const listing = await ec2.describeAll(account, region);
+  const listed = new Set([...listing.found.map(({ sight }) => sight.instanceId), ...listing.unreadableIds]);
+  const live = records.filter(({ cloud }) => cloud.state !== 'terminated').map(({ instanceId }) => instanceId);
+  if (live.length === 0 || live.some((id) => listed.has(id))) return { ...listing, complete: true };
+  const found = [...listing.found];
+  const unreadableIds = [...listing.unreadableIds];
+  for (let start = 0; start < live.length; start += filterLimit) {
+    const answer = await ec2.describe(account, region, live.slice(start, start + filterLimit));
+    found.push(...answer.found);
+    unreadableIds.push(...answer.unreadableIds);
+  }
+  const complete = found.length === listing.found.length && unreadableIds.length === listing.unreadableIds.length;
+  return { sentAt: listing.sentAt, found, unreadableIds, complete };
 }
 
 /** A sweep takes its time: an operator's release that came meanwhile is for the next one. */
@@ -75,10 +108,11 @@ async function applyPlan(plan: SweepPlan, found: readonly Described[], ports: Sw
     written += 1;
     const one = described.get(instanceId);
     // A record that moved since it was read: what was seen is merged again; what was missed waits for the next sweep.
-    await saveMerged(ports.store, before, (current) => {
+    const merged = await saveMerged(ports.store, before, (current) => {
       if (current === before) return outcome;
       return one ? mergeDescribed(current, one.sight, ports.timing) : undefined;
     });
+    if (merged?.outcome.alarm) await detachReplaced(merged.outcome.instance, ports.store);
   }
   await ports.verify.send(ask);
   return written;

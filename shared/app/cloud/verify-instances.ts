@@ -3,6 +3,7 @@ import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
 import type { Described, Describer, Outbox, Store, VerifyMessage } from '../ports.ts';
+import { detachReplaced } from './detach-replaced.ts';
 import { keepFacts } from './keep-facts.ts';
 import { readAndSaveMerged } from './save-merged.ts';
 
@@ -29,12 +30,19 @@ export async function verifyInstances(
   messages: readonly VerifyMessage[],
   ports: VerifyPorts,
 ): Promise<VerifyMessage[]> {
-  const wanted = messages.filter(({ account, region }) => ports.isRegistered(account, region));
+  const registered = messages.filter(({ account, region }) => ports.isRegistered(account, region));
+  const open = await Promise.all(registered.map((message) => isOpen(message, ports.store)));
+  const wanted = registered.filter((_message, index) => open[index]);
   const failed: VerifyMessage[] = [];
   for (const group of Map.groupBy(wanted, ({ account, region }) => `${account}/${region}`).values()) {
     failed.push(...(await verifyGroup(group, ports)));
   }
   return failed;
+}
+
+/** A question about a doubt is open while the doubt is. */
+async function isOpen(message: VerifyMessage, store: Store): Promise<boolean> {
+  return !message.onlyIfInDoubt || (await store.getInstance(message))?.cloud.verify !== null;
 }
 
 /** One account's Region. */
@@ -123,7 +131,7 @@ async function mergeAnswer(
     const described = byId.get(message.instanceId);
     try {
       // Absent is no answer: EC2 may not show a new instance yet. The sweep decides about the old ones.
-      if (!described || (await saveDescribed(described, ports))) open.push(message);
+      if (!described || (await saveDescribed(described, message.cameBack ?? false, ports))) open.push(message);
     } catch (error) {
       failed.push(...giveBack([message], error, ports));
     }
@@ -136,6 +144,7 @@ async function mergeAnswer(
 /** True if the record's doubt outlived the answer. */
 async function saveDescribed(
   { sight, facts }: Described,
+  cameBack: boolean,
   ports: Pick<VerifyPorts, 'store' | 'alarm' | 'timing'>,
 ): Promise<boolean> {
   // Before the record: a crash in between leaves none that no listing and no sweep would find.
@@ -143,6 +152,7 @@ async function saveDescribed(
   const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeDescribed(current, sight, ports.timing));
   if (!merged) return false;
   if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
+  if (merged.outcome.alarm || cameBack) await detachReplaced(merged.outcome.instance, ports.store);
   await keepFacts(facts, await ports.store.getFacts(facts), ports.store);
   return merged.outcome.needsDescribe;
 }

@@ -23,6 +23,7 @@ const FactsAnswer = z.object({
   privateIp: nullable(text),
   publicIp: nullable(text),
   instanceProfileArn: nullable(text),
+  managedBy: nullable(text),
   clientToken: nullable(text),
   amiLaunchIndex: z.int(),
   tags: z.record(text, text),
@@ -140,6 +141,8 @@ export function factsView(facts: InstanceFacts | undefined): Shown<typeof FactsA
   const { account: _account, region: _region, instanceId: _id, ...rest } = facts;
   return {
     ...rest,
+    // Facts that an older version wrote lack it
+    managedBy: facts.managedBy ?? null,
     attachment: attachmentOf(facts),
     rootAttachedAt: timeOrNull(facts.rootAttachedAt ?? null),
     interfaceAttachedAt: timeOrNull(facts.interfaceAttachedAt ?? null),

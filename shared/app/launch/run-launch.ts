@@ -1,22 +1,26 @@
 import {
   clientTokenOf,
+  type Ec2Refusal,
   fitsLaunch,
   type Launch,
   type LaunchState,
   nextLaunchStep,
 } from '#shared/domain/launch/launch.ts';
 import { planFailedLaunch } from '#shared/domain/launch/plan-attachment.ts';
+import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import type { Described, Describer, UserDataStore } from '../ports.ts';
 import type { AttachPorts } from './attach-launched.ts';
 import { attachLaunched, readServers } from './attach-launched.ts';
 
-/** What RunInstances came to. Whatever else goes wrong throws, and the queue gives the message again. */
+/** What RunInstances came to. Whatever else goes wrong throws, and the queue delivers the message again. */
 export type LaunchAnswer =
   | { outcome: 'launched'; described: readonly Described[] }
   | { outcome: 'token_mismatch' | 'token_terminated' }
   /** EC2 will never accept this request. */
-  | { outcome: 'refused'; code: string };
+  | ({ outcome: 'refused' } & Ec2Refusal)
+  /** EC2 refused the request for a reason that passes: the queue delivers the message again until the launch's deadline. */
+  | ({ outcome: 'refused_for_now' } & Ec2Refusal);
 
 export interface Launcher extends Describer {
   /** Sends the frozen request under the launch's own ClientToken: however often, it launches once. */
@@ -42,15 +46,25 @@ export async function runLaunch(launchId: string, now: Instant, ports: LaunchPor
   if (userData === undefined) return settle(launch, 'expired', ports);
   const answer = await ports.ec2.runInstances(launch, userData);
   if (answer.outcome === 'launched') return finish(launch, answer.described, ports);
-  if (answer.outcome === 'refused') return end(launch, 'refused_by_ec2', answer.code, ports);
+  if (answer.outcome === 'refused') return end(launch, 'refused_by_ec2', refusalOf(answer), ports);
+  if (answer.outcome === 'refused_for_now') return keepRefusal(launch, refusalOf(answer), ports);
   return settle(launch, answer.outcome, ports);
+}
+
+const refusalOf = ({ code, message }: Ec2Refusal): Ec2Refusal => ({ code, message });
+
+/** Notes the refusal on the launch, once however often EC2 repeats it. Throws Problem `ec2_refused`, so that the queue delivers the message again. */
+async function keepRefusal(launch: Launch, failure: Ec2Refusal, { store }: LaunchPorts): Promise<never> {
+  const isKnown = launch.failure?.code === failure.code && launch.failure.message === failure.message;
+  if (!isKnown) await store.commit([{ kind: 'launch', before: launch, after: { ...launch, failure } }]);
+  throw new Problem('ec2_refused', failure.message, { launchId: launch.id, ec2Code: failure.code });
 }
 
 /** Nothing may be sent any more: EC2 is asked what the token launched, and the launch ends with that or by name. */
 async function settle(launch: Launch, otherwise: LaunchState, ports: LaunchPorts): Promise<LaunchState> {
   const { found } = await ports.ec2.describeByToken(launch.account, launch.region, clientTokenOf(launch));
   const fitting = found.filter(({ sight }) => fitsLaunch(launch, sight, ports.timing));
-  return fitting.length > 0 ? finish(launch, fitting, ports) : end(launch, otherwise, null, ports);
+  return fitting.length > 0 ? finish(launch, fitting, ports) : end(launch, otherwise, launch.failure, ports);
 }
 
 async function finish(launch: Launch, described: readonly Described[], ports: LaunchPorts): Promise<LaunchState> {
@@ -64,7 +78,7 @@ async function finish(launch: Launch, described: readonly Described[], ports: La
 async function end(
   launch: Launch,
   state: LaunchState,
-  failure: string | null,
+  failure: Ec2Refusal | null,
   ports: LaunchPorts,
 ): Promise<LaunchState> {
   const servers = await readServers(launch, ports.store);

@@ -1,5 +1,5 @@
 import { type Ec2State, type Instance, withCloud } from '../instance/instance.ts';
-import { reason } from './transition.ts';
+import { waitingFor } from './transition.ts';
 
 /** EC2's StateReason names why a start failed; some codes tell of a failed start that no event told of. */
 export function nameFailure(next: Instance, sight: { state: Ec2State; stateReason: string | null }): Instance {
@@ -11,7 +11,7 @@ export function nameFailure(next: Instance, sight: { state: Ec2State; stateReaso
   if (failedStart) return withCloud(next, { failedStart: { ...failedStart, reason: code } });
   if (runningAt !== null || !launchFailures.has(code) || at === null) return next;
   const failed = withCloud(next, { failedStart: { at, reason: code } });
-  return failed.management.status === 'pending' ? reason(failed, 'start_failed', at) : failed;
+  return failed.management.status === 'pending' ? waitingFor(failed, 'start_failed', at) : failed;
 }
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html, as far as they end a start. */

@@ -1,13 +1,7 @@
-import {
-  type CloudRecord,
-  type Ec2State,
-  type Instance,
-  type InstanceKey,
-  ledgerEntry,
-  ledgerLimit,
-} from '../instance/instance.ts';
+import type { CloudRecord, Ec2State, Instance, InstanceKey } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
+import { ledgerEntry, ledgerLimit } from './ledger.ts';
 import { disbelief, type StateChange } from './merge-event.ts';
 
 /**
@@ -31,12 +25,13 @@ type WordField = 'cloud.state' | 'management.status' | 'management.reason';
 type TimeField = 'cloud.at' | 'management.notBefore';
 type NullableField = 'cloud.verify' | 'cloud.failedStart' | 'cloud.runningAt' | 'cloud.epoch';
 
-/** A condition on the record that a store can check in the write itself. A field that is null satisfies no comparison. */
+/** A condition on the record that a store can check in the write itself. A field that is null satisfies no comparison but `nullOrBefore`. */
 export type GuardTest =
   | { field: WordField; oneOf: readonly string[] }
   | { field: WordField; noneOf: readonly string[] }
   | { field: TimeField; atMost: Instant }
   | { field: 'cloud.stoppedAt'; notBefore: 'cloud.epoch' }
+  | { field: 'cloud.seenAt'; nullOrBefore: Instant }
   | { field: NullableField; is: 'null' | 'known' }
   | { field: 'cloud.ledger'; shorterThan: number };
 
@@ -60,6 +55,8 @@ export function firstTry(event: StateChange, timing: Timing): FirstTry | undefin
       { field: 'cloud.at', atMost: at - seconds(timing.orderingWindowSeconds) - 1 },
       { field: 'cloud.verify', is: 'null' },
       { field: 'cloud.ledger', shorterThan: ledgerLimit },
+      // A describe as late as the event may have shown its transition already.
+      { field: 'cloud.seenAt', nullOrBefore: at },
       ...particulars(state, at),
     ],
     set: { state, at, source: 'event', absent: null, inferred: false, ...consequences(state, at) },
@@ -110,6 +107,7 @@ function testHolds(test: GuardTest, record: Instance): boolean {
   if ('noneOf' in test) return !test.noneOf.includes(String(value));
   if ('is' in test) return (value === null) === (test.is === 'null');
   if ('shorterThan' in test) return record.cloud.ledger.length < test.shorterThan;
+  if ('nullOrBefore' in test) return value === null || Number(value) < test.nullOrBefore;
   if ('atMost' in test) return value !== null && Number(value) <= test.atMost;
   const { stoppedAt, epoch } = record.cloud;
   return stoppedAt !== null && epoch !== null && stoppedAt >= epoch;

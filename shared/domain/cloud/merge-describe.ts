@@ -5,13 +5,14 @@ import {
   isEc2State,
   newInstance,
   rankOf,
-  readLedgerEntry,
   withCloud,
 } from '../instance/instance.ts';
 import { type Instant, parseTime, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import { nameFailure } from './failed-start.ts';
-import { enter, epochToleranceMs, isKnown, type Known, nameEpoch, type Outcome, unchanged } from './transition.ts';
+import { entryId, type LedgerEntry, readEntry, writeEntry } from './ledger.ts';
+import { epochToleranceMs } from './start.ts';
+import { enter, entriesOf, nameEpoch, type Outcome, unchanged } from './transition.ts';
 
 /** What one DescribeInstances answer (or RunInstances') says of one instance, as far as the merge needs it. */
 export interface DescribedState extends InstanceKey {
@@ -27,7 +28,7 @@ export interface DescribedState extends InstanceKey {
 
 /** `User initiated (2026-11-02 10:00:21 GMT)`: the only trace of time in StateTransitionReason. */
 export function transitionTime(text: string | undefined): Instant | null {
-  const match = /\((\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) GMT\)/.exec(text ?? '');
+  const match = /\((\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) (?:GMT|UTC)\)/.exec(text ?? '');
   return match ? (parseTime(`${match[1]}T${match[2]}Z`) ?? null) : null;
 }
 
@@ -36,16 +37,19 @@ export const readState = (name: unknown): Ec2State | undefined => (isEc2State(na
 
 /** Compares the answer with the record by the time of its request, its LaunchTime and its transition time (docs/design/merging.md, "what an answer is worth"). */
 export function mergeDescribed(current: Instance | undefined, sight: DescribedState, timing: Timing): Outcome {
-  if (!isKnown(current)) return firstAnswer(current, sight);
+  if (!isKnown(current)) return applies(current ?? newInstance(sight, sight.sentAt), sight, stampOf(sight, 0), timing);
   const { state, at } = current.cloud;
   if (state === 'terminated' && sight.state !== 'terminated') return revived(current, sight, timing);
   if (!isOver(current, sight) && sight.state === state && !isNewEpoch(current, sight)) return agrees(current, sight);
-  if (isAhead(current, sight, timing)) return applies(current, sight, stampOf(sight, at));
+  if (isAhead(current, sight, timing)) return applies(current, sight, stampOf(sight, at), timing);
   return behind(current, sight, timing);
 }
 
-function firstAnswer(current: Instance | undefined, sight: DescribedState): Outcome {
-  return applies(current ?? newInstance(sight, sight.sentAt), sight, stampOf(sight, 0));
+/** A record of an instance of which something is known. */
+type Known = Instance & { cloud: { state: Ec2State; at: Instant } };
+
+function isKnown(current: Instance | undefined): current is Known {
+  return current !== undefined && current.cloud.state !== 'unknown' && current.cloud.at !== null;
 }
 
 const stampOf = (sight: DescribedState, at: Instant): Instant =>
@@ -67,7 +71,7 @@ function isOver(record: Known, sight: DescribedState): boolean {
 function endOfPrevious(record: Known, epoch: Instant): Instant | null {
   const { cloud } = record;
   if (cloud.stoppedAt !== null && cloud.stoppedAt <= epoch) return cloud.stoppedAt;
-  return cloud.ledger.map(readLedgerEntry).findLast((entry) => entry.at < epoch)?.at ?? null;
+  return cloud.ledger.map(readEntry).findLast((entry) => entry.at < epoch)?.at ?? null;
 }
 
 /** A LaunchTime that opens an epoch: more than 10 s after a named one; unnamed, after the stop on record or 10 s after `at`. */
@@ -96,11 +100,11 @@ function agrees(current: Instance, sight: DescribedState): Outcome {
   // An answer to a request that went out before the doubt arose knows nothing of it.
   const settles = current.cloud.verify !== null && sight.sentAt >= current.cloud.verify.since;
   const next = withCloud(current, {
-    verify: settles ? null : current.cloud.verify,
+    ...(settles && { verify: null, ledger: current.cloud.ledger.map(readEntry).map(settle).map(writeEntry) }),
     absent: null,
     seenAt: Math.max(current.cloud.seenAt ?? 0, sight.sentAt),
   });
-  nameEpoch(current, next, sight.launchTime);
+  nameEpoch(current.cloud, next.cloud, sight.launchTime);
   // A start that no event told of: it runs, so its enrollment deadline counts from the stamp of that.
   if (sight.state === 'running') next.cloud.runningAt ??= current.cloud.at;
   if (sight.state === 'terminated') next.cloud.inferred = false;
@@ -114,18 +118,25 @@ function sameButSeenAt(before: Instance, after: Instance): boolean {
   return fields.every((field) => before.cloud[field] === after.cloud[field]);
 }
 
-function applies(current: Instance, sight: DescribedState, at: Instant): Outcome {
-  const origin = `${sight.source}@${sight.sentAt}`;
-  const entered = enter(current, {
-    state: sight.state,
-    at,
-    origin,
-    source: sight.source,
-    launchTime: sight.launchTime,
-  });
-  const next = withCloud(entered, { verify: null, seenAt: Math.max(current.cloud.seenAt ?? 0, sight.sentAt) });
-  return { instance: nameFailure(next, sight), changed: true, needsDescribe: false };
+/** The answer becomes an estimated entry that settles all before it: the transition happened at `at` or later, and before the request was sent. */
+function applies(current: Instance, described: DescribedState, at: Instant, timing: Timing): Outcome {
+  const { state, source, sentAt, launchTime } = described;
+  const until = Math.max(at, sentAt);
+  const entry: LedgerEntry = { state, at, until, id: entryId(`${source}@${sentAt}`), settled: true };
+  const isInferred = (other: LedgerEntry) => current.cloud.inferred && other.state === 'terminated';
+  const known = entriesOf(current.cloud).filter((other) => !isInferred(other));
+  const entered = enter(
+    current,
+    [...known.map(settle), entry],
+    entry,
+    { source, learntAt: sentAt, launchTime },
+    timing,
+  );
+  const next = withCloud(entered, { verify: null, seenAt: Math.max(current.cloud.seenAt ?? 0, sentAt) });
+  return { instance: nameFailure(next, described), changed: true, needsDescribe: false };
 }
+
+const settle = (entry: LedgerEntry): LedgerEntry => ({ ...entry, settled: true });
 
 /** Behind: it applies once EC2 has had S to catch up, stamped with the time that it surely speaks of. */
 function behind(record: Known, sight: DescribedState, timing: Timing): Outcome {
@@ -133,7 +144,7 @@ function behind(record: Known, sight: DescribedState, timing: Timing): Outcome {
   const staleness = seconds(timing.stalenessSeconds);
   // EC2 tells when a transition was asked for: what a describe wrote may have come true as late as it was seen.
   const trueSince = cloud.source === 'describe' ? Math.max(cloud.at, cloud.seenAt ?? 0) : cloud.at;
-  if (sight.sentAt > trueSince + staleness) return applies(record, sight, sight.sentAt - staleness);
+  if (sight.sentAt > trueSince + staleness) return applies(record, sight, sight.sentAt - staleness, timing);
   const needsDescribe = cloud.verify !== null;
   // Whatever the answer shows, the instance was there: two sweeps have to miss it from now on.
   const missed = cloud.absent !== null && sight.sentAt > cloud.absent.seenAt && cloud.state !== 'terminated';
@@ -142,11 +153,13 @@ function behind(record: Known, sight: DescribedState, timing: Timing): Outcome {
   return { instance, changed: true, needsDescribe };
 }
 
-/** Rule 1: only a describe sent more than S later that shows the instance alive undoes EC2's own `terminated`. */
+/** Only a describe sent more than S later that shows the instance alive undoes EC2's own `terminated` (docs/design/merging.md, "termination absorbs"). */
 function revived(record: Known, sight: DescribedState, timing: Timing): Outcome {
   const { cloud } = record;
   if (cloud.inferred && sight.sentAt > cloud.at) {
-    return { ...applies(record, sight, stampOf(sight, cloud.at)), alarm: 'termination_inferred_wrongly' };
+    // A second after the end that it undoes: consumers may order by stamps.
+    const undone = applies(record, sight, stampOf(sight, cloud.at + seconds(1)), timing);
+    return { ...undone, alarm: 'termination_inferred_wrongly' };
   }
   const outcome = behind(record, sight, timing);
   return outcome.changed ? { ...outcome, alarm: 'terminated_undone' } : outcome;

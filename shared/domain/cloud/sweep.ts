@@ -1,8 +1,9 @@
 import { hashBucket, type Instance, keyOf, newInstance } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
+import { entryId } from './ledger.ts';
 import { type DescribedState, mergeDescribed } from './merge-describe.ts';
-import { enter, type Outcome, unchanged } from './transition.ts';
+import { enter, entriesOf, type Outcome, unchanged } from './transition.ts';
 
 /** What is known of one account and region: when it was last swept, and whether a mass removal is withheld. */
 export interface AccountRegion {
@@ -29,6 +30,8 @@ export interface Sweep {
   sentAt: Instant;
   complete: boolean;
   sights: readonly DescribedState[];
+  /** Instances that the listing shows and that cannot be read: they are seen, and nothing changes. */
+  unreadableIds: readonly string[];
 }
 
 export interface SweepPlan {
@@ -49,7 +52,7 @@ export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
     return { before, outcome: before ? mergeDescribed(before, sight, timing) : found(sight, timing) };
   });
   if (!sweep.complete) return finish(sweep, sweep.pair, seen, []);
-  const sighted = new Set(sweep.sights.map((sight) => sight.instanceId));
+  const sighted = new Set([...sweep.sights.map((sight) => sight.instanceId), ...sweep.unreadableIds]);
   const missed = sweep.records
     .filter((record) => !sighted.has(record.instanceId))
     .map((before) => ({
@@ -83,7 +86,7 @@ function miss(record: Instance, sweep: Sweep, timing: Timing): Outcome {
   const counts = sweep.sentAt > countsFrom;
   const since = record.cloud.absent?.since ?? null;
   const stillMissing = since !== null && since > countsFrom;
-  if (counts && stillMissing && sweep.sentAt > since) return gone(record, since, sweep.sentAt);
+  if (counts && stillMissing && sweep.sentAt > since) return gone(record, since, sweep.sentAt, timing);
   const mark = { seenAt, since: stillMissing ? since : counts ? sweep.sentAt : null };
   if (record.cloud.absent?.seenAt === mark.seenAt && record.cloud.absent.since === mark.since) return unchanged(record);
   return { instance: { ...record, cloud: { ...record.cloud, absent: mark } }, changed: true, needsDescribe: false };
@@ -96,9 +99,12 @@ function forgotten(record: Instance, sweep: Sweep, timing: Timing): Outcome {
   return { instance: { ...record, cloud: { ...record.cloud, verify: null } }, changed: true, needsDescribe: false };
 }
 
-function gone(record: Instance, since: Instant, sentAt: Instant): Outcome {
+function gone(record: Instance, since: Instant, sentAt: Instant, timing: Timing): Outcome {
   const at = Math.max(since, record.cloud.at ?? 0);
-  const ended = enter(record, { state: 'terminated', at, origin: `absence@${sentAt}`, source: 'absence' });
+  const id = entryId(`absence@${sentAt}`);
+  const entry = { state: 'terminated', at, until: at, id, settled: true } as const;
+  const known = entriesOf(record.cloud).map((other) => ({ ...other, settled: true }));
+  const ended = enter(record, [...known, entry], entry, { source: 'absence', learntAt: sentAt }, timing);
   return {
     instance: { ...ended, cloud: { ...ended.cloud, inferred: true, absent: record.cloud.absent, verify: null } },
     changed: true,

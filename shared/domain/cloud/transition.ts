@@ -1,113 +1,133 @@
-import {
-  type CloudRecord,
-  type Ec2State,
-  type Instance,
-  isLegalStep,
-  ledgerEntry,
-  ledgerKept,
-  ledgerLimit,
-  type VerifyReason,
-  withCloud,
-} from '../instance/instance.ts';
-import type { Instant } from '../time.ts';
+import type { CloudRecord, Instance, ManagementReason, VerifyReason } from '../instance/instance.ts';
+import { type Instant, seconds } from '../time.ts';
+import type { Timing } from '../timing.ts';
+import { historyOf } from './history.ts';
+import { entryId, type LedgerEntry, ledgerKept, ledgerLimit, readEntry, writeEntry } from './ledger.ts';
+import { epochOf, epochToleranceMs, startIn } from './start.ts';
 
-/** A LaunchTime and a `pending` stamp this close belong to one start (docs/design/merging.md, "order and epochs"). A property of EC2, not a setting. */
-export const epochToleranceMs = 10_000;
-
-/** What came of one observation. `instance` is the input itself where nothing changed. */
+/** What one observation changed. `instance` is the input itself where nothing changed. */
 export interface Outcome {
   instance: Instance;
-  /** Something worth a write changed. */
+  /** The record has to be written. */
   changed: boolean;
-  /** A describe is wanted: the instance is new, or in doubt. */
+  /** Muster has to ask EC2: the instance is new, or its state is in doubt. */
   needsDescribe: boolean;
   alarm?: 'terminated_undone' | 'termination_inferred_wrongly';
 }
 
 export const unchanged = (instance: Instance): Outcome => ({ instance, changed: false, needsDescribe: false });
 
-/** A record with a state and its time: every record but one of which EC2 has said nothing yet. */
-export type Known = Instance & { cloud: CloudRecord & { state: Ec2State; at: Instant } };
-export const isKnown = (instance: Instance | undefined): instance is Known =>
-  instance !== undefined && instance.cloud.state !== 'unknown' && instance.cloud.at !== null;
-
-/** The doubt that a step raises, or null, for stamps in the order (from, to) (docs/design/merging.md, "doubt by legal histories"). */
-export function doubtOf(from: Ec2State, to: Ec2State, apartMs: number, windowMs: number): VerifyReason | null {
-  if (!isLegalStep(from, to)) return 'illegal_step';
-  return apartMs <= windowMs && isLegalStep(to, from) ? 'order_unknown' : null;
-}
-
+/** Notes a doubt. The first reason and its time stay. */
 export function withDoubt(instance: Instance, reason: VerifyReason | null, since: Instant): Instance {
-  return reason === null || instance.cloud.verify ? instance : withCloud(instance, { verify: { reason, since } });
+  if (reason === null || instance.cloud.verify) return instance;
+  return { ...instance, cloud: { ...instance.cloud, verify: { reason, since } } };
 }
 
-export function appendEntry(ledger: readonly string[], entry: string): readonly string[] {
-  const kept = ledger.length >= ledgerLimit ? ledger.slice(-ledgerKept) : ledger;
-  return [...kept, entry];
+/** The ledger's entries. A record whose ledger lacks its state (an older version wrote it) gets an entry for that state. */
+export function entriesOf({ ledger, state, at, source, seenAt }: CloudRecord): LedgerEntry[] {
+  const entries = ledger.map(readEntry);
+  if (entries.at(-1)?.state === state || state === 'unknown' || at === null) return entries;
+  const until = source === 'event' ? at : Math.max(at, seenAt ?? 0);
+  return [...entries, { state, at, until, id: unnamed, settled: true }];
+}
+
+/** The id of an entry that no ledger keeps. */
+const unnamed = '';
+
+/** The observation that told of a transition. */
+export interface Evidence {
+  source: CloudRecord['source'];
+  /** When Muster learnt of the transition. A doubt counts from this time. */
+  learntAt: Instant;
+  /** EC2's LaunchTime of the start that the entry belongs to, where a describe or a launch told it. */
+  launchTime?: Instant;
 }
 
 /**
- * Applies a state to a record, with everything that follows from it: epochs (rule 3), failed starts (rule 9) and the
- * management reasons that depend on them. Order and doubt are the caller's affair.
+ * The record whose ledger has `entries`, of which `entry` is new or corrected. It reads off the ledger what depends on it: state, stamp, doubt,
+ * epoch, failed start, and why an instance without an agent waits (docs/design/merging.md, "the ledger").
  */
 export function enter(
-  instance: Instance,
-  step: { state: Ec2State; at: Instant; origin: string; source: CloudRecord['source']; launchTime?: Instant },
+  before: Instance,
+  entries: readonly LedgerEntry[],
+  entry: LedgerEntry,
+  evidence: Evidence,
+  timing: Timing,
 ): Instance {
-  const { state, at } = step;
-  const next = withCloud(instance, {
-    state,
-    at,
-    source: step.source,
-    absent: null,
-    inferred: false,
-    ledger: appendEntry(instance.cloud.ledger, ledgerEntry(state, at, step.origin)),
-  });
-  if (step.launchTime !== undefined) nameEpoch(instance, next, step.launchTime);
-  else if (opensEpoch(instance, state, at))
-    Object.assign(next.cloud, { epoch: at, epochNamed: false, runningAt: null });
-  if (state === 'pending' || state === 'running') return started(next, state, at);
-  if (state === 'stopping' || state === 'stopped') next.cloud.stoppedAt = at;
-  return ended(instance, next, state, at);
+  const { order, doubt } = historyOf(entries, seconds(timing.orderingWindowSeconds));
+  const end = order.at(-1) ?? entry;
+  const isEnd = end === entry;
+  const ledger = cut(tellAgain(order, before.cloud), entry, isEnd);
+  const start = startIn(order);
+  const cloud: CloudRecord = {
+    ...before.cloud,
+    state: end.state,
+    at: Math.max(before.cloud.at ?? 0, ...(end.state === 'terminated' ? [end] : order).map(({ at }) => at)),
+    source: isEnd ? evidence.source : before.cloud.source,
+    ...(isEnd ? { absent: null, inferred: false } : { inferred: before.cloud.inferred && end.state === 'terminated' }),
+    ledger: ledger.filter(({ id }) => id !== unnamed).map(writeEntry),
+    verify: verifyOf(before.cloud, doubt, end, evidence.learntAt),
+    stoppedAt: start?.stoppedAt ?? order.findLast(isStop)?.at ?? before.cloud.stoppedAt,
+    ...(start && epochOf(before.cloud, start, evidence.launchTime)),
+  };
+  if (!start && evidence.launchTime !== undefined) nameEpoch(before.cloud, cloud, evidence.launchTime);
+  return withReason({ ...before, cloud }, isEnd ? entry.at : evidence.learntAt);
 }
 
-/** EC2 told the LaunchTime. A start that was provisional keeps its running time; another start has none yet. */
-export function nameEpoch(before: Instance, next: Instance, launchTime: Instant): void {
-  const another = before.cloud.epochNamed && launchTime - (before.cloud.epoch ?? launchTime) > epochToleranceMs;
-  const afterStop = !before.cloud.epochNamed && before.cloud.runningAt !== null && launchTime > before.cloud.runningAt;
-  if (another || afterStop) next.cloud.runningAt = null;
-  if (before.cloud.epochNamed && !another) return;
-  next.cloud.epoch = launchTime;
-  next.cloud.epochNamed = true;
+const isStop = ({ state }: LedgerEntry): boolean => state === 'stopping' || state === 'stopped';
+
+/**
+ * Gives the last entry a new id where consumers were told of it as passed and the record goes back to it: they are told
+ * of it once more, and believe again what the record says.
+ */
+function tellAgain(order: readonly LedgerEntry[], before: CloudRecord): readonly LedgerEntry[] {
+  const end = order.at(-1);
+  const told = before.ledger.map((text) => readEntry(text).id);
+  if (!end || !told.includes(end.id) || told.at(-1) === end.id) return order;
+  return order.with(-1, { ...end, id: entryId(`${end.id} after ${told.at(-1)}`) });
 }
 
-/** `pending` or `running` at first sight or after a stop opens an epoch; so does a `pending` whose stop was lost. */
-function opensEpoch(instance: Instance, state: Ec2State, at: Instant): boolean {
-  if (state !== 'pending' && state !== 'running') return false;
-  if (instance.cloud.epoch === null) return true;
-  if (instance.cloud.state !== 'pending' && instance.cloud.state !== 'running') return true;
-  return state === 'pending' && at - instance.cloud.epoch > epochToleranceMs;
+/**
+ * A ledger of more than eight entries keeps the new one, because consumers have yet to be told of it. It also keeps the last
+ * four where the new one is the last, so that the next events are blind updates again; else the last eight.
+ */
+function cut(order: readonly LedgerEntry[], entry: LedgerEntry, isEnd: boolean): readonly LedgerEntry[] {
+  if (order.length <= ledgerLimit) return order;
+  const kept = isEnd ? ledgerKept + 1 : ledgerLimit;
+  return order.filter(({ id }, index) => index >= order.length - kept || id === entry.id);
 }
 
-function started(next: Instance, state: Ec2State, at: Instant): Instance {
-  next.cloud.failedStart = null;
-  if (state === 'running') next.cloud.runningAt ??= at;
-  return next.management.status === 'pending' ? reason(next, 'awaiting_enrollment', at) : next;
+/** A doubt ends when the ledger has one reading. A sign of life after the end stays a contradiction until EC2 answers. */
+function verifyOf(
+  { verify }: CloudRecord,
+  doubt: VerifyReason | null,
+  end: LedgerEntry,
+  since: Instant,
+): CloudRecord['verify'] {
+  if (doubt !== null) return verify ?? { reason: doubt, since };
+  const ended = end.state === 'stopped' || end.state === 'terminated';
+  return verify?.reason === 'alive_when_ended' && ended ? verify : null;
 }
 
-function ended(before: Instance, next: Instance, state: Ec2State, at: Instant): Instance {
-  // `stopping` comes from running alone, so the start did not fail even if `running` was never seen.
-  if (state === 'stopping') next.cloud.runningAt ??= at;
-  const failed = before.cloud.state === 'pending' && next.cloud.runningAt === null && state !== 'stopping';
-  if (failed) next.cloud.failedStart = { at, reason: 'unknown' };
-  if (next.management.status !== 'pending') return next;
-  if (next.cloud.failedStart) return reason(next, 'start_failed', at);
-  return state === 'terminated' ? reason(next, 'ended_unenrolled', at) : next;
+/** Sets the LaunchTime that EC2 told. A provisional start keeps its running time. Another start has none yet. */
+export function nameEpoch(before: CloudRecord, next: CloudRecord, launchTime: Instant): void {
+  const another = before.epochNamed && launchTime - (before.epoch ?? launchTime) > epochToleranceMs;
+  const afterStop = !before.epochNamed && before.runningAt !== null && launchTime > before.runningAt;
+  if (another || afterStop) next.runningAt = null;
+  if (before.epochNamed && !another) return;
+  next.epoch = launchTime;
+  next.epochNamed = true;
 }
 
-/** Changes why a pending record is pending; the time is that of the change, not of a repetition. */
-export function reason(next: Instance, why: Instance['management']['reason'], at: Instant): Instance {
-  return next.management.reason === why
-    ? next
-    : { ...next, management: { ...next.management, reason: why, since: at } };
+/** Why an instance without an agent waits follows from its last start. */
+function withReason(instance: Instance, at: Instant): Instance {
+  if (instance.management.status !== 'pending') return instance;
+  if (instance.cloud.failedStart) return waitingFor(instance, 'start_failed', at);
+  return waitingFor(instance, instance.cloud.state === 'terminated' ? 'ended_unenrolled' : 'awaiting_enrollment', at);
+}
+
+/** Changes why a pending record waits. `since` is the time of the change, not of a repetition. */
+export function waitingFor(instance: Instance, reason: ManagementReason, since: Instant): Instance {
+  const { management } = instance;
+  return management.reason === reason ? instance : { ...instance, management: { ...management, reason, since } };
 }

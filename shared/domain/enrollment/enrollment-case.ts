@@ -1,6 +1,6 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
 import { isVouchedFor, type ReplacementCase } from '../agent/replacement.ts';
-import { epochToleranceMs } from '../cloud/transition.ts';
+import { epochToleranceMs } from '../cloud/start.ts';
 import { type Instance, type InstanceKey, keyOf } from '../instance/instance.ts';
 import type { Launch } from '../launch/launch.ts';
 import type { Facts, ProblemCode } from '../problems.ts';

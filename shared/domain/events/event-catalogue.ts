@@ -7,9 +7,11 @@ interface Field {
   /** JSON Schema, draft 2020-12. */
   schema: Schema;
   meaning: string;
+  /** The field is there only where it has something to say. */
+  optional?: true;
 }
 
-/** What one type of event means, and what its `data` holds: all of it, always; what is not known is null. */
+/** What one type of event means, and what its `data` holds: all of it, but for the optional fields; what is not known is null. */
 export interface CataloguedEvent {
   meaning: string;
   fields: Readonly<Record<string, Field>>;
@@ -38,6 +40,10 @@ const everywhere = {
   region: { schema: text, meaning: 'The Region of the instance.' },
   instanceId: { schema: { type: 'string', pattern: '^i-[0-9a-f]+$' }, meaning: 'The instance.' },
   serverId: { schema: orNull(text), meaning: 'The server that the instance is attached to, or null.' },
+  sequence: {
+    schema: { type: 'integer', minimum: 0 },
+    meaning: 'Grows with each event of the instance. Order events by it, never by their stamps.',
+  },
 } as const satisfies Record<string, Field>;
 
 /** Every event that Muster tells. docs/events.md is made from this table, and tests hold what is sent against it. */
@@ -48,11 +54,17 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
       ...everywhere,
       state: oneOf(ec2States, 'The new state, in EC2’s word.'),
       at: time(
-        'When it happened, by EC2’s stamp where there is one. Order the events of one instance by it, and of one stamp as the states are listed above: a late `running` is told late.',
+        'When it happened, by EC2’s stamp where there is one; else the earliest time at which it can have happened.',
       ),
       inferred: {
         schema: { type: 'boolean' },
         meaning: 'True if EC2 never said so: two complete sweeps missed the instance. A later sight undoes it.',
+      },
+      late: {
+        schema: { const: true },
+        meaning:
+          'True if Muster learned of this transition after a later one. The instance is no longer in this state: keep the state of the event with the highest `sequence` that is not late.',
+        optional: true,
       },
     },
   },
@@ -94,7 +106,8 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
     },
   },
   'Instance Start Failed': {
-    meaning: 'A start ended and `running` was never seen. A late `running` withdraws it without an event of its own.',
+    meaning:
+      'A start ended and `running` was never seen. It is told once more when EC2 names the reason. A late `running` withdraws it without an event of its own.',
     fields: {
       ...everywhere,
       reason: { schema: text, meaning: 'EC2’s StateReason code, or `unknown` until EC2 names one.' },
@@ -124,6 +137,7 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
       'An enrollment key ends in a week, or in a day. Register another and put it in use before; then revoke this one.',
     fields: {
       keyId: { schema: text, meaning: 'The key.' },
+      sequence: { schema: { type: 'integer', minimum: 0 }, meaning: 'Grows with each event of the key.' },
       expiresAt: time('When it ends: from then on it enrolls nobody.'),
       createdBy: { schema: text, meaning: 'Who registered it.' },
       lastUsedAt: {
@@ -140,7 +154,8 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
 export function detailSchema(detailType: DetailType): Schema {
   const { fields } = eventCatalogue[detailType];
   const data = Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema]));
-  return object({ meta, data: object(data) });
+  const required = Object.keys(fields).filter((name) => !fields[name]?.optional);
+  return object({ meta, data: { ...object(data), required } });
 }
 
 const object = (properties: Record<string, Schema>): Schema => ({

@@ -1,5 +1,6 @@
+import { readEntry } from '../cloud/ledger.ts';
 import type { EnrollmentKey } from '../enrollment/enrollment-key.ts';
-import { type Instance, keyOf, readLedgerEntry } from '../instance/instance.ts';
+import { type Instance, keyOf } from '../instance/instance.ts';
 import { effectiveState } from '../server/server.ts';
 import { formatTime, formatTimeOrNull } from '../time.ts';
 
@@ -20,7 +21,7 @@ export interface DomainEvent {
   record: string;
   /** What in the record the event tells of. */
   entry: string;
-  data: Readonly<Record<string, string | boolean | null>>;
+  data: Readonly<Record<string, string | boolean | number | null>>;
 }
 
 /**
@@ -37,7 +38,7 @@ export function keyEventsOf(before: EnrollmentKey | undefined, after: Enrollment
   if (warnedAt === null || expiresAt === null || before?.warnedAt === warnedAt) return [];
   const at = formatTime(warnedAt);
   const use = { lastUsedAt: formatTimeOrNull(lastUsedAt), lastUsedBy };
-  const data = { keyId, expiresAt: formatTime(expiresAt), createdBy, ...use, at };
+  const data = { keyId, sequence: sequenceOf(after), expiresAt: formatTime(expiresAt), createdBy, ...use, at };
   return [{ detailType: 'Enrollment Key Expiring', record: keyId, entry: at, data }];
 }
 
@@ -46,22 +47,28 @@ const base = (instance: Instance) => ({
   region: instance.region,
   instanceId: instance.instanceId,
   serverId: instance.assignment.serverId,
+  sequence: sequenceOf(instance),
 });
 
+/**
+ * The place of an event among those of its record. One write may tell of several transitions: each has the place of its ledger
+ * entry. A ledger has at most nine entries, so what else the write tells of comes after them.
+ */
+const sequenceOf = ({ version }: { version: number }, index = 9): number => version * 10 + index;
+
 function stateEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
-  const told = new Set(before?.cloud.ledger);
-  return after.cloud.ledger
-    .filter((entry) => !told.has(entry))
-    .map((entry) => {
-      const { state, at } = readLedgerEntry(entry);
-      const inferred = after.cloud.inferred && state === 'terminated';
-      return {
-        detailType: 'Instance State Changed',
-        record: keyOf(after),
-        entry,
-        data: { ...base(after), state, at: formatTime(at), inferred },
-      };
-    });
+  const told = new Set(before?.cloud.ledger.map((entry) => readEntry(entry).id));
+  const entries = after.cloud.ledger.map(readEntry);
+  return entries.flatMap(({ state, at, id }, index) => {
+    if (told.has(id)) return [];
+    const inferred = after.cloud.inferred && state === 'terminated';
+    const late = index < entries.length - 1;
+    const data = {
+      ...{ ...base(after), sequence: sequenceOf(after, index) },
+      ...{ state, at: formatTime(at), inferred, ...(late && { late }) },
+    };
+    return [{ detailType: 'Instance State Changed' as const, record: keyOf(after), entry: `${state}#${id}`, data }];
+  });
 }
 
 function conditionEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
@@ -90,9 +97,12 @@ function conditionEvents(before: Instance | undefined, after: Instance): DomainE
       at: since,
     });
   }
-  if (after.cloud.failedStart && before?.cloud.failedStart?.at !== after.cloud.failedStart.at) {
-    const at = formatTime(after.cloud.failedStart.at);
-    add('Instance Start Failed', at, { reason: after.cloud.failedStart.reason, at });
+  const { failedStart } = after.cloud;
+  const toldStart = before?.cloud.failedStart;
+  // Told again when EC2 names the reason.
+  if (failedStart && (toldStart?.at !== failedStart.at || toldStart.reason !== failedStart.reason)) {
+    const at = formatTime(failedStart.at);
+    add('Instance Start Failed', `${at} ${failedStart.reason}`, { reason: failedStart.reason, at });
   }
   if (after.assignment.surplusSince !== null && (before?.assignment.surplusSince ?? null) === null) {
     const at = formatTime(after.assignment.surplusSince);

@@ -15,6 +15,8 @@ export interface InstanceFacts extends InstanceKey, Attachments {
   privateIp: string | null;
   publicIp: string | null;
   instanceProfileArn: string | null;
+  /** The AWS service that manages the instance, for example `eks.amazonaws.com`; null if the account's owner does. */
+  managedBy: string | null;
   clientToken: string | null;
   amiLaunchIndex: number;
   tags: Readonly<Record<string, string>>;

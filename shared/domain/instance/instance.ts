@@ -123,10 +123,6 @@ interface IdentityNotes {
   refusedAttempt: { at: Instant; code: string; reference: string } | null;
 }
 
-/** At most this many ledger entries; a full ledger is cut to `ledgerKept`, so that a blind update can append again. */
-export const ledgerLimit = 8;
-export const ledgerKept = 4;
-
 export const keyOf = (key: InstanceKey): string => `${key.account}/${key.region}/${key.instanceId}`;
 
 /** A record that knows nothing of the cloud yet. */
@@ -181,19 +177,3 @@ export function shortHash(text: string): string {
 
 /** A number in [0, buckets) that depends on the text alone. */
 export const hashBucket = (text: string, buckets: number): number => Number.parseInt(shortHash(text), 36) % buckets;
-
-export function ledgerEntry(state: Ec2State, at: Instant, origin: string): string {
-  return `${state}@${at / 1000}#${shortHash(origin).slice(0, 7)}`;
-}
-
-/** Orders transitions by (at, rank) (docs/design/merging.md, "order and epochs"). Negative if `a` comes first; a comparator for `sort`. */
-export function orderOf(a: { state: Ec2State; at: Instant }, b: { state: Ec2State; at: Instant }): number {
-  return a.at - b.at || rankOf(a.state) - rankOf(b.state);
-}
-
-/** The state and stamp of an entry. Entries are written by `ledgerEntry` alone. */
-export function readLedgerEntry(entry: string): { state: Ec2State; at: Instant; origin: string } {
-  const [what = '', origin = ''] = entry.split('#');
-  const [state, at] = what.split('@');
-  return { state: state as Ec2State, at: Math.round(Number(at) * 1000), origin };
-}

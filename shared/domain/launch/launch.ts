@@ -25,6 +25,12 @@ export interface LaunchRequest {
   tags: Readonly<Record<string, string>>;
 }
 
+/** Why EC2 refused a request: its error code, and its message, at most 500 characters of it. */
+export interface Ec2Refusal {
+  code: string;
+  message: string;
+}
+
 /** One RunInstances request: frozen before it is sent, for an ordered list of servers. */
 export interface Launch {
   id: string;
@@ -39,7 +45,8 @@ export interface Launch {
   instances: readonly InstanceKey[];
   requestedAt: Instant;
   answeredAt: Instant | null;
-  failure: string | null;
+  /** EC2's error code and message of its last refusal. They stay if the launch ends for another reason. */
+  failure: Ec2Refusal | null;
   version: number;
 }
 

@@ -4,7 +4,14 @@ import type { Outcome } from '../cloud/transition.ts';
 import { type Instance, keyOf, newInstance } from '../instance/instance.ts';
 import { attach, type Server } from '../server/server.ts';
 import type { Timing } from '../timing.ts';
-import { assignByIndex, type DescribedLaunch, type Launch, type LaunchState, markSurplus } from './launch.ts';
+import {
+  assignByIndex,
+  type DescribedLaunch,
+  type Ec2Refusal,
+  type Launch,
+  type LaunchState,
+  markSurplus,
+} from './launch.ts';
 
 /** What the plan reads: the records of the described instances and the launch's servers, as far as they exist. */
 export interface LaunchRecords {
@@ -74,12 +81,12 @@ function leftServers(launch: Launch, changes: readonly PlannedChange[], { server
 const waitingServers = (launch: Launch, servers: readonly Server[]): Server[] =>
   servers.filter(({ launchId }) => launchId === launch.id);
 
-/** Ends a launch that made no instance. Its servers may be launched again. `failure` is EC2's error code, if it gave one. */
+/** Ends a launch that made no instance. Its servers may be launched again. `failure` is what EC2 last refused it for, if it did. */
 export function planFailedLaunch(
   launch: Launch,
   servers: readonly Server[],
   state: LaunchState,
-  failure: string | null,
+  failure: Ec2Refusal | null,
 ): PlannedChange[] {
   return [
     { kind: 'launch', before: launch, after: { ...launch, state, failure } },

@@ -8,11 +8,13 @@ import { aLaunch } from '#test/build/a-launch.ts';
 
 /** What a proxy, a captive portal or a wrong address answers in EC2's place, and EC2 itself when it is unwell. */
 const page = '<html><head><title>Blocked</title></head><body>Ask your administrator</body></html>';
-const refusal = (code: string) =>
-  `<Response><Errors><Error><Code>${code}</Code><Message>No.</Message></Error></Errors><RequestID>r</RequestID></Response>`;
+const refusal = (code: string, message = 'No.') =>
+  `<Response><Errors><Error><Code>${code}</Code><Message>${message}</Message></Error></Errors><RequestID>r</RequestID></Response>`;
 
 let answer = { status: 200, body: '' };
-const server = createServer((_, response) => {
+let asked = '';
+const server = createServer(async (request, response) => {
+  asked = (await request.toArray()).join('');
   response.writeHead(answer.status, { 'content-type': 'text/xml' }).end(answer.body);
 });
 
@@ -61,7 +63,8 @@ describe.each([
 
   it('ends no launch', async () => {
     answer = { status, body };
-    await expect(launch()).rejects.toThrow();
+    const outcome = await launch().catch(() => ({ outcome: 'thrown' }));
+    expect(outcome.outcome).toMatch(/^(thrown|refused_for_now)$/);
   });
 
   it('confirms no termination', async () => {
@@ -73,7 +76,29 @@ describe.each([
 describe('EC2’s refusal', () => {
   it('ends a launch, by EC2’s own code', async () => {
     answer = { status: 400, body: refusal('InvalidAMIID.NotFound') };
-    expect(await launch()).toEqual({ outcome: 'refused', code: 'InvalidAMIID.NotFound' });
+    expect(await launch()).toEqual({ outcome: 'refused', code: 'InvalidAMIID.NotFound', message: 'No.' });
+  });
+
+  it.each([
+    ['missing capacity', 500, 'InsufficientInstanceCapacity', 'No capacity.'],
+    ['a throttle', 503, 'RequestLimitExceeded', 'Slow down.'],
+    ['the verification of a new account', 400, 'PendingVerification', 'Normally resolved within minutes.'],
+    [
+      'an instance profile that EC2 does not know yet',
+      400,
+      'InvalidParameterValue',
+      'Value (arn:aws:iam::111122223333:instance-profile/web) for parameter iamInstanceProfile.arn is invalid. Invalid IAM Instance Profile ARN',
+    ],
+  ])('for %s is for now, by EC2’s own code and message', async (_, status, code, message) => {
+    answer = { status, body: refusal(code, message) };
+    expect(await launch()).toEqual({ outcome: 'refused_for_now', code, message });
+  });
+
+  it('of another parameter is final, and its message is cut to 500 characters', async () => {
+    answer = { status: 400, body: refusal('InvalidParameterValue', `Value (x) is invalid. ${'y'.repeat(600)}`) };
+    const outcome = await launch();
+    expect(outcome).toMatchObject({ outcome: 'refused', code: 'InvalidParameterValue' });
+    expect(outcome).toHaveProperty('message.length', 500);
   });
 
   it('of a termination is told by EC2’s own code', async () => {
@@ -87,4 +112,33 @@ describe('EC2’s refusal', () => {
 it('EC2’s word that nothing is there is believed', async () => {
   answer = { status: 200, body: '<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>' };
   expect(await ec2.describeAll(account, region)).toMatchObject({ found: [] });
+});
+
+describe('a listing', () => {
+  const item = (instanceId: string, members: string) =>
+    `<item><instancesSet><item><instanceId>${instanceId}</instanceId>${members}</item></instancesSet></item>`;
+  const state = (name: string) => `<instanceState><code>16</code><name>${name}</name></instanceState>`;
+  const launchTime = '<launchTime>2026-11-02T10:00:05.000Z</launchTime>';
+  const managed = '<operator><managed>true</managed><principal>eks.amazonaws.com</principal></operator>';
+  const listing = (...items: string[]) =>
+    `<DescribeInstancesResponse><reservationSet>${items.join('')}</reservationSet></DescribeInstancesResponse>`;
+
+  it.each([
+    ['no state', launchTime],
+    ['no LaunchTime', state('running')],
+    ['an unknown state', state('hibernating') + launchTime],
+  ])('with an instance of %s counts all others', async (_, members) => {
+    const readable = state('running') + launchTime;
+    answer = { status: 200, body: listing(item('i-1', readable), item('i-2', members), item('i-3', readable)) };
+    const { found, unreadableIds } = await ec2.describeAll(account, region);
+    expect(found.map(({ sight }) => sight.instanceId)).toEqual(['i-1', 'i-3']);
+    expect(unreadableIds).toEqual(['i-2']);
+  });
+
+  it('asks for instances that another AWS service manages, and says which', async () => {
+    answer = { status: 200, body: listing(item('i-1', state('running') + launchTime + managed)) };
+    const { found } = await ec2.describeAll(account, region);
+    expect(asked).toContain('IncludeManagedResources=true');
+    expect(found.map(({ facts }) => facts.managedBy)).toEqual(['eks.amazonaws.com']);
+  });
 });

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { firstTry } from '#shared/domain/cloud/first-try.ts';
-import { type Ec2State, ledgerEntry } from '#shared/domain/instance/instance.ts';
+import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
+import type { Ec2State } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type Dynamo, startDynamo } from '#test/contracts/dynamodb.ts';
 import { instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '#test/contracts/records.ts';

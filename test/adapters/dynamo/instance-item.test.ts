@@ -2,11 +2,10 @@ import { unmarshall } from '@aws-sdk/util-dynamodb';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromInstanceItem, toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
+import { ledgerEntry, ledgerLimit } from '#shared/domain/cloud/ledger.ts';
 import {
   ec2States,
   type Instance,
-  ledgerEntry,
-  ledgerLimit,
   type ManagementReason,
   type ManagementStatus,
   newInstance,

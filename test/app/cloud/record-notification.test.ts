@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
-import { type NotificationPorts, recordNotification } from '#shared/app/cloud/record-notification.ts';
+import { type NotificationPorts, recordNotifications } from '#shared/app/cloud/record-notification.ts';
 import type { Store, VerifyMessage } from '#shared/app/ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
+import { eventsOf } from '#shared/domain/events/events.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
 import { formatTime } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { keyNamed, second, start } from '#test/contracts/records.ts';
@@ -27,9 +29,18 @@ function stageOf() {
     ...{ store, verify, eventSource: 'aws.ec2', timing: defaultTiming },
     isRegistered: (account) => account === here.account,
   };
-  const record = (json: unknown, now = start + second, other: Partial<NotificationPorts> = {}) =>
-    recordNotification(json, now, { ...ports, ...other });
-  return { store, written, verify, record };
+  const recordAll = (batch: readonly unknown[], now = start + second, other: Partial<NotificationPorts> = {}) =>
+    recordNotifications(batch, now, { ...ports, ...other });
+  const record = async (json: unknown, now?: number, other?: Partial<NotificationPorts>) =>
+    (await recordAll([json], now, other))[0];
+  return { store, written, verify, record, recordAll };
+}
+
+/** The record after a describe that agreed. */
+async function described(store: Store): Promise<Instance> {
+  const record = await store.getInstance(here);
+  if (!record) throw new Error('no record');
+  return { ...record, cloud: { ...record.cloud, seenAt: start + second, epochNamed: true } };
 }
 
 describe('a notification', () => {
@@ -59,25 +70,101 @@ describe('a notification', () => {
     expect(written).toHaveLength(1);
   });
 
-  it('that contradicts the record raises doubt, and EC2 is asked', async () => {
+  it('that leaves a doubt asks EC2 after 30 s, if the doubt is still there', async () => {
     const { store, verify, record } = stageOf();
-    await record(notification('terminated', start));
-    await record(notification('running', start + 5 * second), start + 6 * second);
+    await record(notification('running', start));
+    await store.saveInstance(await store.getInstance(here), await described(store));
+    await record(notification('stopped', start + 60 * second), start + 61 * second);
     expect(await store.getInstance(here)).toMatchObject({
-      cloud: { state: 'terminated', verify: { reason: 'illegal_step' } },
+      cloud: { state: 'stopped', verify: { reason: 'illegal_step' } },
     });
-    expect(verify.messages).toHaveLength(2);
+    expect(verify.sent.at(-1)).toMatchObject({
+      message: { ...here, attempt: 0, onlyIfInDoubt: true },
+      delaySeconds: 30,
+    });
   });
 
-  it('of a spot interruption is a prediction, and never a state', async () => {
-    const { store, record } = stageOf();
+  it('of a spot interruption is a warning, and never a state', async () => {
+    const { store, verify, record } = stageOf();
     const warning = notification('', start, {
       'detail-type': 'EC2 Spot Instance Interruption Warning',
       detail: { 'instance-id': here.instanceId, 'instance-action': 'terminate' },
     });
-    expect(await record(warning)).toMatchObject({ what: 'unchanged' });
-    await record(notification('pending', start));
     expect(await record(warning)).toMatchObject({ what: 'merged' });
+    expect(await store.getInstance(here)).toMatchObject({ cloud: { state: 'unknown' } });
+    expect(verify.messages).toEqual([{ ...here, attempt: 0 }]);
+    await record(notification('pending', start));
+    expect(await record(warning)).toMatchObject({ what: 'unchanged' });
+    expect(await store.getInstance(here)).toMatchObject({
+      cloud: { state: 'pending', warning: { what: 'spot_interruption' } },
+    });
+  });
+});
+
+describe('a batch of notifications', () => {
+  const other = { ...here, instanceId: 'i-0fedcba9876543210' };
+  const ofOther = (state: string, at: number) =>
+    notification(state, at, {
+      resources: [`arn:aws:ec2:${other.region}:${other.account}:instance/${other.instanceId}`],
+      detail: { 'instance-id': other.instanceId, state },
+    });
+
+  it('is one write per instance, in the order of the stamps, whatever the order of arrival', async () => {
+    const { store, written, recordAll } = stageOf();
+    const life = [
+      notification('pending', start),
+      notification('running', start + 20 * second),
+      notification('stopping', start + 40 * second),
+    ];
+    const outcomes = await recordAll([life[2], ofOther('pending', start), life[0], life[1]], start + 50 * second);
+    expect(outcomes.map((outcome) => outcome?.what)).toEqual(['merged', 'merged', 'merged', 'merged']);
+    expect(written).toHaveLength(2);
+    expect(await store.getInstance(here)).toMatchObject({
+      cloud: { state: 'stopping', verify: null, runningAt: start + 20 * second },
+    });
+  });
+
+  it('loses no transition that a ledger of eight could not hold at once', async () => {
+    const { written, recordAll } = stageOf();
+    const states = ['pending', 'running', 'stopping', 'stopped'];
+    const life = Array.from({ length: 10 }, (_, n) => notification(states[n % 4] ?? '', start + n * 10 * second));
+    await recordAll(life.toReversed(), start + 100 * second);
+    const told = written.flatMap((change) => (change.kind === 'instance' ? eventsOf(change.before, change.after) : []));
+    expect(told.map(({ data }) => data.at)).toEqual(life.map(({ time }) => time));
+    expect(written.length).toBeLessThan(life.length / 2);
+  });
+
+  it('asks EC2 once of a new instance, and at once even where its history is in doubt', async () => {
+    const { verify, recordAll } = stageOf();
+    await recordAll(
+      [notification('stopped', start + 40 * second), notification('running', start)],
+      start + 50 * second,
+    );
+    expect(verify.sent).toEqual([{ message: { ...here, attempt: 0 }, delaySeconds: 0 }]);
+  });
+
+  it('fails for the instance whose record cannot be written, and for no other', async () => {
+    const { store, recordAll } = stageOf();
+    const failing: Store = {
+      ...store,
+      saveInstance: async (before, after) => {
+        if (after.instanceId === here.instanceId) throw new Error('throttled');
+        return store.saveInstance(before, after);
+      },
+    };
+    const batch = [notification('pending', start), ofOther('pending', start), notification('running', start + second)];
+    const outcomes = await recordAll(batch, start + 2 * second, { store: failing });
+    expect(outcomes.map((outcome) => outcome?.what)).toEqual(['failed', 'merged', 'failed']);
+  });
+
+  it('with a warning among the events keeps both', async () => {
+    const { store, written, recordAll } = stageOf();
+    const warning = notification('', start + 5 * second, {
+      'detail-type': 'EC2 Spot Instance Interruption Warning',
+      detail: { 'instance-id': here.instanceId, 'instance-action': 'terminate' },
+    });
+    await recordAll([warning, notification('pending', start)], start + 6 * second);
+    expect(written).toHaveLength(1);
     expect(await store.getInstance(here)).toMatchObject({
       cloud: { state: 'pending', warning: { what: 'spot_interruption' } },
     });
@@ -134,9 +221,8 @@ describe('a notification whose process dies between two writes', () => {
   it('leaves no record without its pair', async () => {
     const { store, record } = stageOf();
     const dead = () => Promise.reject(new Error('process died'));
-    await expect(
-      record(notification('pending', start), start, { store: { ...store, saveInstance: dead } }),
-    ).rejects.toThrow();
+    const outcome = await record(notification('pending', start), start, { store: { ...store, saveInstance: dead } });
+    expect(outcome).toMatchObject({ what: 'failed', error: { message: 'process died' } });
     expect(await store.listPairs()).toHaveLength(1);
     await record(notification('pending', start));
     expect((await store.listInstances({ size: 10, after: null })).items).toHaveLength(1);
@@ -150,6 +236,7 @@ describe('an instance of the record that keeps changing', () => {
     const current = await store.getInstance(here);
     const contested: Store = { ...store, saveInstance: async () => ({ saved: false, current }) };
     const event = notification('pending', start + 20 * second);
-    await expect(record(event, start + 21 * second, { store: contested })).rejects.toMatchObject({ code: 'conflict' });
+    const outcome = await record(event, start + 21 * second, { store: contested });
+    expect(outcome).toMatchObject({ what: 'failed', error: { code: 'conflict' } });
   });
 });

@@ -2,7 +2,7 @@ import { CreateTagsCommand, RunInstancesCommand, TerminateInstancesCommand } fro
 import { describe, expect, it } from 'vitest';
 import { releaseRemoval } from '#shared/app/account/release-removal.ts';
 import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
-import type { Store } from '#shared/app/ports.ts';
+import type { Describer, Store } from '#shared/app/ports.ts';
 import { newInstance } from '#shared/domain/instance/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
@@ -39,7 +39,7 @@ describe('a sweep', () => {
   it('finds what no event told of: records, facts, the pair, and how much it had to repair', async () => {
     const setup = await ec2Setup();
     const ids = await run(setup, 3);
-    expect(await sweep(setup)).toEqual({ seen: 3, repaired: 3, withheld: 0 });
+    expect(await sweep(setup)).toEqual({ seen: 3, unreadable: 0, repaired: 3, withheld: 0 });
     expect(await states(setup)).toEqual(['pending', 'pending', 'pending']);
     expect(await setup.store.getFacts({ ...place, instanceId: ids[0]! })).toMatchObject({
       imageId: oneInstance.ImageId,
@@ -52,14 +52,60 @@ describe('a sweep', () => {
     await run(setup, 3);
     await sweep(setup);
     const { length } = setup.written;
-    expect(await sweep(setup)).toEqual({ seen: 3, repaired: 0, withheld: 0 });
+    expect(await sweep(setup)).toEqual({ seen: 3, unreadable: 0, repaired: 0, withheld: 0 });
     expect(setup.written).toHaveLength(length);
   });
 
   it('of an empty pair makes no record of the pair', async () => {
     const setup = await ec2Setup();
-    expect(await sweep(setup)).toEqual({ seen: 0, repaired: 0, withheld: 0 });
+    expect(await sweep(setup)).toEqual({ seen: 0, unreadable: 0, repaired: 0, withheld: 0 });
     expect(await setup.store.listPairs()).toEqual([]);
+  });
+
+  it('whose listing is empty asks for every live record by its id, and ends nothing that EC2 then shows', async () => {
+    const setup = await ec2Setup();
+    const ids = await run(setup, 3);
+    await sweep(setup);
+    const { ec2 } = setup.ports;
+    const asked: (readonly string[])[] = [];
+    const short: Describer = {
+      ...ec2,
+      describeAll: async (...place) => ({ ...(await ec2.describeAll(...place)), found: [] }),
+      describe: (account, region, named) => {
+        asked.push(named);
+        return ec2.describe(account, region, named);
+      },
+    };
+    for (let hour = 0; hour < 3; hour++) {
+      setup.clock.advance(3600 * second);
+      await sweepRegion(place.account, place.region, { ...setup.ports, ec2: short });
+    }
+    expect(asked.map((named) => named.toSorted())).toEqual([ids.toSorted(), ids.toSorted(), ids.toSorted()]);
+    expect(await states(setup)).toEqual(['running', 'running', 'running']);
+  });
+
+  it('counts an instance that cannot be read as seen, raises an alarm and changes nothing of it', async () => {
+    const setup = await ec2Setup();
+    const [unreadable = ''] = await run(setup, 2);
+    await sweep(setup);
+    const { ec2 } = setup.ports;
+    const alarms: string[] = [];
+    const partly: Describer = {
+      ...ec2,
+      async describeAll(...place) {
+        const { found, ...answer } = await ec2.describeAll(...place);
+        const readable = found.filter(({ sight }) => sight.instanceId !== unreadable);
+        return { ...answer, found: readable, unreadableIds: [unreadable] };
+      },
+    };
+    const ports = { ...setup.ports, ec2: partly, alarm: (what: string) => alarms.push(what) };
+    for (let hour = 0; hour < 2; hour++) {
+      setup.clock.advance(3600 * second);
+      expect(await sweepRegion(place.account, place.region, ports)).toMatchObject({ seen: 1, unreadable: 1 });
+    }
+    const record = await setup.store.getInstance({ ...place, instanceId: unreadable });
+    expect(record).toMatchObject({ cloud: { state: 'pending', absent: null } });
+    expect(alarms).toEqual(['instance_unreadable', 'instance_unreadable']);
   });
 
   it('ends what two of them missed, and learns of an end that no event told of', async () => {

@@ -5,7 +5,7 @@ import type { Store, VerifyMessage } from '#shared/app/ports.ts';
 import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
 import { withParts } from '#test/build/an-instance.ts';
-import { second, start } from '#test/contracts/records.ts';
+import { second, serverNamed, start } from '#test/contracts/records.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { ec2Setup, place } from './ec2-setup.ts';
 
@@ -125,6 +125,31 @@ describe('verify', () => {
     await verifyInstances([asking(id)], setup.ports);
     expect(setup.alarms).toEqual(['termination_inferred_wrongly']);
     expect(await setup.store.getInstance(asking(id))).toMatchObject({ cloud: { state: 'pending', inferred: false } });
+  });
+
+  it.each([
+    ['is surplus if its server has another one by now', 'i-0fedcba9876543210', null],
+    ['stays with its server if that has no other one', undefined, 'srv_1'],
+  ])('of an instance that came back: it %s', async (_, otherId, serverId) => {
+    for (const [told, message] of [
+      ['by the answer', {}],
+      ['by an event', { cameBack: true as const }],
+    ] as const) {
+      const setup = await ec2Setup();
+      const [id = ''] = await run(setup);
+      const ended = told === 'by the answer';
+      const assignment = { serverId: 'srv_1' };
+      const cloud: InstanceParts['cloud'] = ended
+        ? { state: 'terminated', at: setup.now() - second, inferred: true }
+        : { state: 'pending', at: setup.now() - second };
+      await setup.store.saveInstance(undefined, recordOf(id, { assignment, cloud }));
+      const instance = { ...place, instanceId: otherId ?? id };
+      await setup.store.commit([{ kind: 'server', before: undefined, after: serverNamed('srv_1', { instance }) }]);
+      await verifyInstances([{ ...asking(id), ...message }], setup.ports);
+      const after = await setup.store.getInstance(asking(id));
+      expect(after?.assignment, told).toMatchObject({ serverId });
+      expect(after?.assignment.surplusSince !== null, told).toBe(serverId === null);
+    }
   });
 });
 

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
 import { type PublishedChange, type PublishedEvent, publishChanges } from '#shared/app/events/publish-changes.ts';
+import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
-import { ledgerEntry } from '#shared/domain/instance/instance.ts';
 import { anyInstance } from '#test/contracts/arbitraries.ts';
 import { enrollmentKeyNamed, instanceNamed, keyNamed, second, start } from '#test/contracts/records.ts';
 
@@ -48,7 +48,8 @@ describe('a change of a record', () => {
   it('is told as events with their own ids, the time of the change and the stage', async () => {
     const { published, publish } = stageOf();
     expect(await publish([started])).toBe(1);
-    const data = { ...keyNamed('i-1'), serverId: null, state: 'pending', at: '2026-11-02T10:00:00Z', inferred: false };
+    const state = { state: 'pending', at: '2026-11-02T10:00:00Z', inferred: false, sequence: 10 };
+    const data = { ...keyNamed('i-1'), serverId: null, ...state };
     const meta = {
       id: expect.stringMatching(/^evt_[0-9a-f]{32}$/),
       version: 1,

@@ -170,7 +170,7 @@ describe('a launch that EC2 does not take', () => {
     });
     expect(await setup.attempt(launchId)).toBe('refused_by_ec2');
     expect(await setup.store.get('launch', launchId)).toMatchObject({
-      failure: 'UnauthorizedOperation',
+      failure: { code: 'UnauthorizedOperation', message: expect.stringMatching(/./) },
       instances: [],
     });
     expect(await server(setup)).toMatchObject({ launchState: 'refused_by_ec2', instance: null });
@@ -184,15 +184,30 @@ describe('a launch that EC2 does not take', () => {
       setup.region.faults.add({ what: 'refuse', where: { service: 'ec2', operation: 'RunInstances' }, code });
       for (const ms of [0, deadline / 2, deadline / 2]) {
         setup.clock.advance(ms);
-        await expect(setup.attempt(launchId)).rejects.toMatchObject({ name: code });
+        await expect(setup.attempt(launchId)).rejects.toMatchObject({ code: 'ec2_refused', facts: { ec2Code: code } });
       }
       setup.clock.advance(1);
       setup.region.faults.clear();
       expect(await setup.attempt(launchId)).toBe('expired');
       expect(setup.region.truth()).toEqual([]);
       expect(await server(setup)).toMatchObject({ launchState: 'expired', instance: null });
+      expect(await setup.store.get('launch', launchId)).toMatchObject({ state: 'expired', failure: { code } });
     },
   );
+
+  it('for now writes its reason once, however often it is refused, and is launched when EC2 takes it', async () => {
+    const setup = await launchSetup();
+    const launchId = await asked(setup);
+    const where = { service: 'ec2', operation: 'RunInstances' } as const;
+    setup.region.faults.add({ what: 'refuse', where, code: 'InsufficientInstanceCapacity' });
+    const writes = setup.written.length;
+    for (let attempt = 0; attempt < 3; attempt++) await expect(setup.attempt(launchId)).rejects.toThrow();
+    expect(setup.written.slice(writes)).toMatchObject([
+      { after: { failure: { code: 'InsufficientInstanceCapacity' } } },
+    ]);
+    setup.region.faults.clear();
+    expect(await setup.attempt(launchId)).toBe('launched');
+  });
 
   it('is named by the tick when its message was lost', async () => {
     const setup = await launchSetup();
@@ -286,9 +301,9 @@ describe('an instance that enrolled with a key before its launch’s answer was 
 /** What EC2 shows of a token, with another instance type than the launch asked for. */
 function asAnotherType(ec2: Launcher): Launcher['describeByToken'] {
   return async (...asked) => {
-    const { sentAt, found } = await ec2.describeByToken(...asked);
+    const { found, ...answer } = await ec2.describeByToken(...asked);
     return {
-      sentAt,
+      ...answer,
       found: found.map(({ sight, facts }) => ({ sight: { ...sight, instanceType: 'm5.24xlarge' }, facts })),
     };
   };

@@ -18,7 +18,11 @@ const fleet = (size: number) => Array.from({ length: size }, (_, n) => anInstanc
 /** A complete sweep that sees nothing, of what is given. */
 const sweep = (overrides: Partial<Sweep>): SweepPlan =>
   planSweep(
-    { pair, records: [], lastHeardAt: new Map(), sentAt: clock('11:00:00'), complete: true, sights: [], ...overrides },
+    {
+      ...{ pair, records: [], lastHeardAt: new Map(), sentAt: clock('11:00:00'), complete: true },
+      ...{ sights: [], unreadableIds: [] },
+      ...overrides,
+    },
     defaultTiming,
   );
 const applied = (records: readonly Instance[], plan: SweepPlan): Instance[] => {

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { mergeEnrollment } from '#shared/domain/agent/merge-agent.ts';
+import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
 import { type DetailType, eventsOf } from '#shared/domain/events/events.ts';
 import { mergeTime } from '#shared/domain/instance/deadline.ts';
 import { type Instance, withCloud } from '#shared/domain/instance/instance.ts';
 import { markSurplus } from '#shared/domain/launch/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { anEvent, anInstance, clock } from '#test/build/an-instance.ts';
+import { anEvent, anInstance, aSight, clock } from '#test/build/an-instance.ts';
 
 const told = (
   record: Instance | undefined,
@@ -52,6 +53,24 @@ describe('the events that a change owes', () => {
     ]);
   });
 
+  it('a transition that comes after a later one is told as late; its sequence grows all the same', () => {
+    const before = { ...told(undefined, 'running', '10:00:21'), version: 1 };
+    const after = { ...told(before, 'pending', '10:00:05'), version: 2 };
+    expect(eventsOf(before, after)).toMatchObject([{ data: { state: 'pending', late: true, sequence: 20 } }]);
+    const [next] = ofType('Instance State Changed', after, { ...told(after, 'stopping', '11:00:00'), version: 3 });
+    expect(next?.data).toMatchObject({ state: 'stopping', sequence: 32 });
+    expect(next?.data).not.toHaveProperty('late');
+  });
+
+  it('an event that corrects the stamp of a transition which a describe showed is not told', () => {
+    const answer = aSight({ launchTime: clock('10:00:05'), sentAt: clock('10:00:40') });
+    const described = mergeDescribed(undefined, answer, defaultTiming).instance;
+    expect(ofType('Instance State Changed', undefined, described)).toMatchObject([{ data: { state: 'running' } }]);
+    const corrected = told(described, 'running', '10:00:21');
+    expect(corrected.cloud).toMatchObject({ at: clock('10:00:21'), runningAt: clock('10:00:21') });
+    expect(eventsOf(described, corrected)).toEqual([]);
+  });
+
   it('a full ledger that was cut tells of nothing old again', () => {
     let before = told(undefined, 'running', '01:00:00');
     for (let hour = 2; hour < 9; hour++) before = told(before, hour % 2 ? 'running' : 'stopping', `0${hour}:00:00`);
@@ -64,9 +83,9 @@ describe('the events that a change owes', () => {
   it('the same change has the same entry, whoever computes it and however often', () => {
     const before = anInstance();
     const after = told(before, 'stopping', '11:00:00');
-    expect(eventsOf(before, { ...after, version: 7 })).toEqual(
-      eventsOf(structuredClone(before), structuredClone(after)),
-    );
+    expect(eventsOf(before, after)).toEqual(eventsOf(structuredClone(before), structuredClone(after)));
+    const entriesOf = (record: Instance) => eventsOf(before, record).map(({ entry }) => entry);
+    expect(entriesOf({ ...after, version: 7 })).toEqual(entriesOf(after));
     const other = mergeEvent(
       before,
       anEvent({ state: 'stopping', at: clock('11:00:00'), id: 'other' }),
@@ -130,12 +149,15 @@ describe('management', () => {
     expect(ofType('Instance Discovered-Only', after, { ...after, version: 3 })).toEqual([]);
   });
 
-  it('a failed start is told of when it fails, and not again when it is named', () => {
+  it('a failed start is told of when it fails, and once more when EC2 names the reason', () => {
     const pending = told(undefined, 'pending', '10:00:05');
     const failed = told(pending, 'stopped', '10:00:30');
     expect(ofType('Instance Start Failed', pending, failed)).toMatchObject([{ data: { reason: 'unknown' } }]);
     const named = withCloud(failed, { failedStart: { at: clock('10:00:30'), reason: 'Server.InternalError' } });
-    expect(ofType('Instance Start Failed', failed, named)).toEqual([]);
+    const toldAgain = ofType('Instance Start Failed', failed, named);
+    expect(toldAgain).toMatchObject([{ data: { reason: 'Server.InternalError', at: '2026-11-02T10:00:30Z' } }]);
+    expect(toldAgain[0]?.entry).not.toBe(ofType('Instance Start Failed', pending, failed)[0]?.entry);
+    expect(ofType('Instance Start Failed', named, { ...named, version: 3 })).toEqual([]);
   });
 
   it('surplus is told of once, with the launch', () => {

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   ec2States,
@@ -6,11 +5,8 @@ import {
   isEc2State,
   isLegalStep,
   keyOf,
-  ledgerEntry,
   newInstance,
   rankOf,
-  readLedgerEntry,
-  shortHash,
 } from '#shared/domain/instance/instance.ts';
 import { aKey, clock } from '#test/build/an-instance.ts';
 
@@ -43,21 +39,6 @@ describe('EC2’s states', () => {
       'stopped terminated',
       'shutting-down terminated',
     ]);
-  });
-});
-
-describe('a ledger entry', () => {
-  it('is state, stamp in seconds and a short hash of where it comes from', () => {
-    expect(ledgerEntry('running', clock('10:00:21'), 'event')).toMatch(/^running@1793613621#[0-9a-z]{7}$/);
-  });
-
-  it('reads as it was written, to the millisecond', () => {
-    fc.assert(
-      fc.property(fc.constantFrom(...ec2States), fc.integer({ min: 0, max: 4e12 }), fc.uuid(), (state, at, id) => {
-        const origin = shortHash(id).slice(0, 7);
-        expect(readLedgerEntry(ledgerEntry(state, at, id))).toEqual({ state, at, origin });
-      }),
-    );
   });
 });
 

@@ -1,5 +1,5 @@
 import { presentOf, type SimulatedInstance } from '#local/aws/ec2/simulated-instance.ts';
-import { epochToleranceMs } from '#shared/domain/cloud/transition.ts';
+import { epochToleranceMs } from '#shared/domain/cloud/start.ts';
 import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { launchIdOfToken } from '#shared/domain/launch/launch.ts';
 import type { Pipeline } from './pipeline.ts';

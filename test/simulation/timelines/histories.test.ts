@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { random } from '#local/random.ts';
-import { type Ec2State, isLegalStep, orderOf } from '#shared/domain/instance/instance.ts';
+import { ledgerLimit, readEntry } from '#shared/domain/cloud/ledger.ts';
+import { isLegalStep } from '#shared/domain/instance/instance.ts';
 import type { Case } from '#shared/domain/replay.ts';
+import { formatTime } from '#shared/domain/time.ts';
 import { usuallyStale } from './answers.ts';
 import { drawTimeline, eventsAlone, type Faults, type Timeline } from './model.ts';
 import { onlyRecord, play, story } from './play.ts';
@@ -15,6 +17,12 @@ const forTimelines = (faults: Partial<Faults>, check: (timeline: Timeline) => vo
     fc.property(anySeed, (seed) => check(drawTimeline(random(seed), 'c', { ...asked, ...faults }))),
     { numRuns },
   );
+
+/** The transition that a notification of EC2 tells of. */
+function stepOf(event: unknown): string {
+  const { detail, time } = event as { detail: { state: string }; time: string };
+  return `${detail.state} ${formatTime(Date.parse(time))}`;
+}
 
 const eventsOfType = (state: Case, detailType: string) =>
   state.events.filter((event) => event.detailType === detailType);
@@ -55,15 +63,7 @@ describe('what is published', () => {
         doubted ||= onlyRecord(now)?.cloud.verify != null;
       });
       fc.pre(!doubted);
-      const told = eventsOfType(state, 'Instance State Changed').map(({ data }) => ({
-        state: data.state as Ec2State,
-        at: Date.parse(String(data.at)),
-      }));
-      const end = told.findIndex(({ state }) => state === 'terminated') + 1 || told.length;
-      // Rule 9: a `running` that withdraws a failed start may come late, even after the end. Nothing else does.
-      for (const { state } of told.slice(end)) expect(state, story(timeline)).toBe('running');
-      // In the order that docs/events.md names.
-      const path = told.slice(0, end).toSorted(orderOf);
+      const path = onlyRecord(state)?.cloud.ledger.map(readEntry) ?? [];
       for (const [index, step] of path.entries()) {
         const from = path[index - 1];
         if (from) expect(isLegalStep(from.state, step.state), story(timeline)).toBe(true);
@@ -71,10 +71,35 @@ describe('what is published', () => {
     });
   });
 
-  it('no transition is told of twice', () => {
+  it('each transition that EC2 notified is told once, in whatever order they come', () => {
+    forTimelines({ ...eventsAlone, flood: true }, (timeline) => {
+      fc.pre(timeline.life.changes.length <= ledgerLimit);
+      const notified = new Set(
+        timeline.lines.flatMap((line) => (line.observe === 'event' ? [stepOf(line.event)] : [])),
+      );
+      const told = eventsOfType(play(timeline), 'Instance State Changed');
+      const steps = told.map(({ data }) => `${data.state} ${data.at}`);
+      expect(new Set(steps), story(timeline)).toEqual(notified);
+      // A transition is told once more only where the record goes back to it.
+      const again = told.filter((_, index) => steps.indexOf(steps[index] ?? '') < index);
+      expect(again.filter(({ data }) => data.late === true)).toEqual([]);
+    });
+  });
+
+  it('a consumer that keeps the state of the highest sequence that is not late has the state of the record', () => {
+    forTimelines({ lost: 0.1, flood: true, finalSweeps: 2 }, (timeline) => {
+      const state = play(timeline);
+      const told = eventsOfType(state, 'Instance State Changed').filter(({ data }) => data.late !== true);
+      const last = told.toSorted((a, b) => Number(a.data.sequence) - Number(b.data.sequence)).at(-1);
+      expect(last?.data.state, story(timeline)).toBe(onlyRecord(state)?.cloud.state);
+    });
+  });
+
+  it('no transition is told of twice while the ledger holds the whole life', () => {
     forTimelines(
       { lost: 0.2, flood: true, finalSweeps: 2, agent: true, tickMs: 300_000 },
       (timeline) => {
+        fc.pre(timeline.life.changes.length <= ledgerLimit);
         const told = eventsOfType(play(timeline), 'Instance State Changed').map(({ entry }) => entry);
         expect(new Set(told).size, story(timeline)).toBe(told.length);
       },
@@ -129,7 +154,9 @@ describe('agents', () => {
           management: { reason: 'start_failed' },
           cloud: { failedStart },
         });
-        expect(eventsOfType(state, 'Instance Start Failed')).toHaveLength(1);
+        const told = eventsOfType(state, 'Instance Start Failed').map(({ data }) => data.reason);
+        expect(new Set(told).size, story(timeline)).toBe(told.length);
+        expect(told.at(-1)).toBe(failedStart.reason);
       },
       60,
     );
