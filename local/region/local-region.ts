@@ -201,6 +201,8 @@ function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {
     ],
   };
   defaultBus.rule('instance-events', pattern, { queue: queues.queue(events) });
+  const health = { source: ['aws.health'], 'detail-type': ['AWS Health Event'] };
+  defaultBus.rule('health-events', health, { queue: queues.queue(events) });
   musterBus.rule('everything', { source: ['muster'] }, { queue: queues.queue(consumer) });
 }
 

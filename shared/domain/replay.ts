@@ -119,9 +119,11 @@ function replayEvent(state: Case, event: unknown, receivedAt: Instant, timing: T
   const notification = readNotification(event, receivedAt);
   if (notification.kind === 'ignored') return;
   if (notification.kind === 'prediction') {
-    const known = state.instances.get(keyOf(notification.key));
-    const believed = !disbelief({ at: notification.at, receivedAt }, timing);
-    if (known && believed) put(state, mergePrediction(known, notification.what, notification.at));
+    if (disbelief({ at: notification.at, receivedAt }, timing)) return;
+    for (const key of notification.keys) {
+      const known = state.instances.get(keyOf(key));
+      if (known) put(state, mergePrediction(known, notification.what, notification.at));
+    }
     return;
   }
   const { change } = notification;

@@ -22,6 +22,7 @@ const stateOf = (name: string) => name.slice('instance-changed.'.length);
 const predictions: Record<string, string> = {
   'spot-interruption': 'spot_interruption',
   rebalance: 'rebalance_recommendation',
+  'health-retirement': 'scheduled_retirement',
 };
 
 describe('instance-changed', () => {
@@ -30,7 +31,7 @@ describe('instance-changed', () => {
   it.each(named('instance-changed.'))('%s is a notification that counts', (name) => {
     const [body, ...more] = bodiesOf(name, now);
     expect(more).toEqual([]);
-    expect(body).toMatchObject({ source: 'aws.ec2' });
+    expect(body).toMatchObject({ source: name.includes('health') ? 'aws.health' : 'aws.ec2' });
     const notification = readNotification(body, now.getTime());
     const what = predictions[stateOf(name)];
     expect(notification).toMatchObject(

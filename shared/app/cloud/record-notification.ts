@@ -2,7 +2,7 @@ import { mergePrediction } from '#shared/domain/agent/merge-agent.ts';
 import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import { orderOf, readEntry } from '#shared/domain/cloud/ledger.ts';
 import { disbelief, mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
-import { type Notification, readNotification } from '#shared/domain/cloud/notification.ts';
+import { readNotification, sourceOfType } from '#shared/domain/cloud/notification.ts';
 import { type Outcome, unchanged } from '#shared/domain/cloud/transition.ts';
 import { type Instance, type InstanceKey, keyOf, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
@@ -14,7 +14,7 @@ import { readAndSaveMerged, saveMerged } from './save-merged.ts';
 export interface NotificationPorts {
   store: Store;
   verify: Outbox<VerifyMessage>;
-  /** EventBridge's `source` that counts: `aws.ec2` wherever AWS itself sends. */
+  /** EventBridge's `source` of what EC2 tells: `aws.ec2` wherever AWS itself sends. There AWS Health's is `aws.health`. */
   eventSource: string;
   isRegistered: (account: string, region: string) => boolean;
   timing: Timing;
@@ -27,7 +27,11 @@ export type NotificationOutcome =
   /** Muster or AWS failed: the queue delivers the notification again. */
   | { what: 'failed'; key: InstanceKey; error: unknown };
 
-type Counted = Exclude<Notification, { kind: 'ignored' }>;
+/** What one notification says of one instance. */
+type Counted =
+  | { kind: 'state'; change: StateChange }
+  | { kind: 'prediction'; key: InstanceKey; what: string; at: Instant };
+type Ignored = Extract<NotificationOutcome, { what: 'ignored' }>;
 
 /**
  * Records the EC2 notifications of one batch. Those of different instances do not wait for each other. Those of one instance
@@ -40,36 +44,49 @@ export async function recordNotifications(
   ports: NotificationPorts,
 ): Promise<NotificationOutcome[]> {
   const read = bodies.map((body) => readCounted(body, receivedAt, ports));
-  const counted = read.filter((one) => 'kind' in one);
+  const counted = read.flatMap((one) => ('what' in one ? [] : one));
   const outcomes = new Map<object, NotificationOutcome>();
   const recordGroup = async (group: readonly Counted[]) => {
     const outcome = await outcomeOf(group, receivedAt, ports);
     for (const one of group) outcomes.set(one, outcome);
   };
   await Promise.all([...Map.groupBy(counted, (one) => keyOf(subjectOf(one))).values()].map(recordGroup));
-  return read.map((one) => ('kind' in one ? (outcomes.get(one) as NotificationOutcome) : one));
+  return read.map((one) => ('what' in one ? one : worstOf(one.map((it) => outcomes.get(it) as NotificationOutcome))));
 }
+
+/** A notification about several instances is delivered again if it failed for one of them. */
+const worstOf = (outcomes: readonly NotificationOutcome[]): NotificationOutcome =>
+  outcomes.find(({ what }) => what === 'failed') ??
+  outcomes.find(({ what }) => what === 'merged') ??
+  (outcomes[0] as NotificationOutcome);
 
 const subjectOf = (one: Counted): InstanceKey => (one.kind === 'state' ? one.change : one.key);
 const stampOf = (one: Counted): Instant => (one.kind === 'state' ? one.change.at : one.at);
 
-/** The notification, if it counts; else why Muster ignores it. */
+/** What the notification says of each instance, if it counts; else why Muster ignores it. */
 function readCounted(
   body: unknown,
   receivedAt: Instant,
   { eventSource, isRegistered, timing }: NotificationPorts,
-): Counted | Extract<NotificationOutcome, { what: 'ignored' }> {
-  if (sourceOf(body) !== eventSource) return { what: 'ignored', why: 'foreign_source' };
+): Counted[] | Ignored {
+  if (memberOf(body, 'source') !== sourceOfType(memberOf(body, 'detail-type'), eventSource)) {
+    return { what: 'ignored', why: 'foreign_source' };
+  }
   const notification = readNotification(body, receivedAt);
   if (notification.kind === 'ignored') return { what: 'ignored', why: notification.why };
-  const { account, region, instanceId } = subjectOf(notification);
+  const counted: Counted[] =
+    notification.kind === 'state'
+      ? [notification]
+      : notification.keys.map((key) => ({ kind: 'prediction', key, what: notification.what, at: notification.at }));
+  const [first] = counted as [Counted, ...Counted[]];
+  const { account, region, instanceId } = subjectOf(first);
   if (!isRegistered(account, region)) return { what: 'ignored', why: 'not_registered' };
-  const why = disbelief({ at: stampOf(notification), receivedAt }, timing);
-  return why ? { what: 'ignored', why, key: { account, region, instanceId } } : notification;
+  const why = disbelief({ at: stampOf(first), receivedAt }, timing);
+  return why ? { what: 'ignored', why, key: { account, region, instanceId } } : counted;
 }
 
-const sourceOf = (json: unknown): unknown =>
-  typeof json === 'object' && json !== null ? (json as Record<string, unknown>).source : undefined;
+const memberOf = (json: unknown, member: string): unknown =>
+  typeof json === 'object' && json !== null ? (json as Record<string, unknown>)[member] : undefined;
 
 async function outcomeOf(
   group: readonly Counted[],

@@ -41,7 +41,7 @@ describe('a notification of EC2’s', () => {
     const detail = { 'instance-id': aKey.instanceId, 'instance-action': 'terminate', state: 'terminated' };
     expect(read({ 'detail-type': type, detail })).toEqual({
       kind: 'prediction',
-      key: aKey,
+      keys: [aKey],
       what,
       at: clock('10:00:21'),
     });
