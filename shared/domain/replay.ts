@@ -1,12 +1,13 @@
-import { mergeCheckin, mergePrediction, replayEnrollment } from './agent/merge-agent.ts';
+import { mergeCheckin, replayEnrollment } from './agent/merge-agent.ts';
 import { type DescribedState, mergeDescribed } from './cloud/merge-describe.ts';
 import { disbelief, mergeEvent } from './cloud/merge-event.ts';
 import { readNotification } from './cloud/notification.ts';
 import { type AccountRegion, newAccountRegion, planSweep } from './cloud/sweep.ts';
 import type { Outcome } from './cloud/transition.ts';
+import { mergeWarning, presentWarnings } from './cloud/warnings.ts';
 import { type DomainEvent, eventsOf } from './events/events.ts';
 import { mergeTime } from './instance/deadline.ts';
-import { type Instance, type InstanceKey, keyOf } from './instance/instance.ts';
+import { type Instance, type InstanceKey, keyOf, newInstance } from './instance/instance.ts';
 import { formatTimeOrNull, type Instant, seconds } from './time.ts';
 import type { Timing } from './timing.ts';
 
@@ -118,11 +119,11 @@ function put(state: Case, outcome: Outcome): void {
 function replayEvent(state: Case, event: unknown, receivedAt: Instant, timing: Timing): void {
   const notification = readNotification(event, receivedAt);
   if (notification.kind === 'ignored') return;
-  if (notification.kind === 'prediction') {
-    if (disbelief({ at: notification.at, receivedAt }, timing)) return;
-    for (const key of notification.keys) {
-      const known = state.instances.get(keyOf(key));
-      if (known) put(state, mergePrediction(known, notification.what, notification.at));
+  if (notification.kind === 'warning') {
+    const { keys, warning } = notification;
+    if (disbelief({ at: warning.at, receivedAt }, timing)) return;
+    for (const key of keys) {
+      put(state, mergeWarning(state.instances.get(keyOf(key)) ?? newInstance(key, receivedAt), warning));
     }
     return;
   }
@@ -203,5 +204,10 @@ function summarizeInstance(instance: Instance): Record<string, unknown> {
     verify: verify && { reason: verify.reason, since: formatTimeOrNull(verify.since) },
     management,
     inferred,
+    warnings: presentWarnings(instance.cloud).map(({ since, deadline, ...warning }) => ({
+      ...warning,
+      since: formatTimeOrNull(since),
+      deadline: formatTimeOrNull(deadline),
+    })),
   };
 }

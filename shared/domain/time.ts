@@ -22,6 +22,12 @@ export function parseTime(text: unknown): Instant | undefined {
   return Number(day) <= lastDay ? instant : undefined;
 }
 
+/** Reads a time as HTTP writes it, `Thu, 12 Nov 2026 22:00:00 GMT` (RFC 9110, section 5.6.7); undefined if it is none. */
+export function parseHttpTime(text: unknown): Instant | undefined {
+  const instant = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(instant) && new Date(instant).toUTCString() === text ? instant : undefined;
+}
+
 /** RFC 3339 in UTC; milliseconds only where there are any, as EC2 writes whole seconds. */
 export function formatTime(instant: Instant): string {
   return new Date(instant).toISOString().replace('.000Z', 'Z');

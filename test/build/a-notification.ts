@@ -16,3 +16,21 @@ export function aNotification(overrides: Record<string, unknown> = {}): Record<s
     ...overrides,
   };
 }
+
+/** AWS Health's event about the same instance: it is to be retired ten days later. */
+export function aHealthEvent(detail: object = {}, overrides: object = {}): Record<string, unknown> {
+  return aNotification({
+    'detail-type': 'AWS Health Event',
+    source: 'aws.health',
+    resources: [aKey.instanceId],
+    detail: {
+      service: 'EC2',
+      eventTypeCategory: 'scheduledChange',
+      eventTypeCode: 'AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED',
+      startTime: 'Thu, 12 Nov 2026 22:00:00 GMT',
+      affectedEntities: [{ entityValue: aKey.instanceId }],
+      ...detail,
+    },
+    ...overrides,
+  });
+}

@@ -6,7 +6,7 @@ import { replayLines } from '../../cli/commands/replay.ts';
 /** Timelines made from public bug reports and recorded answers (test/fixtures/cases/README.md). */
 const folder = join(import.meta.dirname, '../fixtures/cases');
 
-/** What `muster replay` has to print of a case. An event is `detail type: state, or reason`. */
+/** What `muster replay` has to print of a case. An event is `detail type: state, or reason, or kind`. */
 interface Expected {
   /** How many instances. */
   count?: number;
@@ -33,12 +33,13 @@ interface ToldEvent {
   instanceId: string;
   state?: string;
   reason?: string;
+  kind?: string;
   at: string;
   sequence: number;
   late?: true;
 }
 
-const nameOf = ({ detailType, state, reason }: ToldEvent): string => `${detailType}: ${state ?? reason}`;
+const nameOf = ({ detailType, state, reason, kind }: ToldEvent): string => `${detailType}: ${state ?? reason ?? kind}`;
 const changes = ({ events }: Replayed) => events.filter(({ detailType }) => detailType === 'Instance State Changed');
 
 /** What a consumer keeps: per instance the state of the highest sequence that is not late. */

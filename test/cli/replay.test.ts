@@ -54,6 +54,7 @@ describe('a case', () => {
           verify: null,
           management: 'pending',
           inferred: false,
+          warnings: [],
           questions: 0,
         },
       ],

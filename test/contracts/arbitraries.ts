@@ -11,6 +11,7 @@ import {
   isLegalStep,
   type ManagementReason,
   type ManagementStatus,
+  warningKinds,
 } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { instanceNamed, keyNamed, start } from './records.ts';
@@ -55,6 +56,21 @@ const reenroll = fc.record({
   proof: maybe(fc.constantFrom(...proofKinds)),
 });
 
+const wholeSecond = instant.map((at) => Math.floor(at / 1000) * 1000);
+/** At most one of each kind, in their order, as the merge keeps them. */
+const someWarnings = fc
+  .record({
+    kinds: fc.subarray([...warningKinds]),
+    times: fc.array(fc.tuple(wholeSecond, fc.nat(90), maybe(fc.nat(90_000))), { minLength: 7, maxLength: 7 }),
+  })
+  .map(({ kinds, times }) =>
+    kinds.map((kind, n) => {
+      const [since, again, ahead] = times[n] as (typeof times)[number];
+      const saidAt = since + again * 1000;
+      return { kind, since, saidAt, deadline: ahead === null ? null : saidAt + ahead * 1000 };
+    }),
+  );
+
 /** Records of all kinds, also such as no sequence of observations leads to; of their fields' own agreements only the plainest are kept. */
 export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
   fc
@@ -71,7 +87,7 @@ export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
         absent: maybe(fc.record({ seenAt: instant, since: maybe(instant) })),
         inferred: fc.boolean(),
         failedStart: maybe(fc.record({ at: instant, reason: fc.constant('unknown') })),
-        warning: maybe(fc.record({ what: fc.constant('spot_interruption'), at: instant })),
+        warnings: someWarnings,
       }),
       words: management,
       times: fc.record({ since: instant, notBefore: instant }),

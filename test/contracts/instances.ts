@@ -18,7 +18,10 @@ const fat: InstanceParts = {
     absent: { seenAt: start, since: null },
     ledger: ['shutting-down@1793613600.5#abcdefg', 'pending@1793613600#1'],
     failedStart: { at: start, reason: 'unknown' },
-    warning: { what: 'spot_interruption', at: start },
+    warnings: [
+      { kind: 'spot_interruption', since: start, saidAt: start + 5000, deadline: start + 125_000 },
+      { kind: 'rebalance_recommendation', since: start - 60_000, saidAt: start - 60_000, deadline: null },
+    ],
   },
   management: { status: 'enrolled', reason: 'adopted' },
   assignment: { serverId: 'srv_1', launchId: 'lch_1', surplusSince: start },

@@ -19,8 +19,9 @@ import { bodiesOf, httpSample, sample, sampleNames, streamSample } from './sampl
 
 const named = (prefix: string) => sampleNames.filter((name) => name.startsWith(prefix));
 const stateOf = (name: string) => name.slice('instance-changed.'.length);
-const predictions: Record<string, string> = {
+const warnings: Record<string, string> = {
   'spot-interruption': 'spot_interruption',
+  'capacity-block-interruption': 'capacity_block_interruption',
   rebalance: 'rebalance_recommendation',
   'health-retirement': 'scheduled_retirement',
 };
@@ -33,9 +34,9 @@ describe('instance-changed', () => {
     expect(more).toEqual([]);
     expect(body).toMatchObject({ source: name.includes('health') ? 'aws.health' : 'aws.ec2' });
     const notification = readNotification(body, now.getTime());
-    const what = predictions[stateOf(name)];
+    const what = warnings[stateOf(name)];
     expect(notification).toMatchObject(
-      what ? { kind: 'prediction', what } : { kind: 'state', change: { state: stateOf(name) } },
+      what ? { kind: 'warning', warning: { kind: what } } : { kind: 'state', change: { state: stateOf(name) } },
     );
   });
 
@@ -47,7 +48,7 @@ describe('instance-changed', () => {
     const years = new Date('2036-11-02T10:00:00Z');
     const notification = readNotification(bodiesOf(name, years)[0], years.getTime());
     if (notification.kind === 'state') expect(disbelief(notification.change, defaultTiming)).toBeNull();
-    else expect(notification).toMatchObject({ kind: 'prediction', at: years.getTime() });
+    else expect(notification).toMatchObject({ kind: 'warning', warning: { at: years.getTime() } });
   });
 });
 

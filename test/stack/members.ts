@@ -55,9 +55,13 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
       Action: 'events:PutEvents',
       Condition: {
         Bool: { 'events:eventBusInvocation': 'true' },
-        'ForAllValues:StringEquals': { 'events:source': 'aws.ec2' },
+        'ForAllValues:StringEquals': { 'events:source': ['aws.ec2', 'aws.health'] },
         Null: { 'events:source': 'false' },
-        StringEquals: { 'events:detail-type': detailTypes(stack().resources.InstanceEventsRule) },
+        StringEquals: {
+          'events:detail-type': ['InstanceEventsRule', 'HealthEventsRule'].flatMap((id) =>
+            detailTypes(stack().resources[id]),
+          ),
+        },
       },
     });
   });
@@ -153,7 +157,7 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
     { file: 'member-account.yml', bus: `arn:aws:events:us-east-1:${ownAccount}:event-bus/default`, trust: {} },
     { file: 'other-region.yml', bus: given, trust: { Condition: ofThisAccountAlone } },
   ])('$file forwards to Muster’s bus what Muster listens to', ({ file, bus, trust }) => {
-    const { InstanceEventsRule, SendRole } = resourcesOf(file);
+    const { InstanceEventsRule, HealthEventsRule, SendRole } = resourcesOf(file);
     const { Description: _, EventPattern, Targets, ...others } = InstanceEventsRule.Properties;
     expect(others).toEqual({});
     expect(templateOf(file).Parameters.EventSource.Default).toBe('aws.ec2');
@@ -162,10 +166,19 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
       'detail-type': [
         'EC2 Instance State-change Notification',
         'EC2 Spot Instance Interruption Warning',
+        'EC2 Capacity Reservation Instance Interruption Warning',
         'EC2 Instance Rebalance Recommendation',
       ],
     });
     expect(detailTypes(stack().resources.InstanceEventsRule)).toEqual(EventPattern['detail-type']);
+    expect(HealthEventsRule.Properties.Targets).toEqual(Targets);
+    expect(HealthEventsRule.Properties.EventPattern).toEqual(
+      stack().resources.HealthEventsRule!.Properties.EventPattern,
+    );
+    const rehearsal = resourcesOf(file, { EventSource: 'muster.rehearsal' }).HealthEventsRule;
+    expect(filledIn(rehearsal.Properties.EventPattern.source, { EventSource: 'muster.rehearsal' })).toEqual([
+      'muster.rehearsal',
+    ]);
     expect(
       Targets.map((target: Node) => ({ ...target, Arn: filledIn(target.Arn, { ...parameters, MusterBusArn: given }) })),
     ).toEqual([{ Id: 'muster', Arn: bus, RoleArn: { 'Fn::GetAtt': ['SendRole', 'Arn'] } }]);
@@ -180,8 +193,8 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
   });
 
   it.each([
-    ['member-account.yml', ['InstanceEventsRule', 'MemberRole', 'SendRole']],
-    ['other-region.yml', ['InstanceEventsRule', 'SendRole']],
+    ['member-account.yml', ['HealthEventsRule', 'InstanceEventsRule', 'MemberRole', 'SendRole']],
+    ['other-region.yml', ['HealthEventsRule', 'InstanceEventsRule', 'SendRole']],
   ])('%s makes these and nothing else', (file, ids) => {
     expect(Object.keys(resourcesOf(file)).sort()).toEqual(ids);
   });

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { allowsService, denies, type Node, nameOf, type RequestContext } from './cloudformation.ts';
 import { functionNames, logicalId, type PackagedStack } from './packaged-stack.ts';
 
-/** Each queue's dead letters, its consumer and its senders; the senders of the first are EventBridge's rule alone. */
+/** Each queue's dead letters, its consumer and its senders; the senders of the first are EventBridge's two rules alone. */
 const table = [
   {
     queue: 'InstanceEventsQueue',
@@ -146,13 +146,16 @@ export function queues(stack: () => PackagedStack): void {
     expect(refuses(queue, { ...administrator, ...redriven })).toBe(true);
   });
 
-  it('EventBridge’s rule alone fills the queue of instance events, and its dead letters when it cannot', () => {
+  it('EventBridge’s two rules alone fill the queue of instance events, and its dead letters when it cannot', () => {
     for (const id of ['InstanceEventsQueue', 'InstanceEventsDeadLetters']) {
       expect(allowsService(policyOf(id), 'events.amazonaws.com', sendingTo(id), rule)).toBe(true);
       expect(allowsService(policyOf(id), 'events.amazonaws.com', sendingTo(id), { 'aws:SourceArn': 'Another' })).toBe(
         false,
       );
       expect(refuses(id, rule)).toBe(false);
+      const health = { ...rule, 'aws:SourceArn': 'HealthEventsRule' };
+      expect(allowsService(policyOf(id), 'events.amazonaws.com', sendingTo(id), health)).toBe(true);
+      expect(refuses(id, health)).toBe(false);
     }
     expect(refuses('InstanceEventsQueue', { ...rule, 'aws:SourceArn': 'AnotherRule' })).toBe(true);
     for (const { queue } of table.slice(1)) expect(refuses(queue, rule)).toBe(true);

@@ -95,17 +95,25 @@ export function storage(stack: () => PackagedStack): void {
     ]);
   });
 
-  it('EC2’s state changes go to the queue, for a day if need be, and then to its dead letters', () => {
+  it('EC2’s state changes and AWS Health’s warnings go to the queue, for a day if need be, and then to its dead letters', () => {
     const { EventPattern, EventBusName, Targets } = resource('InstanceEventsRule').Properties;
     expect(EventPattern).toEqual({
       source: ['aws.ec2'],
       'detail-type': [
         'EC2 Instance State-change Notification',
         'EC2 Spot Instance Interruption Warning',
+        'EC2 Capacity Reservation Instance Interruption Warning',
         'EC2 Instance Rebalance Recommendation',
       ],
     });
-    expect(EventBusName).toBeUndefined();
+    const health = resource('HealthEventsRule').Properties;
+    expect(health.EventPattern).toEqual({
+      source: ['aws.health'],
+      'detail-type': ['AWS Health Event'],
+      detail: { service: ['EC2'], eventTypeCategory: ['scheduledChange'] },
+    });
+    expect(health.Targets).toEqual(Targets);
+    expect([EventBusName, health.EventBusName]).toEqual([undefined, undefined]);
     const [{ Arn, DeadLetterConfig, RetryPolicy }, ...others] = Targets;
     expect(others).toEqual([]);
     expect([Arn, DeadLetterConfig.Arn].map(nameOf)).toEqual(['InstanceEventsQueue', 'InstanceEventsDeadLetters']);

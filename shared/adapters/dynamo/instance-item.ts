@@ -11,6 +11,7 @@ import {
 import { type Instant, seconds } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { dueShard, instanceItemKey } from './keys.ts';
+import { packWarnings, unpackWarnings } from './pack-warnings.ts';
 import { fromItem, type Item, keyOfItem, toItem } from './table.ts';
 
 /**
@@ -32,7 +33,7 @@ const attributes = {
     inferred: 'inferred',
     ledger: 'ledger',
     failedStart: 'failed',
-    warning: 'warning',
+    warnings: 'warn',
   },
   management: { status: 'management', reason: 'reason', since: 'since', notBefore: 'notBefore' },
   assignment: { serverId: 'server', launchId: 'launch', surplusSince: 'surplus' },
@@ -57,7 +58,6 @@ const listed: Readonly<Record<string, readonly string[]>> = {
   verify: ['reason', 'since'],
   absent: ['seenAt', 'since'],
   failed: ['at', 'reason'],
-  warning: ['what', 'at'],
   agent: ['id', 'version', 'bootId', 'enrolledAt', 'state', 'stateAt'],
   conflict: ['reason', 'since'],
   reenroll: ['by', 'until', 'replaces', 'proof'],
@@ -73,6 +73,7 @@ const unpackEntry = (packed: string): string => ec2States[Number(packed[0])] + p
 
 function pack(attribute: string, value: unknown): unknown {
   if (attribute === 'ledger') return (value as readonly string[]).map(packEntry);
+  if (attribute === 'warn') return packWarnings(value as Instance['cloud']['warnings']);
   const members = listed[attribute];
   if (members && value !== null) return members.map((member) => (value as Record<string, unknown>)[member]);
   return value === false ? null : value;
@@ -80,6 +81,7 @@ function pack(attribute: string, value: unknown): unknown {
 
 function unpack(attribute: string, packed: unknown): unknown {
   if (attribute === 'ledger') return (packed as string[]).map(unpackEntry);
+  if (attribute === 'warn') return unpackWarnings(packed as string);
   const members = listed[attribute];
   return members ? Object.fromEntries(members.map((member, i) => [member, (packed as unknown[])[i]])) : packed;
 }

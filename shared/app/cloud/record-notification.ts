@@ -1,9 +1,9 @@
-import { mergePrediction } from '#shared/domain/agent/merge-agent.ts';
 import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import { orderOf, readEntry } from '#shared/domain/cloud/ledger.ts';
 import { disbelief, mergeEvent, type StateChange } from '#shared/domain/cloud/merge-event.ts';
 import { readNotification, sourceOfType } from '#shared/domain/cloud/notification.ts';
 import { type Outcome, unchanged } from '#shared/domain/cloud/transition.ts';
+import { mergeWarning, type Warning } from '#shared/domain/cloud/warnings.ts';
 import { type Instance, type InstanceKey, keyOf, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
@@ -28,9 +28,7 @@ export type NotificationOutcome =
   | { what: 'failed'; key: InstanceKey; error: unknown };
 
 /** What one notification says of one instance. */
-type Counted =
-  | { kind: 'state'; change: StateChange }
-  | { kind: 'prediction'; key: InstanceKey; what: string; at: Instant };
+type Counted = { kind: 'state'; change: StateChange } | { kind: 'warning'; key: InstanceKey; warning: Warning };
 type Ignored = Extract<NotificationOutcome, { what: 'ignored' }>;
 
 /**
@@ -61,7 +59,7 @@ const worstOf = (outcomes: readonly NotificationOutcome[]): NotificationOutcome 
   (outcomes[0] as NotificationOutcome);
 
 const subjectOf = (one: Counted): InstanceKey => (one.kind === 'state' ? one.change : one.key);
-const stampOf = (one: Counted): Instant => (one.kind === 'state' ? one.change.at : one.at);
+const stampOf = (one: Counted): Instant => (one.kind === 'state' ? one.change.at : one.warning.at);
 
 /** What the notification says of each instance, if it counts; else why Muster ignores it. */
 function readCounted(
@@ -77,7 +75,7 @@ function readCounted(
   const counted: Counted[] =
     notification.kind === 'state'
       ? [notification]
-      : notification.keys.map((key) => ({ kind: 'prediction', key, what: notification.what, at: notification.at }));
+      : notification.keys.map((key) => ({ kind: 'warning', key, warning: notification.warning }));
   const [first] = counted as [Counted, ...Counted[]];
   const { account, region, instanceId } = subjectOf(first);
   if (!isRegistered(account, region)) return { what: 'ignored', why: 'not_registered' };
@@ -153,8 +151,7 @@ function mergeAll(
   let outcome = unchanged(current ?? newInstance(key, receivedAt));
   for (const [taken, one] of group.entries()) {
     const before = outcome.instance;
-    const next =
-      one.kind === 'state' ? mergeEvent(before, one.change, timing) : mergePrediction(before, one.what, one.at);
+    const next = one.kind === 'state' ? mergeEvent(before, one.change, timing) : mergeWarning(before, one.warning);
     const kept = new Set(next.instance.cloud.ledger.map(idOf));
     if (before.cloud.ledger.map(idOf).some((id) => !written.has(id) && !kept.has(id))) return { outcome, taken };
     const alarm = next.alarm ?? outcome.alarm;

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini';
 import type { Lease } from '#shared/domain/agent/lease.ts';
+import { type PresentWarning, presentWarnings } from '#shared/domain/cloud/warnings.ts';
 import { attachmentOf, attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
 import { instanceActions } from '#shared/domain/instance/actions.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
-import { conflictReasons, ec2States, type Instance } from '#shared/domain/instance/instance.ts';
+import { conflictReasons, ec2States, type Instance, warningKinds } from '#shared/domain/instance/instance.ts';
 import { agentWord } from '#shared/domain/server/server.ts';
 import { formatTime, type Instant, seconds, formatTimeOrNull as timeOrNull } from '#shared/domain/time.ts';
 import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
@@ -62,7 +63,10 @@ export const InstanceAnswer = answer(
     inferred: z.boolean(),
     failedStart: nullable(z.object({ reason: text, at: time })),
     surplusSince: nullable(time),
-    prediction: nullable(z.object({ what: text, at: time })),
+    prediction: nullable(z.enum(warningKinds)),
+    warnings: z.array(
+      z.object({ kind: z.enum(warningKinds), severity: z.int(), since: time, deadline: nullable(time) }),
+    ),
     refusedAttempt: nullable(z.object({ code: text, reference: text, at: time })),
     actions,
     facts: z.optional(nullable(FactsAnswer)),
@@ -81,9 +85,10 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     account,
     region,
     instanceId,
-    cloud: { state, verify, failedStart, warning: prediction },
+    cloud: { state, verify, failedStart },
     identity: { refusedAttempt: attempt, conflict },
   } = instance;
+  const warnings = presentWarnings(instance.cloud).map(warningView);
   return {
     account,
     region,
@@ -102,11 +107,18 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     inferred: instance.cloud.inferred,
     failedStart: failedStart && { reason: failedStart.reason, at: formatTime(failedStart.at) },
     surplusSince: timeOrNull(instance.assignment.surplusSince),
-    prediction: prediction && { what: prediction.what, at: formatTime(prediction.at) },
+    prediction: warnings[0]?.kind ?? null,
+    warnings,
     refusedAttempt: attempt && { code: attempt.code, reference: attempt.reference, at: formatTime(attempt.at) },
     actions: instanceActions(instance),
   };
 }
+
+const warningView = ({ since, deadline, ...rest }: PresentWarning) => ({
+  ...rest,
+  since: formatTime(since),
+  deadline: timeOrNull(deadline),
+});
 
 /** What an operator's re-enrollment waits for, or waited for in vain. */
 function reenrollmentView({ identity: { reenroll } }: Instance) {

@@ -127,10 +127,3 @@ export function noteAttempt(
         needsDescribe: false,
       };
 }
-
-/** A warning never sets a state (docs/design/merging.md, "warnings are not states"). EC2 is asked what the instance is, if nothing is known. */
-export function mergePrediction(current: Instance, what: string, at: Instant): Outcome {
-  if (current.cloud.warning && current.cloud.warning.at >= at) return unchanged(current);
-  const needsDescribe = current.cloud.state === 'unknown';
-  return { instance: withCloud(current, { warning: { what, at } }), changed: true, needsDescribe };
-}

@@ -42,6 +42,26 @@ export type VerifyReason = 'order_unknown' | 'illegal_step' | 'alive_when_ended'
 export const conflictReasons = ['broken_chain', 'other_instance', 'rotated_key'] as const;
 export type ConflictReason = (typeof conflictReasons)[number];
 
+/** What AWS may warn of, the most severe first. */
+export const warningKinds = [
+  'spot_interruption',
+  'capacity_block_interruption',
+  'scheduled_retirement',
+  'scheduled_stop',
+  'scheduled_reboot',
+  'scheduled_maintenance',
+  'rebalance_recommendation',
+] as const;
+export type WarningKind = (typeof warningKinds)[number];
+
+/** The stamps of the first and of the last word about it, and when it happens, in whole seconds. */
+export interface NotedWarning {
+  kind: WarningKind;
+  since: Instant;
+  saidAt: Instant;
+  deadline: Instant | null;
+}
+
 /**
  * Muster's record of one EC2 instance, in parts. All times are in milliseconds. DynamoDB bills a write by the size of the
  * whole item, so the stored item stays under 1 KB.
@@ -82,8 +102,8 @@ export interface CloudRecord {
   ledger: readonly string[];
   /** The last start ended before it ran. `reason` is EC2's StateReason code, or `unknown` until EC2 tells one. */
   failedStart: { at: Instant; reason: string } | null;
-  /** A warning from EC2 (Spot interruption, rebalance, health). A warning never sets a state. */
-  warning: { what: string; at: Instant } | null;
+  /** What AWS warned of, one entry for each kind, the most severe first. A warning never sets a state. */
+  warnings: readonly NotedWarning[];
 }
 
 /** Whether Muster manages the instance, why, and since when. */
@@ -145,7 +165,7 @@ export function newInstance(key: InstanceKey, madeAt: Instant): Instance {
       inferred: false,
       ledger: [],
       failedStart: null,
-      warning: null,
+      warnings: [],
     },
     management: { status: 'pending', reason: 'awaiting_enrollment', since: madeAt, notBefore: madeAt },
     assignment: { serverId: null, launchId: null, surplusSince: null },

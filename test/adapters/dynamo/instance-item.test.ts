@@ -38,6 +38,16 @@ const waiting: InstanceParts = {
   identity: { reenroll: { by: 'e'.repeat(43), until: at, replaces: 'c'.repeat(43), proof: 'iid-rsa2048' } },
 };
 
+const day = 86_400_000;
+const said = Math.floor(at / 1000) * 1000;
+/** More do not come together: an instance is a spot instance or of a Capacity Block, and AWS schedules a change or two at a time. */
+const fourWarnings: Instance['cloud']['warnings'] = [
+  { kind: 'spot_interruption', since: said, saidAt: said, deadline: said + 120_000 },
+  { kind: 'scheduled_retirement', since: said - 15 * day, saidAt: said - day, deadline: said + 14 * day },
+  { kind: 'scheduled_reboot', since: said - day, saidAt: said - day, deadline: said + 14 * day },
+  { kind: 'rebalance_recommendation', since: said - day, saidAt: said - day, deadline: null },
+];
+
 /** Every field set, each to the longest that it takes; some of them never come together. */
 const fattest = (state: Instance['cloud']['state'], [status, reason]: [ManagementStatus, ManagementReason]): Instance =>
   withParts(
@@ -58,7 +68,7 @@ const fattest = (state: Instance['cloud']['state'], [status, reason]: [Managemen
         inferred: true,
         ledger: Array.from({ length: ledgerLimit }, (_, n) => ledgerEntry('shutting-down', at + n, `event ${n}`)),
         failedStart: { at, reason: 'Server.InsufficientInstanceCapacity' },
-        warning: { what: 'rebalance_recommendation', at },
+        warnings: fourWarnings,
       },
       management: { status, reason, since: at, notBefore: at },
       assignment: { serverId: `srv_${'a'.repeat(32)}`, launchId: `lch_${'b'.repeat(32)}`, surplusSince: at },

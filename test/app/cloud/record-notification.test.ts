@@ -7,6 +7,7 @@ import { eventsOf } from '#shared/domain/events/events.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { formatTime } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { aHealthEvent } from '#test/build/a-notification.ts';
 import { keyNamed, second, start } from '#test/contracts/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 
@@ -96,8 +97,58 @@ describe('a notification', () => {
     await record(notification('pending', start));
     expect(await record(warning)).toMatchObject({ what: 'unchanged' });
     expect(await store.getInstance(here)).toMatchObject({
-      cloud: { state: 'pending', warning: { what: 'spot_interruption' } },
+      cloud: { state: 'pending', warnings: [{ kind: 'spot_interruption' }] },
     });
+  });
+});
+
+describe('an event of AWS Health’s', () => {
+  const second2 = 'i-0fedcba9876543210';
+  const both = aHealthEvent(
+    { affectedEntities: [here.instanceId, second2].map((entityValue) => ({ entityValue })) },
+    { resources: [here.instanceId, second2], time: formatTime(start) },
+  );
+
+  it('of two unknown instances makes both records and asks EC2 of both', async () => {
+    const { store, verify, record } = stageOf();
+    expect(await record(both)).toMatchObject({ what: 'merged' });
+    for (const instanceId of [here.instanceId, second2]) {
+      const cloud = { state: 'unknown', warnings: [{ kind: 'scheduled_retirement' }] };
+      expect(await store.getInstance({ ...here, instanceId })).toMatchObject({ cloud });
+    }
+    expect(verify.messages).toHaveLength(2);
+  });
+
+  it('is delivered again if one of its instances could not be written', async () => {
+    const { store, record } = stageOf();
+    const failing: Store = {
+      ...store,
+      saveInstance: async (before, after) => {
+        if (after.instanceId === second2) throw new Error('throttled');
+        return store.saveInstance(before, after);
+      },
+    };
+    expect(await record(both, undefined, { store: failing })).toMatchObject({ what: 'failed' });
+    expect(await record(both)).toMatchObject({ what: 'merged' });
+    expect(await record(both)).toMatchObject({ what: 'unchanged' });
+  });
+
+  it.each([
+    ['aws.health', 'aws.ec2', true],
+    ['aws.ec2', 'aws.ec2', false],
+    ['muster.rehearsal', 'aws.ec2', false],
+    ['muster.rehearsal', 'muster.rehearsal', true],
+    ['aws.health', 'muster.rehearsal', false],
+  ])('from %s where EC2’s source is %s counts: %s', async (source, eventSource, counts) => {
+    const { record } = stageOf();
+    const outcome = await record({ ...both, source }, undefined, { eventSource });
+    expect(outcome).toMatchObject(counts ? { what: 'merged' } : { what: 'ignored', why: 'foreign_source' });
+  });
+
+  it('lends its source to no event of EC2’s', async () => {
+    const { record } = stageOf();
+    const event = notification('running', start, { source: 'aws.health' });
+    expect(await record(event)).toMatchObject({ what: 'ignored', why: 'foreign_source' });
   });
 });
 
@@ -166,7 +217,7 @@ describe('a batch of notifications', () => {
     await recordAll([warning, notification('pending', start)], start + 6 * second);
     expect(written).toHaveLength(1);
     expect(await store.getInstance(here)).toMatchObject({
-      cloud: { state: 'pending', warning: { what: 'spot_interruption' } },
+      cloud: { state: 'pending', warnings: [{ kind: 'spot_interruption' }] },
     });
   });
 });

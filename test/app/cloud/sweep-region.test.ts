@@ -11,6 +11,9 @@ import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { ec2Setup, place } from './ec2-setup.ts';
 
 type Setup = Awaited<ReturnType<typeof ec2Setup>>;
+const spotWarning = (at: number) => ({
+  ...{ kind: 'spot_interruption' as const, since: at, saidAt: at, deadline: at + 120 * second },
+});
 const period = 300 * second + 1;
 const sweep = (setup: Setup, other: { store?: Store } = {}) =>
   sweepRegion(place.account, place.region, { ...setup.ports, ...other });
@@ -245,12 +248,12 @@ describe('a sweep, overtaken by an event between its reading and its writing', (
       const before = await setup.store.getInstance({ ...place, instanceId });
       await setup.store.saveInstance(before, {
         ...before!,
-        cloud: { ...before!.cloud, warning: { what: 'spot_interruption', at: setup.now() } },
+        cloud: { ...before!.cloud, warnings: [spotWarning(setup.now())] },
       });
     });
     await sweep(setup, { store: moving(setup, touched) });
     expect(await setup.store.getInstance({ ...place, instanceId })).toMatchObject({
-      cloud: { state: 'running', warning: { what: 'spot_interruption' } },
+      cloud: { state: 'running', warnings: [{ kind: 'spot_interruption' }] },
     });
   });
 

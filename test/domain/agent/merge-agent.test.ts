@@ -3,7 +3,6 @@ import {
   markConflict,
   mergeCheckin,
   mergeEnrollment,
-  mergePrediction,
   noteAttempt,
   replayEnrollment,
 } from '#shared/domain/agent/merge-agent.ts';
@@ -119,20 +118,6 @@ describe('a conflict', () => {
     expect(marked.instance.identity.conflict).toEqual({ reason: 'broken_chain', since: clock('11:00:00') });
     expect(markConflict(marked.instance, agent.id, 'rotated_key', clock('12:00:00')).changed).toBe(false);
     expect(markConflict(enrolled, 'another', 'broken_chain', clock('11:00:00')).changed).toBe(false);
-  });
-});
-
-describe('rule 8: a prediction', () => {
-  it('is noted and never sets a state', () => {
-    const { instance, changed } = mergePrediction(anInstance(), 'spot_interruption', clock('10:10:00'));
-    expect(changed).toBe(true);
-    expect(instance).toEqual(anInstance({ cloud: { warning: { what: 'spot_interruption', at: clock('10:10:00') } } }));
-  });
-
-  it('gives way to a later one only', () => {
-    const noted = mergePrediction(anInstance(), 'spot_interruption', clock('10:10:00')).instance;
-    expect(mergePrediction(noted, 'rebalance_recommendation', clock('10:10:00')).changed).toBe(false);
-    expect(mergePrediction(noted, 'rebalance_recommendation', clock('10:10:01')).changed).toBe(true);
   });
 });
 

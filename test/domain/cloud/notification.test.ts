@@ -35,16 +35,37 @@ describe('a notification of EC2’s', () => {
   });
 
   it.each([
-    ['EC2 Spot Instance Interruption Warning', 'spot_interruption'],
-    ['EC2 Instance Rebalance Recommendation', 'rebalance_recommendation'],
-  ])('%s is a prediction, whatever state it claims', (type, what) => {
-    const detail = { 'instance-id': aKey.instanceId, 'instance-action': 'terminate', state: 'terminated' };
-    expect(read({ 'detail-type': type, detail })).toEqual({
-      kind: 'prediction',
-      keys: [aKey],
-      what,
-      at: clock('10:00:21'),
-    });
+    ['EC2 Spot Instance Interruption Warning', 'spot_interruption', clock('10:02:21')],
+    ['EC2 Capacity Reservation Instance Interruption Warning', 'capacity_block_interruption', clock('10:40:00')],
+    ['EC2 Instance Rebalance Recommendation', 'rebalance_recommendation', null],
+  ])('%s is a warning, whatever state it claims', (type, kind, deadline) => {
+    const told = kind === 'capacity_block_interruption' && { 'instance-termination-time': '2026-11-02T10:40:00Z' };
+    const detail = { 'instance-id': aKey.instanceId, 'instance-action': 'terminate', state: 'terminated', ...told };
+    const warning = { kind, at: clock('10:00:21'), deadline };
+    expect(read({ 'detail-type': type, detail })).toEqual({ kind: 'warning', keys: [aKey], warning });
+  });
+
+  it('of a spot interruption leaves no time where the instance hibernates', () => {
+    const detail = { 'instance-id': aKey.instanceId, 'instance-action': 'hibernate' };
+    const warning = { deadline: clock('10:00:21') };
+    expect(read({ 'detail-type': 'EC2 Spot Instance Interruption Warning', detail })).toMatchObject({ warning });
+  });
+
+  it.each([
+    ['us-east-1b', 'us-east-1', true],
+    ['us-west-2-lax-1a', 'us-west-2', true],
+    ['us-east-1-wl1-bos-wlz-1', 'us-east-1', true],
+    ['us-east-1b', 'us-east-2', false],
+    ['us-east-11a', 'us-east-1', false],
+    ['us-east-1', 'us-east-1', false],
+  ])('with a zone for its place, %s, counts in %s: %s', (zone, region, counts) => {
+    const resources = [`arn:aws:ec2:${zone}:instance/${aKey.instanceId}`];
+    const detail = { 'instance-id': aKey.instanceId, state: 'running' };
+    const warning = read({ 'detail-type': 'EC2 Instance Rebalance Recommendation', resources, region, detail });
+    expect(warning).toMatchObject(
+      counts ? { kind: 'warning', keys: [{ ...aKey, region }] } : { why: 'resources_disagree' },
+    );
+    expect(read({ resources, region })).toMatchObject({ why: 'resources_disagree' });
   });
 });
 
