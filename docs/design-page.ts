@@ -1,12 +1,12 @@
 import { definitionOfAny, kinds } from '#shared/app/records/registry.ts';
 import { eventCatalogue } from '#shared/domain/events/event-catalogue.ts';
-import { ec2States, isLegalStep } from '#shared/domain/instance/instance.ts';
+import { ec2States, isLegalStep, warningKinds } from '#shared/domain/instance/instance.ts';
 import { defaultTiming, type Timing } from '#shared/domain/timing.ts';
 import { code, table } from './markdown.ts';
 
 /** The design's pages with generated parts, and the parts that each has between its markers. */
 export const designParts = (timingSource: string): Record<string, Record<string, string>> => ({
-  'docs/design/merging.md': { states: statesTable() },
+  'docs/design/merging.md': { states: statesTable(), warnings: warningsTable() },
   'docs/design/deadlines.md': { durations: durationsTable(timingSource) },
   'docs/design/events.md': { events: eventsTable() },
   'docs/design/records.md': { kinds: kindsTable() },
@@ -33,6 +33,12 @@ const statesTable = (): string =>
         .map(code)
         .join(', ') || 'nothing',
     ]),
+  );
+
+const warningsTable = (): string =>
+  table(
+    ['Severity', 'Kind'],
+    warningKinds.map((kind, index) => [String(index + 1), code(kind)]),
   );
 
 /** Every kind of record, by its definition. */

@@ -192,19 +192,9 @@ function createQueues(queues: Queues): void {
 
 function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {
   const { events, consumer } = settings.queueNames;
-  const pattern = {
-    source: ['aws.ec2'],
-    'detail-type': [
-      'EC2 Instance State-change Notification',
-      'EC2 Spot Instance Interruption Warning',
-      'EC2 Capacity Reservation Instance Interruption Warning',
-      'EC2 Instance Rebalance Recommendation',
-    ],
-  };
-  defaultBus.rule('instance-events', pattern, { queue: queues.queue(events) });
-  const detail = { service: ['EC2'], eventTypeCategory: ['scheduledChange'] };
-  const health = { source: ['aws.health'], 'detail-type': ['AWS Health Event'], detail };
-  defaultBus.rule('health-events', health, { queue: queues.queue(events) });
+  for (const [rule, pattern] of Object.entries(settings.instanceEventPatterns)) {
+    defaultBus.rule(rule, pattern, { queue: queues.queue(events) });
+  }
   musterBus.rule('everything', { source: ['muster'] }, { queue: queues.queue(consumer) });
 }
 

@@ -52,3 +52,21 @@ export const queueNames = {
   launch: 'launch',
   consumer: 'consumer',
 } as const;
+
+/** What comes into the queue of instance events, by the rule: as infra/events.yml has it for AWS's own events. */
+export const instanceEventPatterns = {
+  'instance-events': {
+    source: ['aws.ec2'],
+    'detail-type': [
+      'EC2 Instance State-change Notification',
+      'EC2 Spot Instance Interruption Warning',
+      'EC2 Capacity Reservation Instance Interruption Warning',
+      'EC2 Instance Rebalance Recommendation',
+    ],
+  },
+  'health-events': {
+    source: ['aws.health'],
+    'detail-type': ['AWS Health Event'],
+    detail: { service: ['EC2'], eventTypeCategory: ['scheduledChange'] },
+  },
+};

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { instanceEventPatterns } from '#local/region/settings.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
 import { kinds, records } from '#shared/app/records/registry.ts';
 import { type Node, nameOf } from './cloudformation.ts';
@@ -113,6 +114,7 @@ export function storage(stack: () => PackagedStack): void {
       detail: { service: ['EC2'], eventTypeCategory: ['scheduledChange'] },
     });
     expect(health.Targets).toEqual(Targets);
+    expect(Object.values(instanceEventPatterns)).toEqual([EventPattern, health.EventPattern]);
     expect([EventBusName, health.EventBusName]).toEqual([undefined, undefined]);
     const [{ Arn, DeadLetterConfig, RetryPolicy }, ...others] = Targets;
     expect(others).toEqual([]);

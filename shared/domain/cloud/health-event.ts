@@ -1,7 +1,12 @@
 import { isAccount, isInstanceId, isRegion } from '../ids.ts';
-import type { WarningKind } from '../instance/instance.ts';
+import type { InstanceKey, WarningKind } from '../instance/instance.ts';
 import { type Instant, parseHttpTime, parseTime } from '../time.ts';
-import type { Notification } from './notification.ts';
+import type { Warning } from './warnings.ts';
+
+/** What an event of AWS Health's says, or why it says nothing that counts. It may warn of several instances at once. */
+export type HealthNotification =
+  | { kind: 'warning'; keys: readonly InstanceKey[]; warning: Warning }
+  | { kind: 'ignored'; why: 'no_scheduled_change' | 'malformed_field' | 'resources_disagree' | 'no_instance' };
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -25,7 +30,7 @@ const kinds: readonly (readonly [word: RegExp, WarningKind])[] = [
  * `eventRegion`: `region` is where the event was delivered, and AWS delivers a second copy elsewhere. A copy for an organization's
  * management account names another account's instances, and does not count: that account has its own.
  */
-export function readHealthEvent(json: Json, detail: Json): Notification {
+export function readHealthEvent(json: Json, detail: Json): HealthNotification {
   const kind = kindOf(detail);
   if (!kind) return { kind: 'ignored', why: 'no_scheduled_change' };
   const { account } = json;

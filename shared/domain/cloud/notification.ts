@@ -1,25 +1,16 @@
 import { isAccount, isInstanceId, isRegion } from '../ids.ts';
 import { type InstanceKey, isEc2State, type WarningKind } from '../instance/instance.ts';
 import { type Instant, parseTime, seconds } from '../time.ts';
-import { healthDetailType, readHealthEvent } from './health-event.ts';
+import { type HealthNotification, healthDetailType, readHealthEvent } from './health-event.ts';
 import type { StateChange } from './merge-event.ts';
-import type { Warning } from './warnings.ts';
 
 /** What an EventBridge notification says, or why it says nothing that counts. */
 export type Notification =
   | { kind: 'state'; change: StateChange }
-  /** AWS Health may warn of several instances at once. */
-  | { kind: 'warning'; keys: readonly InstanceKey[]; warning: Warning }
+  | HealthNotification
   | {
       kind: 'ignored';
-      why:
-        | 'not_an_event'
-        | 'unknown_detail_type'
-        | 'unknown_state'
-        | 'malformed_field'
-        | 'resources_disagree'
-        | 'no_scheduled_change'
-        | 'no_instance';
+      why: 'not_an_event' | 'unknown_detail_type' | 'unknown_state' | 'malformed_field' | 'resources_disagree';
     };
 
 const warnings: ReadonlyMap<unknown, WarningKind> = new Map([
