@@ -36,6 +36,11 @@ describe('citations of docs/', () => {
     expect(broken).toEqual([]);
   });
 
+  it('name the page first, then the section', () => {
+    const reversed = texts.filter(({ text }) => /\("[^"]+", docs\/[\w/-]+\.md\)/.test(text));
+    expect(reversed.map(({ path }) => path)).toEqual([]);
+  });
+
   it('are found', () => {
     expect(cited.length).toBeGreaterThan(20);
     expect(cited.flatMap(({ citations }) => citations.flatMap(({ sections }) => sections)).length).toBeGreaterThan(15);

@@ -7,7 +7,7 @@ import { findServer } from './read.ts';
 import { serverView } from './view.ts';
 
 /**
- * Asks for a launch ("intent first", docs/design/launch.md): one durable write freezes the request, then the message goes out.
+ * Asks for a launch (docs/design/launch.md, "intent first"): one durable write freezes the request, then the message goes out.
  * The grant's seed goes into the user data alone, which only the launch function can read.
  * Throws Problem `not_found`, `conflict`, or what `planLaunch` throws.
  */

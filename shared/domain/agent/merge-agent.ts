@@ -10,7 +10,7 @@ import { agentWord } from '../server/server.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 
-/** Rule 7: word from an agent this long after the record's end contradicts it. */
+/** Word from an agent this long after the record's end contradicts it. */
 const aliveAfterMs = seconds(10);
 
 /** The agent of an accepted enrollment, and the server it enrolled as. */

@@ -3,7 +3,7 @@ import { Problem } from '../problems.ts';
 import type { LaunchRequest } from './launch.ts';
 
 /**
- * Checks that a registered account lets launches name what the request names ("launch policy", docs/design/launch.md).
+ * Checks that a registered account lets launches name what the request names (docs/design/launch.md, "launch policy").
  * Throws Problem `account_not_registered` or `launch_not_allowed`.
  */
 export function requireAllowedLaunch(

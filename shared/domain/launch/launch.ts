@@ -44,6 +44,7 @@ export interface Launch {
   /** In the order of AmiLaunchIndex; empty until EC2 has answered. */
   instances: readonly InstanceKey[];
   requestedAt: Instant;
+  /** When EC2 answered with instances; null for a launch that ended without any. */
   answeredAt: Instant | null;
   /** EC2's error code and message of its last refusal. They stay if the launch ends for another reason. */
   failure: Ec2Refusal | null;

@@ -11,7 +11,7 @@ import { PageQuery, pageOf } from '../request.ts';
 import { defineRoute } from '../route.ts';
 import { few, RecordPath, tagsNamed } from './parameters.ts';
 
-/** The closed set of fields that a launch may ask EC2 for ("launch policy", docs/design/launch.md). */
+/** The closed set of fields that a launch may ask EC2 for (docs/design/launch.md, "launch policy"). */
 const LaunchRequestBody = z.strictObject({
   imageId: z.string().check(z.regex(imageIdPattern)),
   instanceType: z.string().check(z.regex(/^[a-z0-9-]{1,20}\.[a-z0-9-]{1,20}$/)),
