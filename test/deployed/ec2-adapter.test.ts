@@ -126,7 +126,8 @@ describe.each([
 
     it('that EC2 will never take is refused by EC2’s own code', async () => {
       const refused = await ec2.runInstances(launchOf(1, { subnetId: 'subnet-0123' }), userData);
-      expect(refused).toEqual({ outcome: 'refused', code: 'InvalidSubnetID.NotFound' });
+      expect(refused).toMatchObject({ outcome: 'refused', code: 'InvalidSubnetID.NotFound' });
+      expect(refused).toHaveProperty('message', expect.stringContaining('subnet-0123'));
     });
 
     rule('a launch that is sent twice is launched once', 2, async () => {
@@ -183,7 +184,8 @@ describe.each([
         ...{ launchTime: sight.launchTime, rootDeviceType: 'ebs', rootDeviceName: instance?.RootDeviceName },
         interfaceAttachedAt: first?.Attachment?.AttachTime?.getTime(),
         ...{ account, region, instanceId: id, imageId: engine.known.imageId, instanceType: 't4g.small' },
-        ...{ architecture: 'arm64', clientToken: instance?.ClientToken, amiLaunchIndex: 0, instanceProfileArn: null },
+        ...{ architecture: 'arm64', clientToken: instance?.ClientToken, amiLaunchIndex: 0 },
+        ...{ instanceProfileArn: null, managedBy: null },
         ...{ subnetId: engine.known.subnetId, vpcId: instance?.VpcId },
         availabilityZone: instance?.Placement?.AvailabilityZone,
         ...{ privateIp: instance?.PrivateIpAddress, publicIp: instance?.PublicIpAddress },

@@ -70,14 +70,6 @@ export const engineDifferences: readonly EngineDifference[] = [
   },
   {
     engine: 'moto',
-    rule: 'the time of its termination is known',
-    does: 'StateTransitionReason has the time in UTC, by that name: User initiated (2026-11-02 10:00:21 UTC).',
-    instead: null,
-    aws: 'The documentation gives the text no form. EC2 itself writes GMT: cloud-custodian/cloud-custodian, issue 6924.',
-    page: 'AWSEC2/latest/APIReference/API_Instance.html',
-  },
-  {
-    engine: 'moto',
     rule: 'what is no id at all is refused',
     does: 'It is InvalidInstanceID.NotFound, as an id that is unknown.',
     instead: [],
