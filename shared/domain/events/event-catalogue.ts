@@ -122,23 +122,6 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
       at: time('When EC2’s answer showed it.'),
     },
   },
-  'Instance Warning': {
-    meaning:
-      'AWS said that it will interrupt, stop, reboot or maintain the instance. The state stays as it is. It is told once more when AWS moves the deadline. Another start of the instance ends its warnings without an event of its own.',
-    fields: {
-      ...everywhere,
-      kind: oneOf(warningKinds, 'What AWS warns of.'),
-      severity: {
-        schema: { type: 'integer', minimum: 1, maximum: warningKinds.length },
-        meaning: '1 is the most severe. Each kind has its own.',
-      },
-      deadline: {
-        schema: orNull({ type: 'string', format: 'date-time' }),
-        meaning: 'When it happens, or null where AWS does not say.',
-      },
-      at: time('When AWS first warned of it, by the stamp of its event.'),
-    },
-  },
   'Server State Changed': {
     meaning: 'The one word for a server changed. `account`, `region` and `instanceId` are its instance’s.',
     fields: {

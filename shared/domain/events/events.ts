@@ -1,5 +1,4 @@
 import { readEntry } from '../cloud/ledger.ts';
-import { presentWarnings } from '../cloud/warnings.ts';
 import type { EnrollmentKey } from '../enrollment/enrollment-key.ts';
 import { type Instance, keyOf } from '../instance/instance.ts';
 import { effectiveState } from '../server/server.ts';
@@ -12,7 +11,6 @@ export type DetailType =
   | 'Instance Identity Conflict'
   | 'Instance Start Failed'
   | 'Instance Surplus'
-  | 'Instance Warning'
   | 'Server State Changed'
   | 'Enrollment Key Expiring';
 
@@ -109,13 +107,6 @@ function conditionEvents(before: Instance | undefined, after: Instance): DomainE
   if (after.assignment.surplusSince !== null && (before?.assignment.surplusSince ?? null) === null) {
     const at = formatTime(after.assignment.surplusSince);
     add('Instance Surplus', at, { launchId: after.assignment.launchId, at });
-  }
-  // Told again when AWS moves the deadline.
-  const toldWarnings = before ? presentWarnings(before.cloud) : [];
-  for (const { kind, severity, since, deadline } of presentWarnings(after.cloud)) {
-    if (toldWarnings.some((told) => told.kind === kind && told.deadline === deadline)) continue;
-    const data = { kind, severity, deadline: formatTimeOrNull(deadline), at: formatTime(since) };
-    add('Instance Warning', `${kind}@${data.at} ${data.deadline}`, data);
   }
   return events;
 }
