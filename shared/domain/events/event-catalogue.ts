@@ -1,4 +1,4 @@
-import { conflictReasons, ec2States, warningKinds } from '../instance/instance.ts';
+import { conflictReasons, ec2States } from '../instance/instance.ts';
 import type { DetailType } from './events.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
