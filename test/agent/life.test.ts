@@ -12,9 +12,9 @@ import { enrollInstance } from '#shared/app/enrollment/enroll-instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type HttpAnswer, jsonAnswer, problemAnswer } from '#shared/http/problem.ts';
+import { second, start } from '#test/build/records.ts';
 import { lifeSetup, newSeed } from '../app/agent/life-setup.ts';
 import { byKey, here, keyChange, running } from '../app/enrollment/enrollment-setup.ts';
-import { second, start } from '../contracts/records.ts';
 import { audience, proofOf } from '../fakes/identity.ts';
 import { newFolder, untimed } from './setup.ts';
 

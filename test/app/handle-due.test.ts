@@ -9,7 +9,7 @@ import { keyEventsOf } from '#shared/domain/events/events.ts';
 import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
-import { enrollmentKeyNamed, instanceNamed, launchNamed, second, start } from '../contracts/records.ts';
+import { enrollmentKeyNamed, instanceNamed, launchNamed, second, start } from '#test/build/records.ts';
 import { KeepingOutbox } from '../fakes/outbox.ts';
 
 const deadline = start + defaultTiming.enrollmentDeadlineSeconds * second;

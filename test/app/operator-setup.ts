@@ -9,7 +9,7 @@ import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import type { Server } from '#shared/domain/server/server.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { instanceNamed, keyNamed, serverNamed, start } from '#test/contracts/records.ts';
+import { instanceNamed, keyNamed, serverNamed, start } from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 
 export const place = { account: '111122223333', region: 'us-east-1' };

@@ -1,39 +1,21 @@
 import type { DescribedLaunch, Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { newServer, type Server } from '#shared/domain/server/server.ts';
 import { aKey, aSight, clock } from './an-instance.ts';
+import { launchNamed, request } from './records.ts';
 
-export const aRequest: LaunchRequest = {
-  imageId: 'ami-0abc',
-  instanceType: 't4g.small',
-  subnetId: null,
-  securityGroupIds: [],
-  instanceProfileArn: null,
-  keyName: null,
-  hopLimit: 1,
-  tags: {},
-};
+export const aRequest: LaunchRequest = { ...request, instanceType: 't4g.small', securityGroupIds: [], tags: {} };
 
 /** Asked for at 10:00:00, for two servers, unanswered. */
-export function aLaunch(overrides: Partial<Launch> = {}): Launch {
-  return {
-    id: 'lch_1',
-    account: aKey.account,
-    region: aKey.region,
+export const aLaunch = (overrides: Partial<Launch> = {}): Launch =>
+  launchNamed('lch_1', {
     request: aRequest,
     servers: [
       { serverId: 'srv_1', generation: 1 },
       { serverId: 'srv_2', generation: 1 },
     ],
-    grantPublicKey: 'A'.repeat(43),
-    state: 'requested',
-    instances: [],
-    requestedAt: clock('10:00:00'),
-    answeredAt: null,
-    failure: null,
     version: 1,
     ...overrides,
-  };
-}
+  });
 
 /** An instance that fits `aLaunch`. */
 export function aLaunchedSight(overrides: Partial<DescribedLaunch> = {}): DescribedLaunch {

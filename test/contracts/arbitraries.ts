@@ -14,7 +14,7 @@ import {
   warningKinds,
 } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, keyNamed, start } from './records.ts';
+import { instanceNamed, keyNamed, start } from '#test/build/records.ts';
 
 /** Half seconds of a few minutes: few enough for stamps to meet. */
 const instant = fc.integer({ min: 0, max: 400 }).map((halves) => start + halves * 500);

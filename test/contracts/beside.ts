@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { factsOf, instanceNamed, keyNamed, leaseOf, linkOf, type MakeStore, start } from './records.ts';
+import { factsOf, instanceNamed, keyNamed, leaseOf, linkOf, type MakeStore, start } from '#test/build/records.ts';
 
 export function besideContract(makeStore: MakeStore): void {
   describe('facts, leases and pairs', () => {

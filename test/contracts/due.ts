@@ -5,7 +5,15 @@ import { type FirstTry, firstTry } from '#shared/domain/cloud/first-try.ts';
 import { type Ec2State, type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
-import { enrollmentKeyNamed, instanceNamed, keyNamed, launchNamed, type MakeStore, second, start } from './records.ts';
+import {
+  enrollmentKeyNamed,
+  instanceNamed,
+  keyNamed,
+  launchNamed,
+  type MakeStore,
+  second,
+  start,
+} from '#test/build/records.ts';
 
 const everything = 1000;
 const farAhead = start + 365 * 86_400 * second;

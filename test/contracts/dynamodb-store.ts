@@ -9,10 +9,10 @@ import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { instanceNamed, keyNamed, start } from '#test/build/records.ts';
 import type { Dynamo } from './dynamodb.ts';
 import { anyOperation, contentOf } from './operations.ts';
 import { privateContract } from './private.ts';
-import { instanceNamed, keyNamed, start } from './records.ts';
 import { storeContract } from './store.ts';
 
 /** What the stores in DynamoDB do, whoever answers in its place. */

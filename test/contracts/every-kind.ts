@@ -9,7 +9,7 @@ import {
   launchNamed,
   type MakeStore,
   serverNamed,
-} from './records.ts';
+} from '#test/build/records.ts';
 
 /** A record of each kind. A new kind gets a line here, and every store is held to it. */
 const samples: { [K in Kind]: RecordOf<K> } = {

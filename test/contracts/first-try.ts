@@ -7,8 +7,8 @@ import { enrollmentDeadline } from '#shared/domain/instance/deadline.ts';
 import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
+import { instanceNamed, keyNamed, type MakeStore, second, start } from '#test/build/records.ts';
 import { anyStep } from './arbitraries.ts';
-import { instanceNamed, keyNamed, type MakeStore, second, start } from './records.ts';
 
 const farAhead = start + 365 * 86_400 * second;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
-import { factsOf, instanceNamed, keyNamed, leaseOf, type MakeStore, start } from './records.ts';
+import { factsOf, instanceNamed, keyNamed, leaseOf, type MakeStore, start } from '#test/build/records.ts';
 
 const fat: InstanceParts = {
   agent: { id: 'agent-1', version: '', bootId: 'boot-1', enrolledAt: start, state: null, stateAt: null },

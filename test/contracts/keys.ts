@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Store } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { bindingNamed, enrollmentKeyNamed, type MakeStore, second, start } from './records.ts';
+import { bindingNamed, enrollmentKeyNamed, type MakeStore, second, start } from '#test/build/records.ts';
 
 const key = enrollmentKeyNamed('key_1', { usesLeft: null });
 /** Enough of them for every mark of a revoked key. */

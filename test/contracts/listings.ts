@@ -9,7 +9,7 @@ import {
   leaseOf,
   type MakeStore,
   serverNamed,
-} from './records.ts';
+} from '#test/build/records.ts';
 
 /** Every page from the first on, with what a caller does: it asks until there is no next. */
 async function pagesOf<T>(list: (page: PageRequest) => Promise<Page<T>>, size: number): Promise<T[][]> {

@@ -5,7 +5,6 @@ import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import type { StateChange } from '#shared/domain/cloud/merge-event.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { anyEvent, anyInstance } from './arbitraries.ts';
 import {
   accountNamed,
   bindingNamed,
@@ -19,7 +18,8 @@ import {
   second,
   serverNamed,
   start,
-} from './records.ts';
+} from '#test/build/records.ts';
+import { anyEvent, anyInstance } from './arbitraries.ts';
 
 const farAhead = start + 365 * 86_400 * second;
 const regions = ['us-east-1', 'us-west-2'];

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { HistoryEntry, HistoryStore, UserDataStore } from '#shared/app/ports.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { formatTime } from '#shared/domain/time.ts';
-import { second, start } from './records.ts';
+import { second, start } from '#test/build/records.ts';
 
 interface PrivateStores {
   userData: UserDataStore;

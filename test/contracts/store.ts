@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import type { MakeStore } from '#test/build/records.ts';
 import { besideContract } from './beside.ts';
 import { dueContract } from './due.ts';
 import { everyKindContract } from './every-kind.ts';
@@ -6,7 +7,6 @@ import { firstTryContract } from './first-try.ts';
 import { instanceContract } from './instances.ts';
 import { keyContract } from './keys.ts';
 import { listingContract } from './listings.ts';
-import type { MakeStore } from './records.ts';
 import { transactionContract } from './transactions.ts';
 
 /** What every Store does, whatever it keeps its records in. */

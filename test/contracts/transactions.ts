@@ -10,7 +10,7 @@ import {
   type MakeStore,
   serverNamed,
   start,
-} from './records.ts';
+} from '#test/build/records.ts';
 
 const one = <K extends RecordChange['kind']>(
   kind: K,

@@ -4,7 +4,7 @@ import { bodyHash, signAgentToken } from '#agent/key/sign.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { enrollmentKeyNamed, linkOf } from '../contracts/records.ts';
+import { enrollmentKeyNamed, linkOf } from '#test/build/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
 import { undocumented } from '../http/violations.ts';
 import { apiEvent, call, functionSetup, instanceId, place, runningInstance } from './setup.ts';

@@ -8,7 +8,7 @@ import { random } from '#local/random.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { enrollmentKeyNamed } from '../contracts/records.ts';
+import { enrollmentKeyNamed } from '#test/build/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
 import { runSeed } from '../simulation/region/run.ts';
 import {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { operatorRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { factsOf, keyNamed } from '../contracts/records.ts';
+import { factsOf, keyNamed } from '#test/build/records.ts';
 import { httpSample } from '../events/samples.ts';
 import { answerNamed, undocumented, violations } from '../http/violations.ts';
 import { handlerFor, operatorHandlers } from './operator-handlers.ts';

@@ -1,7 +1,7 @@
 import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { formatTime } from '#shared/domain/time.ts';
-import { launchNamed, serverNamed } from '../contracts/records.ts';
+import { launchNamed, serverNamed } from '#test/build/records.ts';
 import { failuresOf, functionSetup, instanceId, place, runningInstance, sqsBatch } from './setup.ts';
 
 const setup = functionSetup();

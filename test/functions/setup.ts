@@ -15,8 +15,8 @@ import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
 import type { HistoryStore, Store, UserDataStore } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
+import { factsOf, instanceNamed } from '#test/build/records.ts';
 import { type Dynamo, startDynamo } from '../contracts/dynamodb.ts';
-import { factsOf, instanceNamed } from '../contracts/records.ts';
 import { audience, authority } from '../fakes/identity.ts';
 
 export const place = { account: '111122223333', region: 'us-east-1' };

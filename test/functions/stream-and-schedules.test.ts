@@ -5,7 +5,7 @@ import { toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
 import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, start } from '../contracts/records.ts';
+import { instanceNamed, start } from '#test/build/records.ts';
 import { failuresOf, functionSetup, instanceId, invoke, place, runningInstance } from './setup.ts';
 
 const setup = functionSetup();

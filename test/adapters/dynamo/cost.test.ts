@@ -6,8 +6,8 @@ import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
 import type { Ec2State } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
+import { instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '#test/build/records.ts';
 import { type Dynamo, startDynamo } from '#test/contracts/dynamodb.ts';
-import { instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '#test/contracts/records.ts';
 import { type Cost, countCost, indexUnits, writeUnits } from '../../../bench/cost.ts';
 import { itemSizeBytes } from '../../../bench/item-size.ts';
 

@@ -12,8 +12,8 @@ import {
 } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
+import { instanceNamed, keyNamed, start } from '#test/build/records.ts';
 import { anyInstance } from '#test/contracts/arbitraries.ts';
-import { instanceNamed, keyNamed, start } from '#test/contracts/records.ts';
 import { itemSizeBytes } from '../../../bench/item-size.ts';
 
 const at = start + 123;

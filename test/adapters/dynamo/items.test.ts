@@ -13,7 +13,7 @@ import {
   leaseOf,
   serverNamed,
   start,
-} from '#test/contracts/records.ts';
+} from '#test/build/records.ts';
 
 const days60 = 60 * 86_400;
 const itemsByKind = {

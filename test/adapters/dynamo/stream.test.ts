@@ -5,7 +5,7 @@ import { leasePut, putOf } from '#shared/adapters/dynamo/items.ts';
 import { readChange } from '#shared/adapters/dynamo/stream.ts';
 import type { Item } from '#shared/adapters/dynamo/table.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { enrollmentKeyNamed, instanceNamed, leaseOf, start } from '#test/contracts/records.ts';
+import { enrollmentKeyNamed, instanceNamed, leaseOf, start } from '#test/build/records.ts';
 
 const [before, after] = [
   instanceNamed('i-1', { version: 1 }),

@@ -6,7 +6,7 @@ import { toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, keyNamed, serverNamed } from '#test/contracts/records.ts';
+import { instanceNamed, keyNamed, serverNamed } from '#test/build/records.ts';
 
 type Answer = { status: number; body: object };
 const namespace = 'com.amazonaws.dynamodb.v20120810';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { releaseRemoval } from '#shared/app/account/release-removal.ts';
-import { start } from '#test/contracts/records.ts';
+import { start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { operatorSetup, place } from '../operator-setup.ts';
 

@@ -10,7 +10,7 @@ import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
-import { bindingNamed, instanceNamed, keyNamed, leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
+import { bindingNamed, instanceNamed, keyNamed, leaseOf, linkOf, second, start } from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 

@@ -10,7 +10,7 @@ import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
-import { bindingNamed, second } from '#test/contracts/records.ts';
+import { bindingNamed, second } from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { agentOf, enrollmentSetup, here, instanceChange, now, running } from '../enrollment/enrollment-setup.ts';
 

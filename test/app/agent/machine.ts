@@ -6,7 +6,7 @@ import { type CheckinPorts, type CheckinRequest, checkIn } from '#shared/app/age
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { bindingNamed, instanceNamed, keyNamed, second, start } from '#test/contracts/records.ts';
+import { bindingNamed, instanceNamed, keyNamed, second, start } from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 
 export const here = keyNamed('i-0123456789abcdef0');

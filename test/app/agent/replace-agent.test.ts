@@ -6,7 +6,7 @@ import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
-import { bindingNamed, factsOf, second, start } from '#test/contracts/records.ts';
+import { bindingNamed, factsOf, second, start } from '#test/build/records.ts';
 import { audience, proofOf } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { second } from '#test/contracts/records.ts';
+import { second } from '#test/build/records.ts';
 import { type Fate, fates, here, Machine, type OneKey, oneKey } from './machine.ts';
 
 const interval = defaultTiming.checkinIntervalSeconds * second;

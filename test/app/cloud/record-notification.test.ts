@@ -8,7 +8,7 @@ import type { Instance } from '#shared/domain/instance/instance.ts';
 import { formatTime } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aHealthEvent } from '#test/build/a-notification.ts';
-import { keyNamed, second, start } from '#test/contracts/records.ts';
+import { keyNamed, second, start } from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 
 const here = keyNamed('i-0123456789abcdef0');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type SweepMessage, sweepPairs } from '#shared/app/cloud/sweep-pairs.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { second, start } from '#test/contracts/records.ts';
+import { second, start } from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 
 const periodSeconds = 300;

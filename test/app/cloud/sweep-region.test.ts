@@ -6,7 +6,7 @@ import type { Describer, Store } from '#shared/app/ports.ts';
 import { newInstance } from '#shared/domain/instance/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { launchNamed, leaseOf, second, serverNamed } from '#test/contracts/records.ts';
+import { launchNamed, leaseOf, second, serverNamed } from '#test/build/records.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { ec2Setup, place } from './ec2-setup.ts';
 

@@ -5,7 +5,7 @@ import type { Store, VerifyMessage } from '#shared/app/ports.ts';
 import { type Instance, newInstance } from '#shared/domain/instance/instance.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
 import { withParts } from '#test/build/an-instance.ts';
-import { second, serverNamed, start } from '#test/contracts/records.ts';
+import { second, serverNamed, start } from '#test/build/records.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { ec2Setup, place } from './ec2-setup.ts';
 

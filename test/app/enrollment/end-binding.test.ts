@@ -4,7 +4,7 @@ import type { Store } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
-import { bindingNamed, second } from '#test/contracts/records.ts';
+import { bindingNamed, second } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { later, lifeSetup, newSeed } from '../agent/life-setup.ts';
 import { byLaunch, here, instance, instanceId, launchChanges, now } from './enrollment-setup.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { factsOf, second, start } from '#test/contracts/records.ts';
+import { factsOf, second, start } from '#test/build/records.ts';
 import { audience, signedGrant } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {

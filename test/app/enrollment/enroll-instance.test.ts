@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { second, start } from '#test/contracts/records.ts';
+import { second, start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {
   agentOf,

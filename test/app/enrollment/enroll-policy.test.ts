@@ -9,7 +9,7 @@ import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { second, start } from '#test/contracts/records.ts';
+import { second, start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {
   byKey,

@@ -6,7 +6,7 @@ import { Problem } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { second, start } from '#test/contracts/records.ts';
+import { second, start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {
   bindingChange,

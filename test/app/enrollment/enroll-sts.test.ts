@@ -5,7 +5,7 @@ import { random } from '#local/random.ts';
 import { askCallerIdentity } from '#shared/adapters/aws/sts.ts';
 import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { second } from '#test/contracts/records.ts';
+import { second } from '#test/build/records.ts';
 import type { Asking } from '#test/fakes/identity.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { later, lifeSetup } from '../agent/life-setup.ts';

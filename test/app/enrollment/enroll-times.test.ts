@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { second, start } from '#test/contracts/records.ts';
+import { second, start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import {
   byKey,

@@ -24,7 +24,7 @@ import {
   second,
   serverNamed,
   start,
-} from '#test/contracts/records.ts';
+} from '#test/build/records.ts';
 import { type Asking, anchors, audience, enrollmentOf } from '#test/fakes/identity.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 

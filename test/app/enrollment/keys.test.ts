@@ -4,7 +4,7 @@ import { listKeys, registerKey, revokeKey, showKey } from '#shared/app/enrollmen
 import type { Store } from '#shared/app/ports.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { second, start } from '#test/contracts/records.ts';
+import { second, start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { operatorSetup } from '../operator-setup.ts';
 

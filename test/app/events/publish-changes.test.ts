@@ -5,8 +5,8 @@ import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
 import { type PublishedChange, type PublishedEvent, publishChanges } from '#shared/app/events/publish-changes.ts';
 import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
 import { eventsOf } from '#shared/domain/events/events.ts';
+import { enrollmentKeyNamed, instanceNamed, keyNamed, second, start } from '#test/build/records.ts';
 import { anyInstance } from '#test/contracts/arbitraries.ts';
-import { enrollmentKeyNamed, instanceNamed, keyNamed, second, start } from '#test/contracts/records.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 const record = '111122223333/us-east-1/i-1';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listInstances, showInstance } from '#shared/app/instance/read.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, leaseOf, second, start } from '#test/contracts/records.ts';
+import { instanceNamed, leaseOf, second, start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { here, operatorSetup } from '../operator-setup.ts';
 

@@ -3,7 +3,7 @@ import { sweepRegion } from '#shared/app/cloud/sweep-region.ts';
 import { handleDue } from '#shared/app/handle-due.ts';
 import { launchServer } from '#shared/app/server/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { second } from '#test/contracts/records.ts';
+import { second } from '#test/build/records.ts';
 import { place } from '../cloud/ec2-setup.ts';
 import { asked, dying, type LaunchSetup, launchSetup } from './launch-setup.ts';
 

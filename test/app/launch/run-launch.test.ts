@@ -7,7 +7,7 @@ import type { Described } from '#shared/app/ports.ts';
 import { newInstance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { withParts } from '#test/build/an-instance.ts';
-import { second } from '#test/contracts/records.ts';
+import { second } from '#test/build/records.ts';
 import { place } from '../cloud/ec2-setup.ts';
 import { asked, type LaunchSetup, launchSetup } from './launch-setup.ts';
 

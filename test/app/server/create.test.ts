@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createServer } from '#shared/app/server/create.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
-import { start } from '#test/contracts/records.ts';
+import { start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { operatorSetup, request, wanted } from '../operator-setup.ts';
 

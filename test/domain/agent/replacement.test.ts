@@ -5,7 +5,7 @@ import { type EnrollmentCase, usualLaunchPolicy } from '#shared/domain/enrollmen
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, anInstance, clock, type InstanceParts } from '#test/build/an-instance.ts';
-import { enrollmentKeyNamed } from '#test/contracts/records.ts';
+import { enrollmentKeyNamed } from '#test/build/records.ts';
 
 const startedAt = clock('12:00:00');
 const agent = { id: 'old', version: '', bootId: '', enrolledAt: clock('10:01:00'), state: null, stateAt: null };

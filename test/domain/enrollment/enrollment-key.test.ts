@@ -14,7 +14,7 @@ import {
 } from '#shared/domain/enrollment/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, clock } from '#test/build/an-instance.ts';
-import { enrollmentKeyNamed } from '#test/contracts/records.ts';
+import { enrollmentKeyNamed } from '#test/build/records.ts';
 
 const profile = 'arn:aws:iam::111122223333:instance-profile/fleet/web';
 const facts: Scoped = {

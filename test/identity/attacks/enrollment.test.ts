@@ -23,7 +23,7 @@ import {
   running,
 } from '#test/app/enrollment/enrollment-setup.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { factsOf, second, start } from '#test/contracts/records.ts';
+import { factsOf, second, start } from '#test/build/records.ts';
 import { audience, signedGrant } from '#test/fakes/identity.ts';
 import { anchors, signedObject } from '../object-parts.ts';
 import { rsa2048Proof, vectors } from '../vectors.ts';

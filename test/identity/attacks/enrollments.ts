@@ -4,7 +4,7 @@ import type { RecordChange } from '#shared/app/records/registry.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { ProblemCode } from '#shared/domain/problems.ts';
 import { enrollmentSetup, instanceId } from '#test/app/enrollment/enrollment-setup.ts';
-import { factsOf } from '#test/contracts/records.ts';
+import { factsOf } from '#test/build/records.ts';
 import type { Asking } from '#test/fakes/identity.ts';
 import { attack } from './attack.ts';
 

@@ -23,7 +23,7 @@ import {
   running,
 } from '#test/app/enrollment/enrollment-setup.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { second, start } from '#test/contracts/records.ts';
+import { second, start } from '#test/build/records.ts';
 import { authority as deployedAuthority } from '#test/fakes/identity.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { aws, now as present, rsa2048Proof, vectors } from '../vectors.ts';

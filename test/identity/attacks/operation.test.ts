@@ -20,7 +20,7 @@ import {
   running,
 } from '#test/app/enrollment/enrollment-setup.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { leaseOf, linkOf, second, start } from '#test/contracts/records.ts';
+import { leaseOf, linkOf, second, start } from '#test/build/records.ts';
 import { audience } from '#test/fakes/identity.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';

@@ -7,9 +7,9 @@ import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { type Instance, type InstanceKey, newInstance } from '#shared/domain/instance/instance.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { newServer, type Server } from '#shared/domain/server/server.ts';
-import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
+import { type InstanceParts, withParts } from './an-instance.ts';
 
-/** Records for the store's tests: whole and plain, overridden where a test says so. */
+/** Records of every kind: whole and plain, overridden where a test says so. */
 
 /** Each test makes a store of its own. */
 export type MakeStore = () => Promise<Store>;
@@ -26,7 +26,8 @@ export const keyNamed = (instanceId: string, region = 'us-east-1'): InstanceKey 
 export const instanceNamed = (instanceId: string, ...changes: readonly InstanceParts[]): Instance =>
   withParts(newInstance(keyNamed(instanceId), start), ...changes);
 
-const request: LaunchRequest = {
+/** A request with every kind of value in it. */
+export const request: LaunchRequest = {
   imageId: 'ami-0abc',
   instanceType: 't4g.nano',
   subnetId: null,
