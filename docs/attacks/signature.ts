@@ -6,7 +6,7 @@ export const signature: Section = {
     {
       number: 39,
       attack: 'The attacker’s own key, with the issuer name and serial number of AWS’s certificate',
-      codes: ['invalid_signature', 'malformed_signature'],
+      codes: ['invalid_signature', 'certificate_in_signature'],
       layer: 'signature',
     },
     {

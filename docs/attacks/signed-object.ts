@@ -39,7 +39,7 @@ export const signedObject: Section = {
     {
       number: 26,
       attack: 'Certificates or revocation lists in the object, so that Muster verifies with those',
-      codes: ['malformed_signature'],
+      codes: ['certificate_in_signature', 'malformed_signature'],
       layer: 'object',
     },
     {

@@ -76,6 +76,10 @@ export const problems = {
     title: 'The document’s signature does not have the expected form',
     todo: 'Send the text that IMDS returned, unchanged.',
   },
+  certificate_in_signature: {
+    title: 'The signature object contains a certificate, which Muster does not read',
+    todo: 'Read rsa2048 from IMDS again. If it stays, enroll with iid-rsa, where the policy allows that.',
+  },
   unsupported_signature: {
     title: 'Muster does not accept this kind of signature',
     todo: 'Send the signature that IMDS returns under rsa2048.',

@@ -22,7 +22,7 @@ const maxPieces = 16;
 /**
  * Reads the one form of PKCS#7 SignedData that AWS makes (docs/design/enrollment.md, "the signed document"): content inside, no
  * certificates, one signer by issuer and serial, SHA-256, RSA, signed attributes. Throws `malformed_signature` for any
- * other structure, `unsupported_signature` for other algorithms, `invalid_signature` if the content's digest differs.
+ * other structure, `certificate_in_signature` for one with certificates, `unsupported_signature` for other algorithms, `invalid_signature` if the content's digest differs.
  */
 export function readSignedData(object: Uint8Array): SignedData {
   const cursor = new BerCursor(object);
@@ -52,8 +52,13 @@ function readBody(cursor: BerCursor): SignedData {
     expect(cursor.element(tag.objectIdentifier, 'eContentType'), oid.data, 'The content is not of type data');
     return cursor.withinBer(tag.context0, 'eContent', () => readContent(cursor));
   });
-  if (cursor.next() !== tag.set)
-    throw malformed('Where the signers should be there is something else, say certificates.');
+  // Certificates and revocation lists come before the signers, and no signature covers them (RFC 5652, section 5.1)
+  if (cursor.next() === tag.context0)
+    throw new Problem(
+      'certificate_in_signature',
+      'The object contains certificates, which its signature does not cover.',
+    );
+  if (cursor.next() !== tag.set) throw malformed('Where the signers should be there is something else.');
   const { messageDigest, ...signer } = cursor.withinBer(tag.set, 'signerInfos', () => readSignerInfo(cursor));
   if (!hash('sha256', content, 'buffer').equals(messageDigest)) {
     throw new Problem('invalid_signature', 'The content is not the one that was signed.', { check: 'messageDigest' });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { anchorsFor } from '#shared/identity/anchors.ts';
 import { type DocumentProof, verifyDocument } from '#shared/identity/verify-document.ts';
@@ -44,6 +45,13 @@ describe('verifyDocument on what AWS has signed', () => {
       codeOf(rsaProof(vector.document, vector.signature)),
     ];
     expect(codes).toEqual(Array(3).fill('unsupported_signature'));
+  });
+
+  it('refuses an object with a certificate inside by a code of its own: the agent sent what IMDS returned', () => {
+    const object = readFileSync(
+      new URL('../fixtures/identity-cases/certificate-inside-the-object.txt', import.meta.url),
+    );
+    expect(codeOf(rsa2048Proof(object.toString()))).toBe('certificate_in_signature');
   });
 
   it('warns of a certificate that has ended, and accepts', () => {

@@ -25,7 +25,13 @@ export const enrollRoute = defineRoute({
   problems: [
     ...(['busy', 'malformed_jws', 'unsupported_algorithm', 'weak_key', 'private_key_exposed'] as const),
     ...(['bad_signature', 'wrong_audience', 'clock_skew', 'malformed_document', 'malformed_signature'] as const),
-    ...(['unsupported_signature', 'document_mismatch', 'untrusted_signer', 'invalid_signature'] as const),
+    ...([
+      'certificate_in_signature',
+      'unsupported_signature',
+      'document_mismatch',
+      'untrusted_signer',
+      'invalid_signature',
+    ] as const),
     ...(['unknown_region', 'sts_unknown_region', 'sts_refused', 'sts_unavailable', 'sts_not_instance_role'] as const),
     ...(['sts_other_instance', 'account_not_registered', 'proof_not_allowed', 'stale_document'] as const),
     ...(['document_from_future', 'instance_not_described', 'instance_not_running', 'attachments_differ'] as const),

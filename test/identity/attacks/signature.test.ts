@@ -28,7 +28,7 @@ attack(39, 'as the signer', judge(signedObject({ signerInfos })), invalid());
 const selfMade = der(tag.sequence, der(tag.sequence, awsName), algorithm.sha256WithRsa, der(0x03, Buffer.alloc(257)));
 const certificates = [der(tag.context0, selfMade)];
 attack(39, 'as the signer, and in a certificate', judge(signedObject({ signerInfos, certificates })), {
-  ...{ code: 'malformed_signature', says: /certificates/ },
+  ...{ code: 'certificate_in_signature', says: /certificates/ },
 });
 const own = generateKeyPairSync('rsa', { modulusLength: 1024 });
 attack(

@@ -89,11 +89,15 @@ attack(25, 'a good one behind a bad one', object({ signerInfos: [stranger, signe
 attack(25, 'a bad one behind a good one', object({ signerInfos: [signerInfo(), stranger] }), misplaced);
 
 const certificate = der(tag.sequence, der(tag.sequence), algorithm.sha256WithRsa, der(0x03, Buffer.alloc(257)));
-attack(26, 'a certificate', object({ certificates: [der(tag.context0, certificate)] }), { says: /certificates/ });
-attack(26, 'no certificate in a place for some', object({ certificates: [ber(tag.context0)] }), {
-  says: /certificates/,
+attack(26, 'a certificate', object({ certificates: [der(tag.context0, certificate)] }), {
+  ...{ code: 'certificate_in_signature', says: /certificates/ },
 });
-attack(26, 'a revocation list', object({ certificates: [der(tag.context1, certificate)] }), { says: /certificates/ });
+attack(26, 'no certificate in a place for some', object({ certificates: [ber(tag.context0)] }), {
+  ...{ code: 'certificate_in_signature', says: /certificates/ },
+});
+attack(26, 'a revocation list', object({ certificates: [der(tag.context1, certificate)] }), {
+  says: /something else/,
+});
 
 const untrusted = { code: 'untrusted_signer', facts: { region: 'us-east-1' } } as const;
 const otherSerial = Buffer.from(signerName);
