@@ -30,8 +30,8 @@ export function historyOf(entries: readonly LedgerEntry[], windowMs: number): Hi
   if (before !== anchor && before) moveLast(past, before);
   const pool = [...(anchor ? [anchor] : []), ...open.filter((entry) => !isOld(entry))].sort(orderOf);
   const arranged = arrange(pool, { from: past.at(-1), anchor, windowMs });
-  const end = terminationIn(arranged.order, anchor);
   const order = [...past, ...arranged.order];
+  const end = terminationIn(order, anchor);
   if (!end) return { order, doubt: arranged.doubt };
   moveLast(order, end);
   return { order, doubt: null };
@@ -42,12 +42,11 @@ function moveLast(order: LedgerEntry[], entry: LedgerEntry): void {
   order.push(entry);
 }
 
-/** EC2's own `terminated` ends an instance whatever else is stamped later, unless a describe showed it alive afterwards. */
+/** EC2's own `terminated` ends an instance whatever else is stamped later. A describe that showed it alive afterwards has settled that end. */
 function terminationIn(order: readonly LedgerEntry[], anchor: LedgerEntry | undefined): LedgerEntry | undefined {
   const end = order.findLast(({ state }) => state === 'terminated');
-  return end && anchor && end !== anchor && end.at < anchor.at && order.indexOf(end) < order.indexOf(anchor)
-    ? undefined
-    : end;
+  const isUndone = end?.settled && anchor && order.indexOf(end) < order.indexOf(anchor);
+  return isUndone ? undefined : end;
 }
 
 interface Given {

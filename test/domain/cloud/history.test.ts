@@ -99,5 +99,7 @@ describe('`terminated`', () => {
 
   it('does not give way to one that may have been earlier', () => {
     expect(read('running 0~700!', 'terminated 100').path).toBe('running terminated');
+    expect(read('pending 0!', 'shutting-down 103!', 'terminated 100').path).toBe('pending shutting-down terminated');
+    expect(read('pending 0!', 'pending 11!', 'terminated 0', 'pending 13').path.endsWith('terminated')).toBe(true);
   });
 });

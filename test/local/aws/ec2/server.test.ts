@@ -28,9 +28,8 @@ describe('the EC2 endpoint', () => {
   it('refuses what it does not simulate instead of pretending', async () => {
     const { ec2 } = await startLab();
     await expect(ec2.send(new DescribeVpcsCommand({}))).rejects.toMatchObject({ name: 'InvalidAction' });
-    await expect(ec2.send(new DescribeInstancesCommand({ IncludeManagedResources: true }))).rejects.toMatchObject({
-      name: 'UnknownParameter',
-    });
+    const request = new RunInstancesCommand({ ...oneInstance, EbsOptimized: true });
+    await expect(ec2.send(request)).rejects.toMatchObject({ name: 'UnknownParameter' });
   });
 
   it('refuses other versions of the API, calls without credentials and calls that are no POSTed form', async () => {
