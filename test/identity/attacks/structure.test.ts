@@ -96,7 +96,7 @@ attack(26, 'no certificate in a place for some', object({ certificates: [ber(tag
   ...{ code: 'certificate_in_signature', says: /certificates/ },
 });
 attack(26, 'a revocation list', object({ certificates: [der(tag.context1, certificate)] }), {
-  says: /something else/,
+  ...{ code: 'malformed_signature', says: /something else/ },
 });
 
 const untrusted = { code: 'untrusted_signer', facts: { region: 'us-east-1' } } as const;
