@@ -29,9 +29,9 @@ module.exports = {
     ),
     rule(
       'functions-import-no-other',
-      'a function shares make-handler.ts with the others and nothing else',
+      'a function shares make-handler.ts and make-routes-handler.ts with the others and nothing else',
       { path: '^functions/' },
-      { path: '^(functions/(?!make-handler)|local|cli|agent)' },
+      { path: '^(functions/(?!make-(?:routes-)?handler\\.ts)|local|cli|agent)' },
     ),
     rule(
       'product-knows-no-local-region',

@@ -1,5 +1,4 @@
 import middy, { type MiddlewareObj } from '@middy/core';
-import httpRouter from '@middy/http-router';
 import type {
   APIGatewayProxyEventV2,
   Context,
@@ -14,11 +13,10 @@ import { readConfig } from '#shared/config.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { asProblem, type HttpAnswer, problemAnswer } from '#shared/http/problem.ts';
-import { type ApiFunction, type PortsOf, type Route, served } from '#shared/http/route.ts';
 import { errorFields, type Fields, log } from '#shared/observe/log.ts';
 import { count, type MetricName } from '#shared/observe/metrics.ts';
 
-/** Handlers are composed here and nowhere else; what they export is the wrapped function. */
+/** Handlers are composed here and in make-routes-handler.ts, and nowhere else; what they export is the wrapped function. */
 
 /** What a handler takes from the process that it runs in. */
 export interface Runtime {
@@ -62,14 +60,6 @@ type Api = (event: APIGatewayProxyEventV2, context: Context) => Promise<HttpAnsw
 /** A handler behind the HTTP API (payload format 2.0). */
 export const makeApiHandler = (run: Api, runtime: Runtime) =>
   middy<APIGatewayProxyEventV2, HttpAnswer>().use(problemsToAnswers(runtime)).handler(run);
-
-/** A handler of the routes that name this function. It answers `wrong_function` to a request for another route of the API. */
-export const makeRoutesHandler = <F extends ApiFunction>(
-  own: F,
-  routes: readonly Route[],
-  ports: () => PortsOf[F],
-  runtime: Runtime,
-) => makeApiHandler(httpRouter(served(own, routes, runtime.now, ports)), runtime);
 
 /** One line for each invocation that Lambda itself will retry or drop. */
 const failuresToLog = (unit: string, { log }: Runtime): MiddlewareObj => ({

@@ -7,7 +7,8 @@ import type { ChangePorts } from '#shared/app/operator-ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { allRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { lambda, makeRoutesHandler, once } from './make-handler.ts';
+import { lambda, once } from './make-handler.ts';
+import { makeRoutesHandler } from './make-routes-handler.ts';
 
 /** Operators' requests that change records. */
 export const make = (ports: () => ChangePorts, runtime = lambda) =>

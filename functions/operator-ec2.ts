@@ -3,7 +3,8 @@ import { openStore } from '#shared/adapters/dynamo/open.ts';
 import type { Ec2Ports } from '#shared/app/operator-ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { allRoutes } from '#shared/http/routes/index.ts';
-import { lambda, makeRoutesHandler, once } from './make-handler.ts';
+import { lambda, once } from './make-handler.ts';
+import { makeRoutesHandler } from './make-routes-handler.ts';
 
 /** Operators' requests that ask EC2. */
 export const make = (ports: () => Ec2Ports, runtime = lambda) =>

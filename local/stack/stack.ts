@@ -133,15 +133,12 @@ async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo
 
 /** Two requests at a time: the emulator starts a process for each further one, and a small machine answers none of many in time. */
 function inTurns(request: Engine['request']): Engine['request'] {
-  const lanes = [Promise.resolve(), Promise.resolve()];
+  const queues: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
   let count = 0;
   return (url, init) => {
-    const lane = count++ % lanes.length;
-    const answer = (lanes[lane] as Promise<void>).then(() => request(url, init));
-    lanes[lane] = answer.then(
-      () => {},
-      () => {},
-    );
+    const index = count++ % queues.length;
+    const answer = Promise.resolve(queues[index]).then(() => request(url, init));
+    queues[index] = answer.catch(() => {});
     return answer;
   };
 }

@@ -129,9 +129,12 @@ export interface DescribeAnswer {
   unreadableIds: readonly string[];
 }
 
+/** DescribeInstances takes up to 200 values in one filter (AWSEC2/latest/APIReference/API_DescribeInstances.html). */
+export const describeLimit = 200;
+
 /** EC2, as far as verify and sweep ask it. */
 export interface Describer {
-  /** By the `instance-id` filter: a missing id is simply absent. At most 200 ids. */
+  /** By the `instance-id` filter: a missing id is simply absent. At most `describeLimit` ids. */
   describe(account: string, region: string, instanceIds: readonly string[]): Promise<DescribeAnswer>;
   /** By the `InstanceIds` parameter: EC2 answers it though another zone is impaired. A missing id is simply absent. */
   describeNamed(account: string, region: string, instanceIds: readonly string[]): Promise<DescribeAnswer>;

@@ -38,3 +38,6 @@ export function formatTimeOrNull(instant: Instant | null): string | null {
 }
 
 export const seconds = (count: number): number => count * 1000;
+
+/** The second in which an instant lies, as EC2 writes its times. */
+export const wholeSecond = (instant: Instant): Instant => Math.floor(instant / 1000) * 1000;

@@ -13,6 +13,7 @@ import {
   type ManagementStatus,
   warningKinds,
 } from '#shared/domain/instance/instance.ts';
+import { wholeSecond } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { instanceNamed, keyNamed, start } from '#test/build/records.ts';
 
@@ -56,12 +57,12 @@ const reenroll = fc.record({
   proof: maybe(fc.constantFrom(...proofKinds)),
 });
 
-const wholeSecond = instant.map((at) => Math.floor(at / 1000) * 1000);
+const inWholeSeconds = instant.map(wholeSecond);
 /** At most one of each kind, in their order, as the merge keeps them. */
 const someWarnings = fc
   .record({
     kinds: fc.subarray([...warningKinds]),
-    times: fc.array(fc.tuple(wholeSecond, fc.nat(90), maybe(fc.nat(90_000))), { minLength: 7, maxLength: 7 }),
+    times: fc.array(fc.tuple(inWholeSeconds, fc.nat(90), maybe(fc.nat(90_000))), { minLength: 7, maxLength: 7 }),
   })
   .map(({ kinds, times }) =>
     kinds.map((kind, n) => {

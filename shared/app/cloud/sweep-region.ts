@@ -3,7 +3,15 @@ import { type AccountRegion, newAccountRegion, planSweep, type SweepPlan } from 
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
-import type { DescribeAnswer, Described, Describer, Outbox, Store, VerifyMessage } from '../ports.ts';
+import {
+  type DescribeAnswer,
+  type Described,
+  type Describer,
+  describeLimit,
+  type Outbox,
+  type Store,
+  type VerifyMessage,
+} from '../ports.ts';
 import { detachReplaced } from './detach-replaced.ts';
 import { keepFacts } from './keep-facts.ts';
 import { saveMerged } from './save-merged.ts';
@@ -54,9 +62,6 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
   return { seen: found.length, unreadable: unreadableIds.length, repaired, withheld: plan.withheldIds.length };
 }
 
-/** At most so many ids in one request (AWSEC2/latest/APIReference/API_DescribeInstances.html). */
-const filterLimit = 200;
-
 /**
  * EC2's listing. One that shows no live record at all may have been cut short: it is complete only if EC2, asked for those
  * records by their ids, shows none of them either.
@@ -73,8 +78,8 @@ async function listAll(
   if (live.length === 0 || live.some((id) => listed.has(id))) return { ...listing, complete: true };
   const found = [...listing.found];
   const unreadableIds = [...listing.unreadableIds];
-  for (let start = 0; start < live.length; start += filterLimit) {
-    const answer = await ec2.describe(account, region, live.slice(start, start + filterLimit));
+  for (let start = 0; start < live.length; start += describeLimit) {
+    const answer = await ec2.describe(account, region, live.slice(start, start + describeLimit));
     found.push(...answer.found);
     unreadableIds.push(...answer.unreadableIds);
   }

@@ -2,7 +2,14 @@ import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
-import type { Described, Describer, Outbox, Store, VerifyMessage } from '../ports.ts';
+import {
+  type Described,
+  type Describer,
+  describeLimit,
+  type Outbox,
+  type Store,
+  type VerifyMessage,
+} from '../ports.ts';
 import { detachReplaced } from './detach-replaced.ts';
 import { keepFacts } from './keep-facts.ts';
 import { readAndSaveMerged } from './save-merged.ts';
@@ -17,9 +24,6 @@ export interface VerifyPorts {
   failed: (message: VerifyMessage, error: unknown) => void;
   timing: Timing;
 }
-
-/** DescribeInstances takes up to 200 values in one filter (API_DescribeInstances.html). */
-const filterLimit = 200;
 
 /**
  * Asks EC2 about instances in doubt, in as few requests as their accounts and regions allow, and merges what it says.
@@ -48,9 +52,9 @@ async function isOpen(message: VerifyMessage, store: Store): Promise<boolean> {
 /** One account's Region. */
 async function verifyGroup(group: readonly VerifyMessage[], ports: VerifyPorts): Promise<readonly VerifyMessage[]> {
   const failed: VerifyMessage[] = [];
-  for (let start = 0; start < group.length; start += filterLimit) {
+  for (let start = 0; start < group.length; start += describeLimit) {
     try {
-      failed.push(...(await verifyBatch(group.slice(start, start + filterLimit), ports)));
+      failed.push(...(await verifyBatch(group.slice(start, start + describeLimit), ports)));
     } catch (error) {
       if (!isThrottle(error)) throw error;
       return [...failed, ...giveBack(group.slice(start), error, ports)];

@@ -63,7 +63,7 @@ export const InstanceAnswer = answer(
     inferred: z.boolean(),
     failedStart: nullable(z.object({ reason: text, at: time })),
     surplusSince: nullable(time),
-    prediction: nullable(z.enum(warningKinds)),
+    prediction: nullable(z.object({ what: z.enum(warningKinds), at: time })),
     warnings: z.array(
       z.object({ kind: z.enum(warningKinds), severity: z.int(), since: time, deadline: nullable(time) }),
     ),
@@ -89,6 +89,7 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     identity: { refusedAttempt: attempt, conflict },
   } = instance;
   const warnings = presentWarnings(instance.cloud).map(warningView);
+  const [strongest] = warnings;
   return {
     account,
     region,
@@ -107,7 +108,7 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     inferred: instance.cloud.inferred,
     failedStart: failedStart && { reason: failedStart.reason, at: formatTime(failedStart.at) },
     surplusSince: timeOrNull(instance.assignment.surplusSince),
-    prediction: warnings[0]?.kind ?? null,
+    prediction: strongest ? { what: strongest.kind, at: strongest.since } : null,
     warnings,
     refusedAttempt: attempt && { code: attempt.code, reference: attempt.reference, at: formatTime(attempt.at) },
     actions: instanceActions(instance),

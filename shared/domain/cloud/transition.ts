@@ -1,4 +1,10 @@
-import type { CloudRecord, Instance, ManagementReason, VerifyReason } from '../instance/instance.ts';
+import {
+  type CloudRecord,
+  type Instance,
+  type ManagementReason,
+  type VerifyReason,
+  withCloud,
+} from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import { historyOf } from './history.ts';
@@ -20,7 +26,7 @@ export const unchanged = (instance: Instance): Outcome => ({ instance, changed: 
 /** Notes a doubt. The first reason and its time stay. */
 export function withDoubt(instance: Instance, reason: VerifyReason | null, since: Instant): Instance {
   if (reason === null || instance.cloud.verify) return instance;
-  return { ...instance, cloud: { ...instance.cloud, verify: { reason, since } } };
+  return withCloud(instance, { verify: { reason, since } });
 }
 
 /** The ledger's entries. A record whose ledger lacks its state (an older version wrote it) gets an entry for that state. */

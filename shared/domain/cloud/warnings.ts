@@ -6,7 +6,7 @@ import {
   warningKinds,
   withCloud,
 } from '../instance/instance.ts';
-import type { Instant } from '../time.ts';
+import { type Instant, wholeSecond } from '../time.ts';
 import { type Outcome, unchanged } from './transition.ts';
 
 /** What one notification warns of. `deadline` is when it happens, where AWS says so. */
@@ -68,7 +68,6 @@ const inWholeSeconds = ({ kind, at, deadline }: Warning): Warning => ({
   at: wholeSecond(at),
   deadline: deadline === null ? null : wholeSecond(deadline),
 });
-const wholeSecond = (instant: Instant): Instant => Math.floor(instant / 1000) * 1000;
 
 /** AWS may repeat a warning, and move its deadline: the first word tells since when, the last one the deadline. */
 function joined(known: NotedWarning, { at, deadline }: Warning): NotedWarning {

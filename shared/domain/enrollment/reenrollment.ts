@@ -5,7 +5,7 @@ import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import { attachmentOutcomes } from './attachment.ts';
 import type { Binding } from './binding.ts';
-import { type EnrollmentKey, everyInstance } from './enrollment-key.ts';
+import { type EnrollmentKey, everyInstance, newEnrollmentKey } from './enrollment-key.ts';
 
 /**
  * Throws unless an operator may name this key for the instance: a key belongs to one instance at most, and a denied key
@@ -33,9 +33,7 @@ export function reenrollmentGrant(
   timing: Timing,
 ): EnrollmentKey {
   const named = { accounts: [account], regions: [region], instanceIds: [instanceId] };
-  return {
-    ...{ id, publicKey, scope: { ...everyInstance, ...named, attachments: attachmentOutcomes } },
-    ...{ reenrolls: true, usesLeft: 1, expiresAt: now + seconds(timing.reenrollSeconds), createdAt: now, createdBy },
-    ...{ revokedAt: null, warnedAt: null, lastUsedAt: null, lastUsedBy: null, version: 0 },
-  };
+  const scope = { ...everyInstance, ...named, attachments: attachmentOutcomes };
+  const wanted = { publicKey, scope, expiresAt: now + seconds(timing.reenrollSeconds), uses: 1 };
+  return { ...newEnrollmentKey(id, wanted, createdBy, now), reenrolls: true };
 }

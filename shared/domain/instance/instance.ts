@@ -98,7 +98,7 @@ export interface CloudRecord {
   absent: { seenAt: Instant; since: Instant | null } | null;
   /** Muster concluded from absence that the instance has ended. EC2 did not say so. */
   inferred: boolean;
-  /** The last transitions, oldest first: `<state>@<unix seconds>#<hash of the event id>`. */
+  /** The last transitions, oldest first, as `writeEntry` of cloud/ledger.ts writes them. */
   ledger: readonly string[];
   /** The last start ended before it ran. `reason` is EC2's StateReason code, or `unknown` until EC2 tells one. */
   failedStart: { at: Instant; reason: string } | null;

@@ -33,6 +33,22 @@ describe('what an operator sees', () => {
     expect(await shown(start + second + silentAfter + 1)).toMatchObject({ silent: true });
   });
 
+  it('of warnings is each of them, the most severe first, and that one as the prediction', async () => {
+    const { ports, store } = operatorSetup();
+    const at = start + second;
+    const warnings = [
+      { kind: 'spot_interruption', since: at, saidAt: at, deadline: at + 120 * second },
+      { kind: 'rebalance_recommendation', since: start, saidAt: start, deadline: null },
+    ] as const;
+    await store.saveInstance(undefined, instanceNamed('i-1', enrolled, { cloud: { warnings } }));
+    const { prediction, warnings: shown } = await showInstance(here, at, ports);
+    expect(prediction).toEqual({ what: 'spot_interruption', at: '2026-11-02T10:00:01Z' });
+    expect(shown).toEqual([
+      { kind: 'spot_interruption', severity: 1, since: '2026-11-02T10:00:01Z', deadline: '2026-11-02T10:02:01Z' },
+      { kind: 'rebalance_recommendation', severity: 7, since: '2026-11-02T10:00:00Z', deadline: null },
+    ]);
+  });
+
   it('of an instance that is none is a refusal', async () => {
     const { ports } = operatorSetup();
     expect(await refusalOf(showInstance(here, start, ports))).toEqual({

@@ -1,7 +1,7 @@
 import { type Element, readElement, writeElement } from './elements.ts';
 
 /**
- * What an `rsa2048` object means once the freedoms of docs/attacks.md ("What may differ") are taken out of it: two objects that
+ * What an `rsa2048` object means once the freedoms of docs/attacks.md, "What may differ", are taken out of it: two objects that
  * may both be accepted have the same text. Null for an object of any other shape. Reads with elements.ts alone.
  */
 export function signedMeaning(object: Buffer): string | null {

@@ -1,6 +1,6 @@
 import type { Random } from '#local/random.ts';
 import type { Ec2State, InstanceKey } from '#shared/domain/instance/instance.ts';
-import type { Instant } from '#shared/domain/time.ts';
+import { type Instant, wholeSecond } from '#shared/domain/time.ts';
 import { between, chance, integer, logBetween } from './random.ts';
 
 /** One true state of an instance, from `at` (exact to the millisecond) until the next. */
@@ -130,8 +130,6 @@ class Draft {
     this.#asked = `User initiated (${time.slice(0, 10)} ${time.slice(11, 19)} GMT)`;
   }
 }
-
-const wholeSecond = (at: Instant): Instant => Math.floor(at / 1000) * 1000;
 
 /** What is true at a moment; undefined before the instance exists. */
 export function truthAt(life: Life, moment: Instant): Change | undefined {
