@@ -21,7 +21,7 @@ export async function askUntilDecided(asking: Asking, ports: AgentPorts): Promis
     if (code) await asking.refused?.(code);
     const reference = answer?.reference ? ` (${answer.reference})` : '';
     ports.say(`not ${asking.previous ? 'rotated' : 'enrolled'}: ${code ?? 'unreachable'}${reference}`);
-    if (code && !mayBeRetried(code)) return answer;
+    if (code && !mayBeRetried(code) && answer?.retryAfterSeconds === undefined) return answer;
     await ports.wait(answer?.retryAfterSeconds ?? backoff(tries, ports.random));
   }
   return undefined;

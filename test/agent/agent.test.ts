@@ -105,6 +105,12 @@ describe('a refusal', () => {
     },
   );
 
+  it('that an operator may cure while the instance runs is asked about again when Muster says so', async () => {
+    const outOfScope = problem('grant_out_of_scope', 403, { retryAfterSeconds: 60 });
+    const { sent, waited } = await run({ enroll: [outOfScope, outOfScope], waits: 3 });
+    expect([sent('enroll').length, waited.slice(0, 2)]).toEqual([3, [60, 60]]);
+  });
+
   it('says when to come back, within reason', async () => {
     const wait = async (retryAfterSeconds: unknown) =>
       (await run({ enroll: [problem('retry', 503, { retryAfterSeconds })], waits: 1 })).waited[0];

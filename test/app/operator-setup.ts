@@ -21,7 +21,8 @@ export const allowed = {
 };
 export const request: LaunchRequest = {
   ...{ imageId: 'ami-0123456789abcdef0', instanceType: 't4g.nano', subnetId: 'subnet-1', securityGroupIds: ['sg-1'] },
-  ...{ instanceProfileArn: null, keyName: null, hopLimit: 1, tags: {} },
+  instanceProfileArn: 'arn:aws:iam::111122223333:instance-profile/web',
+  ...{ keyName: null, hopLimit: 1, tags: {} },
 };
 export const wanted = { name: 'web', ...place, request };
 

@@ -11,7 +11,6 @@ import {
   type VerifyMessage,
 } from '../ports.ts';
 import { detachReplaced } from './detach-replaced.ts';
-import { keepFacts } from './keep-facts.ts';
 import { readAndSaveMerged } from './save-merged.ts';
 
 export interface VerifyPorts {
@@ -157,7 +156,8 @@ async function saveDescribed(
   if (!merged) return false;
   if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
   if (merged.outcome.alarm || cameBack) await detachReplaced(merged.outcome.instance, ports.store);
-  await keepFacts(facts, await ports.store.getFacts(facts), ports.store);
+  // Also where nothing changed: an enrollment may wait for an answer that is newer than its request.
+  await ports.store.putFacts(facts);
   return merged.outcome.needsDescribe;
 }
 

@@ -17,6 +17,8 @@ export type Grant =
 /** What DescribeInstances said of the instance, as far as a decision looks at it. */
 export interface DescribedInstance extends Attachments {
   launchTime: Instant;
+  describedAt: Instant;
+  clientToken: string | null;
   vpcId: string | null;
   privateIp: string | null;
   instanceProfileArn: string | null;
@@ -89,6 +91,15 @@ export const hasValidGrant = (given: EnrollmentCase): boolean => {
   const { grant, instance } = given;
   return (grant !== undefined && grant.kind !== 'unknown' && grant.valid) || isVouchedFor({ ...given, instance });
 };
+
+/**
+ * When the time begins in which a new instance may enroll: at its document's `pendingTime`, or when EC2 saw it running if that was
+ * later. A bare-metal or Windows instance needs up to 20 minutes from the one to the other. It has not begun while EC2 says `pending`.
+ */
+export function windowBegan({ document: { pendingTime }, instance, now }: EnrollmentCase): Instant {
+  if (instance?.cloud.state === 'pending') return Math.max(pendingTime, now);
+  return Math.max(pendingTime, instance?.cloud.runningAt ?? pendingTime);
+}
 
 /** What EC2 said of this start. What it said of an earlier one tells nothing: disks, roles and tags move between two. */
 export function factsOfStart({ facts }: EnrollmentCase, { cloud: { epoch } }: Instance): DescribedInstance | undefined {

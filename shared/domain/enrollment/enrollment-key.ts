@@ -88,16 +88,20 @@ const isProfile = (role: string, arn: string | null): boolean =>
 const hasTag = (tags: Scoped['tags'], name: string, value: string): boolean =>
   Object.hasOwn(tags, name) && tags[name] === value;
 
-/** A key enrolls young instances. An instance that the scope names, or that proves itself with `sts`, may be of any age (docs/design/enrollment.md, "grants"). */
+/** A key enrolls instances whose window (`windowBegan`) is open. An instance that the scope names, or that proves itself with `sts`, may be of any age (docs/design/enrollment.md, "grants"). */
 export function isTooOld(
   { windowSeconds, instanceIds }: EnrollmentScope,
-  { instanceId, pendingTime, proof }: { instanceId: string; pendingTime: Instant; proof: ProofKind },
+  { instanceId, began, proof }: { instanceId: string; began: Instant; proof: ProofKind },
   now: Instant,
   timing: Timing,
 ): boolean {
   if (proof === 'sts' || instanceIds.includes(instanceId)) return false;
-  return now > pendingTime + seconds(windowSeconds ?? timing.enrollmentWindowSeconds);
+  return now > windowCloses(windowSeconds, began, timing);
 }
+
+/** The last moment of a window that began then. */
+export const windowCloses = (windowSeconds: number | null, began: Instant, timing: Timing): Instant =>
+  began + seconds(windowSeconds ?? timing.enrollmentWindowSeconds);
 
 /** When a key is to be warned of next: a while before its end. Null where nobody has to know: it enrolls nobody any more. */
 export function keyDeadline(key: EnrollmentKey, timing: Timing): Instant | null {

@@ -117,15 +117,17 @@ function policyRefusal(given: EnrollmentCase, instance: Instance): EnrollmentRef
 function attachmentRefusal(given: EnrollmentCase, instance: Instance): EnrollmentRefusal | undefined {
   const { grant, launchPolicy } = given;
   const described = factsOfStart(given, instance);
+  if (!described) return { ...refusal(given, 'instance_not_described', {}), ask: hasValidGrant(given) };
   const attachment = attachmentOf(described);
   const accepted = grant?.kind === 'key' ? grant.key.scope.attachments : launchPolicy.attachments;
   if (attachment === 'consistent' || accepted.includes(attachment)) return undefined;
-  if (attachment === 'root_unknown') return { ...refusal(given, 'instance_not_described', { attachment }), ask: true };
+  if (attachment === 'root_unknown')
+    return { ...refusal(given, 'instance_not_described', { attachment }), ask: hasValidGrant(given) };
   return refusal(given, 'attachments_differ', {
     attachment,
-    rootVolumeId: described?.rootVolumeId ?? null,
-    rootAttachedAt: timeOrNull(described?.rootAttachedAt ?? null),
-    interfaceAttachedAt: timeOrNull(described?.interfaceAttachedAt ?? null),
+    rootVolumeId: described.rootVolumeId,
+    rootAttachedAt: timeOrNull(described.rootAttachedAt),
+    interfaceAttachedAt: timeOrNull(described.interfaceAttachedAt),
   });
 }
 

@@ -17,7 +17,7 @@ export function answerOf(
   const told = tell === 'precisely' ? code : tell === 'vaguely' ? vagueCode(code) : 'refused';
   const known = tell === 'precisely' ? facts : {};
   const wait = vagueCode(code) === 'retry' && { retryAfterSeconds };
-  return { code: told, facts: { ...known, reference, ...wait } };
+  return { code: told, facts: { ...wait, ...known, reference } };
 }
 
 /** The four words for an agent without a valid grant or bound key. An agent of an account that is not registered learns only `refused`. */

@@ -25,9 +25,11 @@ export function requireAllowedLaunch(
     { field: 'securityGroupIds', values: request.securityGroupIds, allowed: launch.securityGroupIds },
   ];
   for (const { field, values, allowed } of named) {
-    const foreign = values.find((value) => value !== null && !allowed.includes(value));
-    if (foreign)
-      throw new Problem('launch_not_allowed', `the account does not let launches name this ${field}`, {
+    // Where the account lists values, EC2's default is none of them: a launch must name one.
+    const wanted = values.length === 0 ? [null] : values;
+    const foreign = wanted.find((value) => (value === null ? allowed.length > 0 : !allowed.includes(value)));
+    if (foreign !== undefined)
+      throw new Problem('launch_not_allowed', `the account does not let launches take this ${field}`, {
         field,
         value: foreign,
       });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { attachByToken } from '#shared/app/launch/attach-launched.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { factsOf, second, start } from '#test/build/records.ts';
@@ -8,6 +9,7 @@ import {
   byKey,
   byLaunch,
   enrollmentSetup,
+  factsOfStart,
   here,
   instanceChange,
   instanceId,
@@ -56,9 +58,14 @@ describe('a grant does not count where', () => {
   });
 
   it('the instance is older than the key’s window, unless the key names it', async () => {
-    const asking = { ...byKey, now: start + defaultTiming.enrollmentWindowSeconds * second + 1 };
+    const asking = { ...byKey, now: start + (5 + defaultTiming.enrollmentWindowSeconds) * second + 1 };
     const setup = await enrollmentSetup([instanceChange(running()), keyChange()]);
-    const facts = precisely({ keyId, pendingTime: '2026-11-02T10:00:00Z' });
+    // The window began when EC2 saw the instance running, five seconds after its start.
+    const facts = precisely({
+      keyId,
+      pendingTime: '2026-11-02T10:00:00Z',
+      closedAt: '2026-11-02T10:15:05Z',
+    });
     expect(await refusalOf(setup.enroll(asking))).toEqual({ code: 'enrollment_window_closed', facts });
     const naming = await enrollmentSetup([
       instanceChange(running()),
@@ -81,6 +88,41 @@ describe('a grant does not count where', () => {
     const setup = await enrollmentSetup([instanceChange(running()), ...launchChanges({ instances: [other] })]);
     const facts = precisely({ launchId, instances: ['111122223333/us-east-1/i-0fedcba9876543210'] });
     expect(await refusalOf(setup.enroll(byLaunch))).toEqual({ code: 'grant_of_other_instance', facts });
+  });
+
+  it.each(['expired', 'refused_by_ec2', 'token_mismatch', 'token_terminated'] as const)(
+    'the launch ended without an instance (%s): EC2 is asked, and the instance that its token made enrolls',
+    async (state) => {
+      const setup = await enrollmentSetup([instanceChange(running()), ...launchChanges({ state, instances: [] })]);
+      const token = { clientToken: `mst-${launchId}` };
+      for (const facts of [factsOfStart(instanceId, start - 3600 * second), factsOfStart(instanceId, start, token)]) {
+        await setup.store.putFacts(facts);
+        expect((await refusalOf(setup.enroll(byLaunch))).code).toBe('instance_not_described');
+      }
+      expect(setup.verify.messages).toHaveLength(2);
+      const facts = factsOfStart(instanceId, start, token);
+      const told = {
+        state: 'running',
+        transitionAt: null,
+        stateReason: null,
+        sentAt: now,
+        source: 'describe',
+      } as const;
+      await attachByToken([{ sight: { ...facts, ...told }, facts }], { store: setup.store, timing: defaultTiming });
+      expect(await setup.enroll(byLaunch)).toMatchObject({ serverId: 'srv_1' });
+    },
+  );
+
+  it('the launch ended without an instance, and EC2 names another launch or the window has closed', async () => {
+    const ended = launchChanges({ state: 'expired', instances: [] });
+    const facts = precisely({ launchId, instances: [] });
+    const foreign = await enrollmentSetup([instanceChange(running()), ...ended]);
+    await foreign.store.putFacts(factsOfStart(instanceId, start, { clientToken: 'mst-lch_other' }));
+    expect(await refusalOf(foreign.enroll(byLaunch))).toEqual({ code: 'grant_of_other_instance', facts });
+    const late = await enrollmentSetup([instanceChange(running()), ...ended]);
+    await late.store.putFacts(factsOfStart(instanceId, start, { clientToken: `mst-${launchId}` }));
+    const asking = { ...byLaunch, now: start + (5 + defaultTiming.enrollmentWindowSeconds) * second + 1 };
+    expect(await refusalOf(late.enroll(asking))).toEqual({ code: 'grant_of_other_instance', facts });
   });
 
   it('RunInstances has not answered yet: EC2 is asked once, and the agent comes back', async () => {

@@ -63,15 +63,46 @@ describe('the scope of an enrollment key', () => {
     expect(await setup.enroll(byKey)).toMatchObject({ serverId: 'srv_1' });
   });
 
-  it.each<[keyof EnrollmentScope, Partial<EnrollmentScope>]>([
-    ['roles', { roles: ['db'] }],
-    ['tags', { tags: { role: 'web', team: 'b' } }],
-    ['proofKinds', { proofKinds: ['sts'] }],
-  ])('keeps an instance out by its %s, and tells a holder of the key by which', async (member, scope) => {
-    const setup = await setupWith(scope, facts);
-    const told = precisely({ keyId, scope: member });
+  it.each<[keyof EnrollmentScope, Partial<EnrollmentScope>, object]>([
+    ['roles', { roles: ['db'] }, { retryAfterSeconds: 60 }],
+    ['tags', { tags: { role: 'web', team: 'b' } }, { retryAfterSeconds: 60 }],
+    ['proofKinds', { proofKinds: ['sts'] }, {}],
+    ['vpcs', { vpcs: ['vpc-other'] }, {}],
+  ])('keeps an instance out by its %s, and tells a holder of the key by which', async (member, scope, wait) => {
+    const setup = await setupWith(scope, { ...facts, describedAt: now });
+    const told = precisely({ keyId, scope: member, ...wait });
     expect(await refusalOf(setup.enroll(byKey))).toEqual({ code: 'grant_out_of_scope', facts: told });
     expect(setup.decided).toMatchObject([{ code: 'grant_out_of_scope', scope: member }]);
+    expect(setup.verify.messages).toEqual([]);
+  });
+
+  it.each<[keyof EnrollmentScope, Partial<EnrollmentScope>]>([
+    ['roles', { roles: ['db'] }],
+    ['tags', { tags: { role: 'db' } }],
+  ])(
+    'asks EC2 again for %s that may have changed, before it refuses, and after each refusal',
+    async (member, scope) => {
+      const setup = await setupWith(scope, { ...facts, describedAt: now - 10 * second - 1 });
+      const told = precisely({ keyId, scope: member, retryAfterSeconds: 5 });
+      expect(await refusalOf(setup.enroll(byKey))).toEqual({ code: 'instance_not_described', facts: told });
+      expect(setup.verify.messages).toEqual(asked);
+      await setup.store.putFacts(factsOfStart(instanceId, start, { ...facts, describedAt: now + second }));
+      expect((await refusalOf(setup.enroll({ ...byKey, now: now + 5 * second }))).code).toBe('grant_out_of_scope');
+      const mended = { instanceProfileArn: profile.replace('web', 'db'), tags: { role: 'db' } };
+      await setup.store.putFacts(factsOfStart(instanceId, start, { ...mended, describedAt: now + 66 * second }));
+      expect(await setup.enroll({ ...byKey, now: now + 70 * second })).toMatchObject({ serverId: 'srv_3' });
+    },
+  );
+
+  it('refuses for good, and asks no more, when the key’s window has closed', async () => {
+    const setup = await setupWith({ tags: { role: 'db' } }, facts);
+    const closed = start + (5 + defaultTiming.enrollmentWindowSeconds) * second + 1;
+    const told = precisely({ keyId, scope: 'tags' });
+    expect(await refusalOf(setup.enroll({ ...byKey, now: closed }))).toEqual({
+      code: 'grant_out_of_scope',
+      facts: told,
+    });
+    expect(setup.verify.messages).toEqual([]);
   });
 
   it('tells nobody else what it is', async () => {
@@ -84,15 +115,44 @@ describe('the scope of an enrollment key', () => {
   });
 
   it.each<[string, number, Partial<EnrollmentScope>, boolean]>([
-    ['twenty minutes, then', 1200, { windowSeconds: 1200 }, true],
-    ['twenty minutes, later', 1201, { windowSeconds: 1200 }, false],
-    ['a minute, later', 61, { windowSeconds: 60 }, false],
-    ['a minute, but the instance is named', 61, { windowSeconds: 60, instanceIds: [instanceId] }, true],
+    ['twenty minutes, then', 1205, { windowSeconds: 1200 }, true],
+    ['twenty minutes, later', 1206, { windowSeconds: 1200 }, false],
+    ['a minute, later', 66, { windowSeconds: 60 }, false],
+    ['a minute, but the instance is named', 66, { windowSeconds: 60, instanceIds: [instanceId] }, true],
   ])('has a window of its own: %s', async (_case, secondsLater, scope, enters) => {
     const setup = await setupWith(scope);
     const enrolling = setup.enroll({ ...byKey, now: start + secondsLater * second });
     if (enters) expect(await enrolling).toMatchObject({ serverId: 'srv_1' });
     else expect((await refusalOf(enrolling)).code).toBe('enrollment_window_closed');
+  });
+
+  const minutes = 60 * second;
+  it.each([
+    [21, null, true],
+    [35, null, true],
+    [35.1, null, false],
+    [31, 'discovered-only', true],
+  ] as const)(
+    'begins when EC2 saw the instance running, twenty minutes after its start: at minute %d (%s)',
+    async (minute, status, enters) => {
+      const runningAt = start + 20 * minutes;
+      const found = status ? ({ status, reason: 'deadline_passed', since: start + 16 * minutes } as const) : {};
+      const slow = running({ cloud: { runningAt, at: runningAt }, management: found });
+      const setup = await enrollmentSetup([instanceChange(slow), keyChange()]);
+      const enrolling = setup.enroll({ ...byKey, now: start + minute * minutes });
+      if (enters) expect(await enrolling).toMatchObject({ serverId: 'srv_1' });
+      else
+        expect(await refusalOf(enrolling)).toMatchObject({
+          code: 'enrollment_window_closed',
+          facts: { pendingTime: '2026-11-02T10:00:00Z', closedAt: '2026-11-02T10:35:00Z' },
+        });
+    },
+  );
+
+  it('has not begun while EC2 says that the instance is pending', async () => {
+    const slow = running({ cloud: { state: 'pending', runningAt: null, at: start } });
+    const setup = await enrollmentSetup([instanceChange(slow), keyChange()]);
+    expect(await setup.enroll({ ...byKey, now: start + 25 * minutes })).toMatchObject({ serverId: 'srv_1' });
   });
 });
 
@@ -184,6 +244,20 @@ describe('a root volume or a first interface that did not come with the instance
     const first = await setup.enroll({ key, ...byKey });
     await setup.store.putFacts(factsOfStart(instanceId, start, attached.root_moved));
     expect(await setup.enroll({ key, ...byKey, jti: 'two' })).toEqual(first);
+  });
+});
+
+describe('a launch’s grant on an instance of whose present start EC2 has told nothing', () => {
+  it.each([
+    ['an earlier start', start - 3600 * second],
+    ['a later start', start + 3600 * second],
+  ])('binds nothing: Muster knows %s only, asks EC2, and the agent comes back', async (_case, launchTime) => {
+    const setup = await launchedWith({ launchTime });
+    const facts = precisely({ retryAfterSeconds: 5 });
+    expect(await refusalOf(setup.enroll(byLaunch))).toEqual({ code: 'instance_not_described', facts });
+    expect(setup.verify.messages).toEqual(asked);
+    await setup.store.putFacts(factsOfStart(instanceId, start));
+    expect(await setup.enroll(byLaunch)).toMatchObject({ serverId: 'srv_1' });
   });
 });
 

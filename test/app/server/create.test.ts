@@ -33,6 +33,25 @@ describe('creating a server', () => {
   });
 
   const foreignProfile = 'arn:aws:iam::111122223333:instance-profile/admin';
+  it.each<[keyof LaunchRequest, Partial<LaunchRequest>]>([
+    ['instanceProfileArn', { instanceProfileArn: null }],
+    ['subnetId', { subnetId: null }],
+    ['securityGroupIds', { securityGroupIds: [] }],
+  ])('is refused where the account lists values and the request leaves its %s to EC2', async (field, fields) => {
+    const { ports, written } = operatorSetup();
+    const refused = createServer({ ...wanted, request: { ...request, ...fields } }, start, ports);
+    expect(await refusalOf(refused)).toEqual({ code: 'launch_not_allowed', facts: { field, value: null } });
+    expect(written).toEqual([]);
+  });
+
+  it('may leave to EC2 what the account lists no value of', async () => {
+    const { ports } = operatorSetup();
+    const launch = { instanceProfileArns: [], subnetIds: [], securityGroupIds: [] };
+    const open = { ...ports, accounts: { '111122223333': { regions: ['us-east-1'], launch } } };
+    const bare = { ...request, instanceProfileArn: null, subnetId: null, securityGroupIds: [] };
+    expect(await createServer({ ...wanted, request: bare }, start, open)).toMatchObject({ id: 'srv_1' });
+  });
+
   it.each<[keyof LaunchRequest, Partial<LaunchRequest>, string]>([
     ['instanceProfileArn', { instanceProfileArn: foreignProfile }, foreignProfile],
     ['subnetId', { subnetId: 'subnet-2' }, 'subnet-2'],

@@ -13,6 +13,10 @@ const disk = {
   ...{ rootDeviceType: 'ebs', rootDeviceName: '/dev/xvda', rootVolumeId: 'vol-1', rootAttachedAt: startedAt },
   interfaceAttachedAt: startedAt,
 };
+const described = {
+  ...{ ...disk, launchTime: startedAt, describedAt: startedAt, clientToken: null },
+  ...{ vpcId: null, privateIp: null, instanceProfileArn: null, tags: {} },
+};
 
 /** An instance that was enrolled at 10:01 and has started again at 12:00, and a new key that shows `sts`. */
 function decide(fields: Partial<EnrollmentCase> = {}, record: InstanceParts = {}): Decision {
@@ -26,7 +30,7 @@ function decide(fields: Partial<EnrollmentCase> = {}, record: InstanceParts = {}
   const given: EnrollmentCase = {
     ...{ agentId: 'new', proof: 'sts', registered: true, binding: undefined, grant: undefined, instance },
     document: { ...aKey, pendingTime: startedAt, imageId: 'ami-1', privateIp: null },
-    facts: { ...disk, launchTime: startedAt, vpcId: null, privateIp: null, instanceProfileArn: null, tags: {} },
+    facts: described,
     ...{ allowedProofs: proofKinds, launchPolicy: usualLaunchPolicy, now: clock('12:01:00') },
     ...{ enrolledProof: 'sts', reenrollOnRestart: true },
     ...fields,
@@ -86,8 +90,7 @@ describe('a key that comes with a new start, where policy lets it', () => {
   });
 
   it('is refused where a disk was moved in, whatever a grant beside it might allow: an operator re-enrolls such a machine', () => {
-    const moved = { ...disk, rootAttachedAt: clock('11:50:00'), launchTime: startedAt };
-    const facts = { ...moved, vpcId: null, privateIp: null, instanceProfileArn: null, tags: {} };
+    const facts = { ...described, rootAttachedAt: clock('11:50:00') };
     const key = enrollmentKeyNamed('key_1', { scope: { ...everyInstance, attachments: ['root_moved'] } });
     for (const grant of [undefined, { kind: 'key', key, valid: false } as const])
       expect(decide({ facts, grant })).toMatchObject({ decide: 'refuse', code: 'attachments_differ' });

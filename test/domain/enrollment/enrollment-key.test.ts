@@ -100,12 +100,12 @@ describe('the scope of an enrollment key', () => {
 
 describe('the window of an enrollment key', () => {
   const { instanceId } = aKey;
-  const pendingTime = clock('10:00:00');
-  const asked = { instanceId, pendingTime, proof: 'iid-rsa2048' } as const;
+  const began = clock('10:00:00');
+  const asked = { instanceId, began, proof: 'iid-rsa2048' } as const;
   const at = (scope: Partial<EnrollmentScope>, secondsLater: number, proof: Scoped['proof'] = asked.proof) =>
-    isTooOld({ ...everyInstance, ...scope }, { ...asked, proof }, pendingTime + secondsLater * 1000, defaultTiming);
+    isTooOld({ ...everyInstance, ...scope }, { ...asked, proof }, began + secondsLater * 1000, defaultTiming);
 
-  it('is fifteen minutes after the start, or as long as the key says', () => {
+  it('is open for fifteen minutes, or as long as the key says', () => {
     expect([at({}, 900), at({}, 900.001)]).toEqual([false, true]);
     expect([at({ windowSeconds: 60 }, 60), at({ windowSeconds: 60 }, 60.001)]).toEqual([false, true]);
     expect([at({ windowSeconds: 86_400 }, 86_400), at({ windowSeconds: 86_400 }, 86_401)]).toEqual([false, true]);

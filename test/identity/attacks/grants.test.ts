@@ -55,7 +55,8 @@ enrollmentAttack(
   'with a valid grant, long after its start',
   { records: [keyChange()], asking: { ...byKey, now: start + 30 * 60 * second } },
   {
-    ...{ code: 'enrollment_window_closed', facts: precisely({ keyId, pendingTime: '2026-11-02T10:00:00Z' }) },
+    code: 'enrollment_window_closed',
+    facts: precisely({ keyId, pendingTime: '2026-11-02T10:00:00Z', closedAt: '2026-11-02T10:15:00Z' }),
   },
 );
 
