@@ -48,7 +48,7 @@ it('the same seed runs the same, line by line', async () => {
 
 it('what a timeline replays to is what the pipeline came to, in state and management', async () => {
   for (let seed = 1; seed <= 5; seed++) {
-    const { timeline, watch } = await runSeed(seed, { deaths: [], overtaking: [] });
+    const { timeline, watch } = await runSeed(seed, { deaths: [], overtaking: [], acts: 0 });
     const [summary = '{}'] = await replayLines(timeline);
     const replayed = new Map<string, { state: string; management: string }>(
       JSON.parse(summary).instances.map((one: { instanceId: string }) => [one.instanceId, one]),

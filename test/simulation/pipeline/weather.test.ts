@@ -22,6 +22,7 @@ const invariants = [
   ['23 running time only', 'only a running instance is discovered'],
   ['24 reversible', 'enrollment, once there, stays'],
   ['25 heartbeats', 'no enrollment and no check-in changes a cloud state, however wrong the clock'],
+  ['34 operators win', 'an enrollment that an operator has ended never comes back, and a block stays'],
   ['28 partial failure', 'without deaths and outages no message is given up'],
   ['a defect', 'the program itself makes no mistake'],
 ] as const;

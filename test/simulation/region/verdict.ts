@@ -67,7 +67,7 @@ function failureOf({ history }: SimulatedInstance, record: Instance): string[] {
     return [];
   const reason = history.at(-1)?.stateReason?.code;
   const code = reason?.startsWith('Client.User') ? undefined : reason;
-  if (record.management.status === 'discovered-only')
+  if (record.management.status === 'discovered-only' && record.management.reason === 'deadline_passed')
     return [`20 failure is named: ${keyOf(record)} is discovered-only`];
   if (!code || record.cloud.failedStart?.reason === code) return [];
   return [`20 failure is named: ${keyOf(record)} says ${JSON.stringify(record.cloud.failedStart)}, not ${code}`];

@@ -52,13 +52,19 @@ export class Watch {
     if (before.agent && after.agent && before.agent.id !== after.agent.id) this.#note('14 no theft', after, by);
     // No disk is copied here: whatever is lost, and wherever a process dies, one agent is never taken for two.
     if (after.identity.conflict) this.#note('one agent is never two', after, by);
-    if (before.management.status === 'enrolled' && after.management.status !== 'enrolled')
+    if (
+      before.management.status === 'enrolled' &&
+      after.management.status !== 'enrolled' &&
+      by.name !== 'operatorChange'
+    )
       this.#note('24 reversible', after, by);
     this.#lookAtDeadline(before, after, by);
   }
 
   #lookAtDeadline(before: Instance, after: Instance, by: Invocation): void {
     if (after.management.status !== 'discovered-only' || before.management.status === 'discovered-only') return;
+    // An operator released or blocked it.
+    if (by.name === 'operatorChange') return;
     const deadline = enrollmentDeadline(before, defaultTiming);
     if (deadline === null) this.#note('23 running time only', after, by);
     else if (by.at < deadline) this.#note('21 not early', after, by);

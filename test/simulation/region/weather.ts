@@ -4,7 +4,7 @@ import type { Random } from '#local/random.ts';
 import type { Pipeline } from './pipeline.ts';
 import { beganAt, regions } from './places.ts';
 
-/** Everything that goes wrong in one run, by the part that it concerns, and how slow and forgetful EC2 is. */
+/** Everything that happens to a fleet in one run, and goes wrong, by the part that it concerns, and how slow and forgetful EC2 is. */
 export interface Weather {
   /** EC2's events, between EventBridge and the queue. */
   bus: readonly Fault[];
@@ -19,6 +19,8 @@ export interface Weather {
   /** Failures of EC2 that last a while, or happen a few times. */
   spells: readonly Fault[];
   timings: Timings;
+  /** How often an operator ends an enrollment, or blocks or unblocks an instance. */
+  acts: number;
   /** How long EC2 lists a terminated instance. */
   terminatedMs: number;
 }
@@ -55,6 +57,7 @@ export function drawWeather(random: Random, spanMs: number): Weather {
       usualTimings,
       { startMs: [200, 900], stopMs: [200, 900], terminateMs: [200, 900] },
     ]),
+    acts: pick(random, [0, 4, 12]),
     terminatedMs: pick(random, [3_600_000, 600_000]),
   };
 }
