@@ -3,6 +3,7 @@ import { openStore } from '#shared/adapters/dynamo/open.ts';
 import type { CheckinPorts } from '#shared/app/agent/check-in.ts';
 import type { VerifyMessage } from '#shared/app/ports.ts';
 import { readConfig } from '#shared/config.ts';
+import { isRegisteredIn } from '#shared/domain/account/accounts.ts';
 import { checkinRoute } from '#shared/http/routes/checkin.ts';
 import { log } from '#shared/observe/log.ts';
 import { count } from '#shared/observe/metrics.ts';
@@ -14,12 +15,14 @@ export const make = (ports: () => CheckinPorts, runtime = lambda) =>
 
 export const handler = make(
   once(() => {
-    const { timing, stage, ...config } = readConfig('TABLE_NAME', 'AUDIENCES', 'VERIFY_QUEUE_URL');
+    const { timing, stage, ...config } = readConfig('TABLE_NAME', 'AUDIENCES', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
     const verify = openQueue<VerifyMessage>(config.VERIFY_QUEUE_URL);
     const twinSeen: CheckinPorts['twinSeen'] = (twin) => {
       log.warn('identity conflict', { ...twin });
       count('IdentityConflict', stage);
     };
-    return { store: openStore(config.TABLE_NAME, timing), verify, audiences: config.AUDIENCES, twinSeen, timing };
+    const endingFinished: CheckinPorts['endingFinished'] = (ended) => log.warn('ending finished', { ...ended });
+    const [store, isRegistered] = [openStore(config.TABLE_NAME, timing), isRegisteredIn(config.ACCOUNTS)];
+    return { store, verify, audiences: config.AUDIENCES, isRegistered, twinSeen, endingFinished, timing };
   }),
 );

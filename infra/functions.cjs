@@ -119,7 +119,7 @@ module.exports = [
     timeout: 10,
     memory: 1024,
     reserved: 'CheckinConcurrency',
-    environment: { TABLE_NAME: table, AUDIENCES: audiences, VERIFY_QUEUE_URL: verifyQueue },
+    environment: { TABLE_NAME: table, AUDIENCES: audiences, ACCOUNTS: accounts, VERIFY_QUEUE_URL: verifyQueue },
     api: true,
   },
   {

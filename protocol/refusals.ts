@@ -4,7 +4,7 @@
  */
 const retried: ReadonlySet<string> = new Set([
   ...['busy', 'internal', 'retry', 'clock_skew', 'stale_document', 'document_from_future', 'stale_sequence'],
-  ...['instance_not_described', 'instance_not_running', 'sts_unavailable'],
+  ...['instance_not_described', 'instance_not_running', 'sts_unavailable', 'rotated_too_often'],
 ]);
 
 /** True if a request that was refused with this code may succeed later without a change of the request or of the instance. */

@@ -9,9 +9,11 @@ import { buildEnrollment, type Enrollment } from './build-enrollment.ts';
 interface Asking extends Enrollment {
   /** Called with the code of every refusal, also of one that the agent will retry. */
   refused?: (code: string) => Promise<void>;
+  /** A refusal that asks for a longer wait is the caller's: the agent has something else to do meanwhile. */
+  longestWaitSeconds?: number;
 }
 
-/** Asks Muster until it enrolls the key or refuses it for good. Undefined if the agent has to stop first. */
+/** Asks Muster until it enrolls the key or refuses it for good, or for longer than the caller waits. Undefined if the agent has to stop first. */
 export async function askUntilDecided(asking: Asking, ports: AgentPorts): Promise<MusterAnswer | undefined> {
   for (let tries = 0; !ports.stopped(); tries++) {
     const request = await buildEnrollment(asking, ports).catch((error: Error) => void ports.say(error.message));
@@ -21,8 +23,10 @@ export async function askUntilDecided(asking: Asking, ports: AgentPorts): Promis
     if (code) await asking.refused?.(code);
     const reference = answer?.reference ? ` (${answer.reference})` : '';
     ports.say(`not ${asking.previous ? 'rotated' : 'enrolled'}: ${code ?? 'unreachable'}${reference}`);
-    if (code && !mayBeRetried(code) && answer?.retryAfterSeconds === undefined) return answer;
-    await ports.wait(answer?.retryAfterSeconds ?? backoff(tries, ports.random));
+    const wait = answer?.retryAfterSeconds;
+    if (code && !mayBeRetried(code) && wait === undefined) return answer;
+    if (wait !== undefined && wait > (asking.longestWaitSeconds ?? wait)) return answer;
+    await ports.wait(wait ?? backoff(tries, ports.random));
   }
   return undefined;
 }

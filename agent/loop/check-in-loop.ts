@@ -18,9 +18,12 @@ export async function checkInUntilEnd(
 ): Promise<'stopped' | 'refused'> {
   let failures = 0;
   let overtakenAt: string | undefined;
+  let rotatesAt = Number.NEGATIVE_INFINITY;
   while (!ports.stopped() && state.enrolled) {
-    if (ports.rotationAsked() || state.next?.for === 'rotation') {
-      await rotateKey(state, settings, ports);
+    const rotates = ports.rotationAsked() || state.next?.for === 'rotation';
+    if (rotates && ports.now() >= rotatesAt) {
+      const again = await rotateKey(state, settings, ports);
+      rotatesAt = ports.now() + (again ?? 0) * 1000;
       continue;
     }
     const answer = await sendNextCheckIn(state, state.enrolled.checkinUrl, overtakenAt, ports);

@@ -30,5 +30,25 @@ export const afterwards: Section = {
       codes: ['proof_too_weak'],
       layer: 'replacement',
     },
+    {
+      number: 107,
+      attack: 'Check-ins without a pause, as another boot each time, so that no request of an operator goes through',
+      codes: ['key_denied'],
+      harmless: 'Muster applies few of the reports, and denies the key before it changes the instance’s record.',
+      layer: 'checkin',
+    },
+    {
+      number: 108,
+      attack: 'Rotations without a pause, so that each later check-in with the first key costs many reads',
+      codes: ['rotated_too_often'],
+      harmless: 'Muster finds the agent that has the instance now in one read.',
+      layer: 'replacement',
+    },
+    {
+      number: 109,
+      attack: 'Check-ins in the name of a key that the sender does not hold, to learn whether it is enrolled',
+      codes: ['agent_unknown'],
+      layer: 'checkin',
+    },
   ],
 };

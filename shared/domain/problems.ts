@@ -218,6 +218,11 @@ export const problems = {
     title: 'The old key’s token was made for another rotation',
     todo: 'Sign it for the new key and for the jti of this request.',
   },
+  rotated_too_often: {
+    title: 'The agent has put another key in its key’s place too often in the last hour',
+    todo: 'Go on with the present key, and rotate it again after retryAfterSeconds.',
+    retry: true,
+  },
   key_bound_elsewhere: {
     title: 'This key belongs to another instance',
     todo: 'The disk image probably contains the key: remove it from the image.',

@@ -1,6 +1,6 @@
 import { clockSkewSeconds } from '#protocol/token.ts';
 
-/** Every duration that a rule of Muster depends on, in seconds. One value, handed to the core; clocks are never scaled. */
+/** Every duration that a rule of Muster depends on, in seconds, and every bound on how often. One value, handed to the core; clocks are never scaled. */
 export interface Timing {
   /** Two stamps closer than this may have happened in either order (W). EC2 stamps events with whole seconds. */
   orderingWindowSeconds: number;
@@ -44,6 +44,12 @@ export interface Timing {
   putOffSeconds: number;
   /** A refused agent is noted on its instance's record at most this often. */
   attemptNoteSeconds: number;
+  /** What one agent says of its state is applied at most this often. */
+  reportSeconds: number;
+  /** How many other boot ids of one instance are applied in an hour. */
+  bootIdsPerHour: number;
+  /** How many times an agent may put another key in its key's place in an hour. */
+  rotationsPerHour: number;
 }
 
 export const defaultTiming: Timing = Object.freeze({
@@ -68,6 +74,9 @@ export const defaultTiming: Timing = Object.freeze({
   verifyRetrySeconds: [2, 8, 32],
   putOffSeconds: 300,
   attemptNoteSeconds: 3600,
+  reportSeconds: 5,
+  bootIdsPerHour: 10,
+  rotationsPerHour: 6,
 });
 
 /** An agent is silent after four intervals and twenty seconds of running without a word. */

@@ -44,6 +44,7 @@ const statuses: Partial<Record<ProblemCode, number>> = {
   re_enrollment_only: 403,
   proof_too_weak: 403,
   rotation_mismatch: 401,
+  rotated_too_often: 429,
   key_bound_elsewhere: 409,
   key_denied: 403,
   refused: 403,

@@ -452,6 +452,22 @@ describe('an agent that is asked for a new key', () => {
     expect(stateIn(folder)).toMatchObject({ next: null, usedGrants: ['lch_1'] });
   });
 
+  it('too often goes on with the old key, and asks with the same new one when it may', async () => {
+    const folder = newFolder();
+    const often = problem('rotated_too_often', 429, { retryAfterSeconds: 150 });
+    const enroll = [enrolledAnswer, often, often, rotated];
+    const scene = { folder, enroll, checkin: [checkinAnswer], rotateAfter: 1, waits: 8, timePasses: true };
+    const { sent, said, waited } = await run(scene);
+    const asked = sent('enroll')
+      .slice(1)
+      .map(({ body }) => headerOf(body).jwk.x);
+    expect([asked.length, new Set(asked).size]).toEqual([3, 1]);
+    expect(waited).toEqual([60, 60, 60, 60, 60, 60, 60, 60]);
+    const speakers = sent('checkin').map((request) => readKid(tokenOf(request)));
+    expect([speakers.indexOf(speakers.at(-1)!), speakers.length]).toEqual([7, 8]);
+    expect(said.filter((line) => line.startsWith('not rotated'))).toHaveLength(2);
+  });
+
   it('whose answers are lost asks on with the same new key, and uses the old one no more', async () => {
     const scene = {
       enroll: [enrolledAnswer, 'cut', 'cut', rotated],

@@ -34,7 +34,11 @@ export interface Scene {
   /** Called for every request to Muster, before it is answered. */
   onSend?: (path: string, body: string) => void;
   folder?: string;
+  /** The agent's clock goes on while it waits. */
+  timePasses?: boolean;
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 
 const ofMuster = JSON.stringify({ muster: { url: musterUrl, grant: { id: 'lch_1', seed: 'A'.repeat(43) } } });
 
@@ -60,7 +64,7 @@ export async function run(scene: Scene) {
     newId: () => `jti-${requests.length}`,
     randomBytes,
     random: () => 0.5,
-    now: () => Date.parse('2026-11-02T10:00:30Z'),
+    now: () => Date.parse('2026-11-02T10:00:30Z') + (scene.timePasses ? 1000 * sum(waited) : 0),
     fetch: scene.onSend ? watched(fetch, scene.onSend) : fetch,
     timeout: untimed,
     wait: async (seconds) => void waited.push(seconds),

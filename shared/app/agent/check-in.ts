@@ -1,17 +1,17 @@
 import * as z from 'zod/mini';
 import { agentStates, bootIdPattern, type CheckinAnswer, type CheckinReport as Report } from '#protocol/check-in.ts';
 import { checkinPath } from '#protocol/paths.ts';
-import { conflictFacts, decideCheckin, successorInConflict } from '#shared/domain/agent/check-in.ts';
+import { awayFacts, type CheckinDecision, conflictFacts, decideCheckin } from '#shared/domain/agent/check-in.ts';
 import { type Lease, renewedLease } from '#shared/domain/agent/lease.ts';
 import { markConflict, mergeReportOf } from '#shared/domain/agent/merge-agent.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
-import type { ConflictReason, InstanceKey } from '#shared/domain/instance/instance.ts';
+import type { ConflictReason, Instance } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
-import { formatTime, type Instant, parseTime, seconds } from '#shared/domain/time.ts';
-import type { Timing } from '#shared/domain/timing.ts';
+import { formatTime, type Instant, parseTime } from '#shared/domain/time.ts';
 import { type AgentToken, readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
 import { readAndSaveMerged } from '../cloud/save-merged.ts';
-import type { Outbox, Store, VerifyMessage } from '../ports.ts';
+import type { Outbox, VerifyMessage } from '../ports.ts';
+import { type DeniedPorts, noteDenied } from './note-denied.ts';
 
 /** Sixteen random bytes in base64url. */
 const link = z.string().check(z.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/));
@@ -27,13 +27,10 @@ export const CheckinReport = z.strictObject({
 }) satisfies z.ZodMiniType<Report>;
 export type CheckinReport = z.infer<typeof CheckinReport>;
 
-export interface CheckinPorts {
-  store: Store;
+export interface CheckinPorts extends DeniedPorts {
   verify: Outbox<VerifyMessage>;
   audiences: readonly string[];
-  /** Told of every check-in that shows a second machine with one agent's key, the first and all that follow. */
-  twinSeen: (twin: InstanceKey & { agentId: string; reason: ConflictReason }) => void;
-  timing: Timing;
+  isRegistered: (account: string, region: string) => boolean;
 }
 
 export interface CheckinRequest {
@@ -51,26 +48,46 @@ const attempts = 5;
 export async function checkIn(request: CheckinRequest, now: Instant, ports: CheckinPorts): Promise<CheckinAnswer> {
   const agentId = readKid(request.token);
   const binding = await ports.store.get('binding', agentId);
-  if (!binding) throw new Problem('agent_unknown', 'no agent is enrolled with this key', { agentId });
-  if (binding.status === 'denied') return refuseDenied(request, binding, now, ports);
-  const { seq } = await verifyToken(request, binding, now, ports);
+  const { iat, seq } = await verifyHolder(request, agentId, binding, now, ports);
+  const held = binding as Binding;
+  if (!ports.isRegistered(held.account, held.region))
+    throw new Problem(
+      'account_not_registered',
+      'Muster does not manage this account now',
+      awayFacts(held, ports.timing),
+    );
+  if (held.status === 'denied') {
+    await noteDenied(held, iat, now, ports);
+    throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
+  }
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const answer = await tryCheckIn(request.report, seq, binding, now, ports);
+    const answer = await tryCheckIn(request.report, seq, held, now, ports);
     if (answer) return answer;
   }
   throw new Problem('busy', 'others are changing the same records', { retryAfterSeconds: 1 });
 }
 
-async function verifyToken(
+/** Stands in for a key that is not on record, so that the answer takes as long. Nobody has its private half: it is SHA-256 of `muster: nobody holds this key 4`. */
+const nobodysKey = 'm72Phwsrsiw0KT4Qw_fqUzF-G2Q36FPV0O1-jP-T0fw';
+
+/**
+ * The token of a sender that holds the key. Whoever does not hold it gets one answer, `agent_unknown`, whether the key is
+ * bound, denied or not on record. An agent whose binding was lost gets it too, and may enroll again.
+ */
+async function verifyHolder(
   request: CheckinRequest,
-  binding: Binding,
+  agentId: string,
+  binding: Binding | undefined,
   now: Instant,
-  ports: CheckinPorts,
+  { audiences, timing: { clockSkewSeconds } }: CheckinPorts,
 ): Promise<AgentToken> {
-  const { clockSkewSeconds } = ports.timing;
-  const htus = ports.audiences.map((audience) => `${audience}${checkinPath}`);
-  const expected = { htm: 'POST', htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
-  return verifyAgentToken(request.token, binding.publicKey, expected);
+  const htus = audiences.map((audience) => `${audience}${checkinPath}`);
+  const rules = { htm: 'POST', htus, bodySha256: request.bodySha256, now: new Date(now), clockSkewSeconds };
+  const key = binding?.publicKey || nobodysKey;
+  return verifyAgentToken(request.token, key, rules).catch((error: unknown) => {
+    if (!(error instanceof Problem) || error.code !== 'bad_signature') throw error;
+    throw new Problem('agent_unknown', 'no agent is enrolled with this key', { agentId });
+  });
 }
 
 /** Undefined if another check-in with the same key was written in between. */
@@ -94,27 +111,34 @@ async function tryCheckIn(
     const told = decision.overtakenAt !== null && { overtakenAt: formatTime(decision.overtakenAt) };
     throw new Problem('stale_sequence', 'seq must rise with every request', { seq: decision.seq, ...told });
   }
-  if (decision.write && !(await write(report, seq, binding, lease, now, ports))) return undefined;
-  const taken = decision.write || decision.taken;
-  return { nextCheckinSeconds: timing.checkinIntervalSeconds, link: taken ? 'taken' : 'open', tasks: [] };
+  if (decision.write && !(await write(report, seq, binding, { lease, instance, decision }, now, ports)))
+    return undefined;
+  const link = decision.write || decision.taken ? 'taken' : 'open';
+  return { nextCheckinSeconds: decision.nextCheckinSeconds, link, tasks: [] };
 }
 
 async function write(
   report: CheckinReport,
   seq: number,
   binding: Binding,
-  lease: Lease | undefined,
+  decided: { lease: Lease | undefined; instance: Instance; decision: Accepted },
   now: Instant,
   { store, verify }: CheckinPorts,
 ): Promise<boolean> {
   const { account, region, instanceId, agentId } = binding;
   const key = { account, region, instanceId };
+  const { lease, instance, decision } = decided;
+  const isNewBoot = decision.reports && report.bootId !== instance.agent?.bootId;
   // Of two check-ins at once, only the one that renews the lease may report.
-  if (!(await store.renewLease(lease, renewedLease(lease, binding, { seq, link: report.link }, now)))) return false;
-  const merged = await readAndSaveMerged(store, key, (current) => mergeReportOf(current, agentId, report, now));
+  const renewed = renewedLease(lease, binding, { seq, link: report.link, isNewBoot }, now);
+  if (!(await store.renewLease(lease, renewed))) return false;
+  const said = decision.reports ? report : null;
+  const merged = await readAndSaveMerged(store, key, (current) => mergeReportOf(current, agentId, said, now));
   if (merged?.outcome.needsDescribe) await verify.send([{ ...key, attempt: 0 }]);
   return true;
 }
+
+type Accepted = Extract<CheckinDecision, { decide: 'accept' }>;
 
 /** Muster hears neither this machine nor the other one: no lease, no report and no task, until an operator re-enrolls the instance. */
 async function refuseTwin(twin: Binding, reason: ConflictReason, now: Instant, ports: CheckinPorts): Promise<never> {
@@ -133,30 +157,4 @@ async function noteTwin(twin: Binding, reason: ConflictReason, now: Instant, por
   );
   ports.twinSeen({ ...key, agentId, reason });
   return merged?.outcome.instance.identity.conflict;
-}
-
-/**
- * Refuses a key that was released, blocked or replaced. If another machine signs with a key that its agent rotated away,
- * the agent that took the key's place is in conflict.
- */
-async function refuseDenied(
-  request: CheckinRequest,
-  binding: Binding,
-  now: Instant,
-  ports: CheckinPorts,
-): Promise<never> {
-  const { agentId, publicKey } = binding;
-  // A sender that does not hold the key must not learn what became of it. If the binding was lost, nothing can be verified.
-  const token = publicKey === '' ? undefined : await verifyToken(request, binding, now, ports);
-  const successor = token ? successorInConflict(binding, seconds(token.iat), ports.timing) : null;
-  const heir = successor === null ? undefined : await currentBindingAfterRotation(successor, ports.store);
-  if (heir) await noteTwin(heir, 'rotated_key', now, ports);
-  throw new Problem('key_denied', 'this key was released, blocked or replaced', { agentId });
-}
-
-/** The binding that is enrolled after any number of rotations. Undefined where an operator ended one of the bindings. */
-async function currentBindingAfterRotation(successor: string, store: Store): Promise<Binding | undefined> {
-  const binding = await store.get('binding', successor);
-  if (binding?.status !== 'denied') return binding;
-  return binding.ended?.successor ? currentBindingAfterRotation(binding.ended.successor, store) : undefined;
 }

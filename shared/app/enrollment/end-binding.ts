@@ -1,12 +1,19 @@
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
-import { block, type Ending, planEnding, reenroll, release, unblock } from '#shared/domain/enrollment/ending.ts';
+import {
+  block,
+  type Ending,
+  finishedEnding,
+  planEnding,
+  reenroll,
+  release,
+  unblock,
+} from '#shared/domain/enrollment/ending.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
 import { reenrollmentGrant, requireUnbound } from '#shared/domain/enrollment/reenrollment.ts';
 import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { enrollmentKeyId } from '#shared/identity/enrollment-key-id.ts';
-import { commitOrConflict } from '../commit.ts';
 import { showInstance } from '../instance/read.ts';
 import type { ChangePorts } from '../operator-ports.ts';
 import type { RecordChange } from '../records/registry.ts';
@@ -48,7 +55,15 @@ export async function reenrollByGrant(
 /** `proof` is the proof that enrolled the present agent. */
 type Decide = (instance: Instance, proof: Binding['proof']) => Ending;
 
-/** Commits what `planEnding` says, with `besides`, and shows the instance. Throws Problem `not_found` or `conflict`, or what `planEnding` throws. */
+/** A record that others change all the time is read again this often: events of EC2 and agents cannot keep an operator waiting. */
+const attempts = 30;
+
+/**
+ * Carries out an ending step by step, each of which may be repeated: the binding is denied first, with `besides`, so that the
+ * agent can no longer change the record; then the record changes. Each round reads both records again and does the next
+ * step, so it also finishes an ending that stopped in between. Shows the instance. Throws Problem `not_found` or `conflict`,
+ * or what `planEnding` throws.
+ */
 async function carryOut(
   key: InstanceKey,
   decide: Decide,
@@ -56,11 +71,18 @@ async function carryOut(
   ports: EndingPorts,
   besides: readonly RecordChange[] = [],
 ) {
-  const { store } = ports;
-  const before = await store.getInstance(key);
-  if (!before) throw new Problem('not_found', 'no such instance is on record', { ...key });
-  const bound = before.agent ? await store.get('binding', before.agent.id) : undefined;
-  const changes = planEnding(before, bound, decide(before, bound?.proof ?? null), now);
-  if (changes.length > 0) await commitOrConflict(store, [...changes, ...besides], { instance: keyOf(key) });
-  return showInstance(key, now, ports);
+  const { store, timing } = ports;
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const before = await store.getInstance(key);
+    if (!before) throw new Problem('not_found', 'no such instance is on record', { ...key });
+    const bound = before.agent ? await store.get('binding', before.agent.id) : undefined;
+    const finished = finishedEnding(before, bound, timing);
+    if (finished) await store.saveInstance(before, finished);
+    else {
+      const change = planEnding(before, bound, decide(before, bound?.proof ?? null), now);
+      const done = change === null || ((await store.commit([change, ...besides])) && change.kind === 'instance');
+      if (done) return showInstance(key, now, ports);
+    }
+  }
+  throw new Problem('conflict', 'the record kept changing', { instance: keyOf(key) });
 }

@@ -4,6 +4,7 @@ import { checkinPath, enrollPath } from '#protocol/paths.ts';
 import { mergeCheckin } from '#shared/domain/agent/merge-agent.ts';
 import type { ReplacementCase } from '#shared/domain/agent/replacement.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
+import { finishedEnding } from '#shared/domain/enrollment/ending.ts';
 import { type Admission, type Decision, decideEnrollment } from '#shared/domain/enrollment/enrollment.ts';
 import type { EnrollmentRefusal, Grant, LaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 import type { EnrollmentKey } from '#shared/domain/enrollment/enrollment-key.ts';
@@ -136,7 +137,14 @@ async function decide(
   const launchOfToken = launchId === null ? undefined : await store.get('launch', launchId);
   const other = instance?.agent && instance.agent.id !== agentId ? instance.agent.id : null;
   const enrolled = other === null ? undefined : await store.get('binding', other);
-  const replaced = { previous: await checkPrevious(request, enrolled, now, ports), enrolledProof: enrolled?.proof };
+  const finished = instance && finishedEnding(instance, enrolled, timing);
+  if (finished) {
+    // An operator's ending stopped after it had denied the enrolled key.
+    await store.saveInstance(instance, finished);
+    return decide(request, document, proof, now, ports);
+  }
+  const before = { rotations: enrolled?.rotations, enrolledProof: enrolled?.proof };
+  const replaced = { previous: await checkPrevious(request, enrolled, now, ports), ...before };
   const given = { ...common, binding, instance, facts, launchOfToken, grant, ...replaced };
   return { decision: decideEnrollment(given, timing), binding, enrolled };
 }

@@ -1,11 +1,13 @@
 import { maxSeq } from '#protocol/token.ts';
 import type { Binding } from '../enrollment/binding.ts';
-import type { ConflictReason, Instance } from '../instance/instance.ts';
+import type { ConflictReason, Instance, InstanceKey } from '../instance/instance.ts';
 import type { Facts } from '../problems.ts';
 import { formatTime, type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
-import { continuationOf, type Links, type TakenLink } from './chain.ts';
-import { type AgentReport, mergeReport } from './merge-agent.ts';
+import { continuationOf, type Links } from './chain.ts';
+import type { Lease } from './lease.ts';
+import { type AgentReport, isNewWord, mergeCheckin } from './merge-agent.ts';
+import { waitOf } from './pace.ts';
 
 /** What a check-in depends on. Its token was verified before, with the key that is bound to the instance. */
 export interface CheckinCase {
@@ -13,13 +15,16 @@ export interface CheckinCase {
   said: AgentReport & Links & { instanceId: string; overtakenAt?: Instant | undefined };
   seq: number;
   instance: Instance;
-  lease: (TakenLink & { lastSeenAt: Instant }) | undefined;
+  lease: Omit<Lease, keyof InstanceKey> | undefined;
   now: Instant;
 }
 
 export type CheckinDecision =
-  /** `write`: the lease is due, or the check-in reports something new. `taken`: the link is on record already. */
-  | { decide: 'accept'; write: boolean; taken: boolean }
+  /**
+   * `write`: the lease is due, or the record changes. `reports`: the record takes the agent's word. `taken`: the link is on
+   * record already. `nextCheckinSeconds`: when the agent comes again.
+   */
+  | { decide: 'accept'; write: boolean; reports: boolean; taken: boolean; nextCheckinSeconds: number }
   /** `seq`: the number to continue from. `overtakenAt`: the next check-in repeats it; the lease keeps it if it is `new`. */
   | { decide: 'late'; seq: number; overtakenAt: Instant | null; new: boolean }
   | { decide: 'conflict'; reason: ConflictReason };
@@ -39,13 +44,24 @@ export function decideCheckin(given: CheckinCase, timing: Timing): CheckinDecisi
   const continuation = continuationOf(lease, { agentId, seq, knowsOfOvertaking, ...said });
   if (continuation === 'broken') return { decide: 'conflict', reason: 'broken_chain' };
   if (continuation === 'seen') return { decide: 'late', seq: goOnFrom(seq), overtakenAt: null, new: false };
-  if (continuation === 'older') return { decide: 'accept', write: false, taken: true };
+  const nextCheckinSeconds = timing.checkinIntervalSeconds;
+  if (continuation === 'older')
+    return { decide: 'accept', write: false, reports: false, taken: true, nextCheckinSeconds };
   if (continuation === 'late') return late(lease?.seq ?? seq, told, now);
   const heardAt = lease?.agentId === agentId ? lease.lastSeenAt : Number.NEGATIVE_INFINITY;
   const old = now - heardAt >= seconds(2 * timing.checkinIntervalSeconds);
-  const write = old || mergeReport(instance, said, now).changed;
-  return { decide: 'accept', write, taken: continuation === 'repeat' };
+  const isNew = isNewWord(instance, said);
+  const wait = isNew && instance.agent ? waitOf(instance.agent, said, lease?.boots ?? [], now, timing) : 0;
+  const reports = isNew && wait <= 0;
+  // A report that comes too early takes its link all the same: else a second machine that reports first could keep the agent unheard.
+  const write = old || isNew || mergeCheckin(instance, now).changed;
+  const accepted = { decide: 'accept', write, reports, taken: continuation === 'repeat' } as const;
+  return { ...accepted, nextCheckinSeconds: wait > 0 ? paceOf(wait, timing) : nextCheckinSeconds };
 }
+
+/** An agent whose report came too early comes again when Muster may apply it, and before it would count as silent. */
+const paceOf = (waitMs: number, { checkinIntervalSeconds }: Timing): number =>
+  Math.min(Math.ceil(waitMs / 1000), 2 * checkinIntervalSeconds);
 
 /** The time of an overtaking that the agent may still answer to: an agent comes back at once, or at least while a token would be fresh. */
 function toldLately(lease: CheckinCase['lease'], now: Instant, { clockSkewSeconds }: Timing): Instant | undefined {
@@ -60,7 +76,7 @@ function late(seq: number, told: Instant | undefined, now: Instant): CheckinDeci
 
 const goOnFrom = (seq: number): number => Math.min(seq + farAhead, beyondCounting);
 
-/** How many intervals an agent in conflict waits before it asks again. */
+/** How many intervals an agent waits before it asks again, if only an operator can help. */
 const slowPace = 5;
 
 /** What both machines of a conflict are told. Muster hears neither until an operator re-enrolls the instance (docs/design/enrollment.md, "conflicts"). */
@@ -73,12 +89,26 @@ export function conflictFacts(
   return { agentId, instanceId, reason, since: formatTime(since), retryAfterSeconds };
 }
 
+/** What an agent of an account is told that Muster does not manage now: it is not heard, and asks again until the account is registered. */
+export const awayFacts = ({ account, region }: { account: string; region: string }, timing: Timing): Facts => ({
+  account,
+  region,
+  retryAfterSeconds: slowPace * timing.checkinIntervalSeconds,
+});
+
 /**
- * The agent that is in conflict because of a check-in with a denied key, or null: the key whose place it took was rotated
- * away, and another machine signs with it. The agent itself never uses an old key again. What it sent before the rotation
- * was signed by then, by a clock that is at most `clockSkewSeconds` from Muster's.
+ * The agent that is in conflict because of a check-in with a denied key, or null: the key was rotated away, another machine
+ * signs with it, and the agent has the key that came last in its place. Every change of the key but a rotation or a new start
+ * begins the management anew, so an agent that has been managed since before the key ended descends from it. The agent itself
+ * never uses an old key again. What it sent before the rotation was signed by then, by a clock that is at most
+ * `clockSkewSeconds` from Muster's.
  */
-export function successorInConflict({ ended }: Binding, signedAt: Instant, timing: Timing): string | null {
-  if (!ended?.successor) return null;
-  return signedAt > ended.at + seconds(timing.clockSkewSeconds) ? ended.successor : null;
+export function heirInConflict(
+  { ended }: Binding,
+  { agent, management }: Instance,
+  signedAt: Instant,
+  timing: Timing,
+): string | null {
+  if (!ended?.successor || !agent || management.since > ended.at) return null;
+  return signedAt > ended.at + seconds(timing.clockSkewSeconds) ? agent.id : null;
 }

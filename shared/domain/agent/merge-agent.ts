@@ -71,24 +71,31 @@ export interface AgentReport {
   state: string;
 }
 
-/** The agent's own word of its state, which belongs to one boot; repeated after a restart it is a new word. */
-export function mergeReport(current: Instance, report: AgentReport, receivedAt: Instant): Outcome {
+/** The agent says something that the record does not hold. Its word belongs to one boot; repeated after a restart it is a new word. */
+export const isNewWord = (current: Instance, { state, bootId }: AgentReport): boolean =>
+  current.agent !== null && (agentWord(current) !== state || current.agent.bootId !== bootId);
+
+/** A check-in, and what its agent says of itself. */
+function mergeReport(current: Instance, report: AgentReport, receivedAt: Instant): Outcome {
   const outcome = mergeCheckin(current, receivedAt);
   const { agent } = outcome.instance;
-  if (!agent || (agentWord(current) === report.state && agent.bootId === report.bootId)) return outcome;
+  if (!agent || !isNewWord(current, report)) return outcome;
   const said = { ...agent, state: report.state, stateAt: receivedAt, bootId: report.bootId };
   return { ...outcome, instance: { ...outcome.instance, agent: said }, changed: true };
 }
 
-/** The report of one agent. Undefined where the record has another agent by now, or a conflict: then the report does not count. */
+/**
+ * The check-in of one agent, with its report unless that comes too early (null). Undefined where the record has another agent
+ * by now, or a conflict: then the check-in does not count.
+ */
 export function mergeReportOf(
   current: Instance | undefined,
   agentId: string,
-  report: AgentReport,
+  report: AgentReport | null,
   receivedAt: Instant,
 ): Outcome | undefined {
   if (current?.agent?.id !== agentId || current.identity.conflict) return undefined;
-  return mergeReport(current, report, receivedAt);
+  return report ? mergeReport(current, report, receivedAt) : mergeCheckin(current, receivedAt);
 }
 
 /** A second machine with this agent's key showed itself; the first time counts. */

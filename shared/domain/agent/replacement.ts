@@ -2,6 +2,8 @@ import { type ProofKind, proofKinds } from '#protocol/enrollment.ts';
 import type { EnrolledReason, Instance } from '../instance/instance.ts';
 import type { Facts, ProblemCode } from '../problems.ts';
 import { formatTime, type Instant } from '../time.ts';
+import type { Timing } from '../timing.ts';
+import { waitForNext } from './pace.ts';
 
 /** What allows a key on an instance: a grant, an operator who named the key, the key of before, or a new start with `sts`. */
 export type Route = 'grant' | 'named' | 'rotation' | 'restart';
@@ -14,6 +16,8 @@ export interface ReplacementCase {
   instance: Instance;
   /** The token that came by a key of before, and what is wrong with it: verified if that key is the enrolled one. */
   previous?: { agentId: string; fault: ProblemCode | null } | undefined;
+  /** When the present agent's last rotations were. */
+  rotations?: readonly Instant[] | undefined;
   /** What enrolled the present agent. */
   enrolledProof?: ProofKind | null | undefined;
   /** Policy: an instance that has started anew may bring another key by itself. */
@@ -54,16 +58,24 @@ export function isVouchedFor({
 }
 
 /** Why not by this route. A grant has its own reasons (enrollment.ts). */
-export function objectionTo(route: Route, given: ReplacementCase): Objection | undefined {
+export function objectionTo(route: Route, given: ReplacementCase, timing: Timing): Objection | undefined {
   const { instance, previous, now } = given;
   if (route === 'named' && instance.identity.reenroll && now > instance.identity.reenroll.until)
     return { code: 'grant_expired', facts: { expiresAt: formatTime(instance.identity.reenroll.until) } };
   if (route !== 'rotation' || !previous) return undefined;
   if (previous.fault) return { code: previous.fault, facts: { agentId: previous.agentId } };
   if (previous.agentId !== instance.agent?.id) return { code: 'agent_unknown', facts: { agentId: previous.agentId } };
-  if (!instance.identity.conflict) return undefined;
+  if (!instance.identity.conflict) return tooManyRotations(given, timing);
   const { reason, since } = instance.identity.conflict;
   return { code: 'identity_conflict', facts: { reason, since: formatTime(since) } };
+}
+
+/** Every rotation writes four units and leaves a binding that is kept for ever (docs/design/enrollment.md, "how often"). */
+function tooManyRotations({ instance, rotations = [], now }: ReplacementCase, timing: Timing): Objection | undefined {
+  const wait = waitForNext(rotations, timing.rotationsPerHour, now);
+  if (wait <= 0) return undefined;
+  const facts = { agentId: instance.agent?.id ?? null, perHour: timing.rotationsPerHour };
+  return { code: 'rotated_too_often', facts: { ...facts, retryAfterSeconds: Math.ceil(wait / 1000) } };
 }
 
 /** A weaker proof never puts another key in the place of one that a stronger proof enrolled, nor of the last before it. */

@@ -8,6 +8,8 @@ export interface Ended {
   reason: 'released' | 'blocked' | 're_enrolled' | 'rotated' | 'restarted';
   at: Instant;
   successor: string | null;
+  /** Of a re-enrollment: what the instance waits for, as in `reenroll` of its record. */
+  by?: string | undefined;
 }
 
 /** The instance that an agent's key is bound to. A denied key stays denied after the instance's record is gone. */
@@ -20,6 +22,8 @@ export interface Binding extends InstanceKey {
   proof: ProofKind | null;
   /** Why the key is denied. Null while it is bound. */
   ended: Ended | null;
+  /** When the agent put another key in its key's place, within the hour before it last did. Absent where it did not. */
+  rotations?: readonly Instant[];
   /** Absent where no agent ever enrolled with the key. */
   checks?: CrossChecks;
   description: Readonly<Record<string, string>>;

@@ -2,36 +2,49 @@ import type { ProofKind } from '#protocol/enrollment.ts';
 import type { Allowed } from '../actions.ts';
 import type { PlannedChange } from '../change.ts';
 import { instanceActions } from '../instance/actions.ts';
-import { type Instance, type InstanceKey, keyOf, type Management } from '../instance/instance.ts';
+import { type Instance, type InstanceKey, keyOf } from '../instance/instance.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import type { Binding, Ended } from './binding.ts';
 
-/** What an operator's request does to an instance's record. `reason` is why a binding ends with it. */
+/** What an operator's request does to an instance's record. `reason` and `by` are why a binding ends with it. */
 export type Ending =
-  | { do: 'change'; instance: Instance; reason: Ended['reason'] }
+  | { do: 'change'; instance: Instance; reason: Ended['reason']; by?: string }
   /** The record is already as the operator wants it. */
   | { do: 'nothing' }
   | { do: 'refuse'; code: ProblemCode };
 
 /**
- * The records that change with an ending: the instance's, and the binding of the agent that it loses. Both change in one
- * transaction. `bound` is that agent's binding, if it is on record. Throws the problem of a refused ending.
+ * The next record to change for an ending. If an agent is enrolled, that is its binding: once the key is denied, the agent
+ * cannot change the instance's record any more, and `finishedEnding` says how that record changes. Else it is the record
+ * itself. `bound` is the agent's binding, if it is on record. Null if nothing has to change. Throws the problem of a refused ending.
  */
 export function planEnding(
   before: Instance,
   bound: Binding | undefined,
   ending: Ending,
   now: Instant,
-): PlannedChange[] {
+): PlannedChange | null {
   if (ending.do === 'refuse')
     throw new Problem(ending.code, 'the instance’s state does not allow it now', { instance: keyOf(before) });
-  if (ending.do === 'nothing') return [];
-  const change: PlannedChange = { kind: 'instance', before, after: ending.instance };
-  if (!before.agent) return [change];
-  const ended = { reason: ending.reason, at: now, successor: null };
-  return [change, { kind: 'binding', before: bound, after: denied(before, before.agent.id, bound, ended) }];
+  if (ending.do === 'nothing') return null;
+  if (!before.agent) return { kind: 'instance', before, after: ending.instance };
+  const { reason, by } = ending;
+  const ended = { reason, at: now, successor: null, ...(by !== undefined && { by }) };
+  return { kind: 'binding', before: bound, after: denied(before, before.agent.id, bound, ended) };
+}
+
+/**
+ * The record of an instance whose agent's key an operator has denied, as the operator wants it. Undefined if nothing is left
+ * to do. Muster may have stopped between the two writes of an ending: whoever reads both records finishes it.
+ */
+export function finishedEnding(instance: Instance, bound: Binding | undefined, timing: Timing): Instance | undefined {
+  if (!bound?.ended || bound.status !== 'denied' || instance.agent?.id !== bound.agentId) return undefined;
+  const { reason, at, by } = bound.ended;
+  if (reason === 'released' || reason === 'blocked') return letGo(instance, reason, at);
+  if (reason !== 're_enrolled' || by === undefined) return undefined;
+  return awaiting(instance, { by, proof: bound.proof }, at, timing);
 }
 
 /** The key stays denied after the instance's record has expired (docs/design/enrollment.md, "ending a binding"). If the binding was lost, Muster makes one without a public key. */
@@ -54,16 +67,22 @@ const withoutAgent = (instance: Instance): Instance => ({
 });
 
 /** The instance becomes discovered-only (docs/design/enrollment.md, "ending a binding"). A valid grant may enroll it again. */
-export const release = (instance: Instance, now: Instant): Ending => letGo(instance, 'release', 'released', now);
+export const release = (instance: Instance, now: Instant): Ending => ending(instance, 'release', 'released', now);
 
 /** Like a release, and no grant enrolls the instance until an operator unblocks it. */
-export const block = (instance: Instance, now: Instant): Ending => letGo(instance, 'block', 'blocked', now);
+export const block = (instance: Instance, now: Instant): Ending => ending(instance, 'block', 'blocked', now);
 
-function letGo(instance: Instance, action: 'release' | 'block', reason: 'released' | 'blocked', now: Instant): Ending {
+function ending(instance: Instance, action: 'release' | 'block', reason: LetGo, now: Instant): Ending {
   if (instance.management.reason === reason) return { do: 'nothing' };
-  const management: Management = { ...instance.management, status: 'discovered-only', reason, since: now };
-  return unlessRefused(instanceActions(instance)[action], reason, { ...withoutAgent(instance), management });
+  return unlessRefused(instanceActions(instance)[action], reason, letGo(instance, reason, now));
 }
+
+type LetGo = 'released' | 'blocked';
+
+const letGo = (instance: Instance, reason: LetGo, since: Instant): Instance => ({
+  ...withoutAgent(instance),
+  management: { ...instance.management, status: 'discovered-only', reason, since },
+});
 
 /** A blocked instance becomes a released one. */
 export function unblock(instance: Instance, now: Instant): Ending {
@@ -72,35 +91,41 @@ export function unblock(instance: Instance, now: Instant): Ending {
   return unlessRefused(instanceActions(instance).unblock, 'released', after);
 }
 
+/** What a re-enrollment waits for, and the proof that enrolled the last agent. */
+interface Awaited {
+  by: string;
+  proof: ProofKind | null;
+}
+
 /**
  * Ends the binding so that one other key can be enrolled, for `reenrollSeconds`. `by` is the thumbprint of that key, or the
- * id of the grant that admits it. Until then no other grant counts, because an attacker may have a copy of one. `proof` is
- * the proof that enrolled the last agent.
+ * id of the grant that admits it. Until then no other grant counts, because an attacker may have a copy of one.
  */
-export function reenroll(
-  instance: Instance,
-  { by, proof }: { by: string; proof: ProofKind | null },
-  now: Instant,
-  timing: Timing,
-): Ending {
+export function reenroll(instance: Instance, awaited: Awaited, now: Instant, timing: Timing): Ending {
   const open = instance.identity.reenroll;
-  if (open?.by === by && now <= open.until) return { do: 'nothing' };
-  const after: Instance = {
+  if (open?.by === awaited.by && now <= open.until) return { do: 'nothing' };
+  const after = awaiting(instance, awaited, now, timing);
+  const decided = unlessRefused(instanceActions(instance)['re-enroll'], 're_enrolled', after);
+  return decided.do === 'change' ? { ...decided, by: awaited.by } : decided;
+}
+
+function awaiting(instance: Instance, { by, proof }: Awaited, at: Instant, timing: Timing): Instance {
+  const open = instance.identity.reenroll;
+  return {
     ...withoutAgent(instance),
-    // The enrollment deadline counts from now, too.
-    management: { status: 'pending', reason: 'awaiting_enrollment', since: now, notBefore: now },
+    // The enrollment deadline counts from then, too.
+    management: { status: 'pending', reason: 'awaiting_enrollment', since: at, notBefore: at },
     identity: {
       conflict: null,
       refusedAttempt: instance.identity.refusedAttempt,
       reenroll: {
         by,
-        until: now + seconds(timing.reenrollSeconds),
+        until: at + seconds(timing.reenrollSeconds),
         replaces: instance.agent?.id ?? open?.replaces ?? null,
         proof: proof ?? open?.proof ?? null,
       },
     },
   };
-  return unlessRefused(instanceActions(instance)['re-enroll'], 're_enrolled', after);
 }
 
 function unlessRefused(action: Allowed | undefined, reason: Ended['reason'], instance: Instance): Ending {

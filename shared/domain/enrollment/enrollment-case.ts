@@ -47,7 +47,8 @@ export interface CrossChecks {
 }
 
 /** All that the decision depends on. The proof was verified before; nothing here is believed without it. */
-export interface EnrollmentCase extends Pick<ReplacementCase, 'previous' | 'enrolledProof' | 'reenrollOnRestart'> {
+export interface EnrollmentCase
+  extends Pick<ReplacementCase, 'previous' | 'rotations' | 'enrolledProof' | 'reenrollOnRestart'> {
   agentId: string;
   proof: ProofKind;
   document: InstanceKey & { pendingTime: Instant; imageId: string; privateIp: string | null };

@@ -52,7 +52,9 @@ export function decideEnrollment(given: EnrollmentCase, timing: Timing): Decisio
     staleness(given, startedAt, timing) ??
     ended(given, instance) ??
     blockRefusal(given, instance) ??
-    (byGrant ? grantRefusal(given, instance, timing) : objected(judged, objectionTo(route, { ...given, instance }))) ??
+    (byGrant
+      ? grantRefusal(given, instance, timing)
+      : objected(judged, objectionTo(route, { ...given, instance }, timing))) ??
     policyRefusal(judged, instance) ??
     objected(judged, weakness({ ...given, instance })) ??
     (comparesDisk ? attachmentRefusal(judged, instance) : undefined) ??

@@ -1,5 +1,6 @@
 import type { AgentDescription, ProofKind } from '#protocol/enrollment.ts';
 import { mergeEnrollment } from '../agent/merge-agent.ts';
+import { ofLastHour } from '../agent/pace.ts';
 import type { PlannedChange } from '../change.ts';
 import type { Agent, Instance, InstanceKey } from '../instance/instance.ts';
 import { attach, newServer } from '../server/server.ts';
@@ -41,7 +42,11 @@ export function planBinding(
   const changes: PlannedChange[] = [
     { kind: 'instance', before: instance, after: mergeEnrollment(instance, { agent, serverId, reason }, now).instance },
     // The binding exists already if the instance's record was lost: the same key on the same instance.
-    { kind: 'binding', before: binding, after: newBinding(admission, admitted, now) },
+    {
+      kind: 'binding',
+      before: binding,
+      after: { ...newBinding(admission, admitted, now), ...rotationsOf(admission, enrolled, now) },
+    },
   ];
   if (enrolled && ends) {
     const ended = { reason: ends, at: now, successor: admitted.agentId };
@@ -53,6 +58,11 @@ export function planBinding(
   if (grant?.kind === 'key' && grant.key.usesLeft !== null)
     changes.push({ kind: 'key', before: grant.key, after: counted(grant.key, grant.key.usesLeft, instance, now) });
   return changes;
+}
+
+/** The next rotations are counted with those before, whatever keys they were by. */
+function rotationsOf({ ends }: Admission, enrolled: Binding | undefined, now: Instant): Pick<Binding, 'rotations'> {
+  return ends === 'rotated' ? { rotations: [...ofLastHour(enrolled?.rotations ?? [], now), now] } : {};
 }
 
 function newAgent({ instance, ends }: Admission, { agentId, description }: AdmittedAgent, now: Instant): Agent {

@@ -107,7 +107,7 @@ export interface CloudRecord {
 }
 
 /** Whether Muster manages the instance, why, and since when. */
-export interface Management {
+interface Management {
   status: ManagementStatus;
   reason: ManagementReason;
   since: Instant;

@@ -22,8 +22,8 @@ export const checkinRoute = defineRoute({
   status: 200,
   answer: Checkin,
   problems: [
-    ...(['busy', 'unsupported_algorithm', 'bad_signature', 'wrong_audience', 'clock_skew', 'agent_unknown'] as const),
-    ...(['key_denied', 'body_hash_mismatch', 'stale_sequence', 'identity_conflict'] as const),
+    ...(['busy', 'unsupported_algorithm', 'wrong_audience', 'clock_skew', 'account_not_registered'] as const),
+    ...(['agent_unknown', 'key_denied', 'body_hash_mismatch', 'stale_sequence', 'identity_conflict'] as const),
   ],
   run: ({ token, bytes, body: report }, now, ports) => {
     const bodySha256 = createHash('sha256').update(bytes).digest('base64url');

@@ -38,8 +38,14 @@ export const enrollRoute = defineRoute({
     ...(['grant_missing', 'grant_unknown', 'grant_invalid', 'grant_revoked', 'grant_expired'] as const),
     ...(['grant_used_up', 'grant_out_of_scope', 'grant_of_other_instance', 'enrollment_window_closed'] as const),
     ...(['launched_by_muster', 'ambiguous_launch', 'already_enrolled', 'instance_blocked'] as const),
-    ...(['re_enrollment_only', 'proof_too_weak', 'rotation_mismatch', 'key_bound_elsewhere', 'key_denied'] as const),
-    ...(['agent_unknown', 'identity_conflict', 'refused', 'retry'] as const),
+    ...([
+      're_enrollment_only',
+      'proof_too_weak',
+      'rotation_mismatch',
+      'rotated_too_often',
+      'key_bound_elsewhere',
+    ] as const),
+    ...(['key_denied', 'agent_unknown', 'identity_conflict', 'refused', 'retry'] as const),
   ],
   run: ({ body }, now, ports) => enrollInstance(body, now, ports),
 });

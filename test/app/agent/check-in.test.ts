@@ -5,7 +5,7 @@ import { createMemoryStore } from '#shared/adapters/memory/store.ts';
 import { type CheckinPorts, type CheckinReport, checkIn } from '#shared/app/agent/check-in.ts';
 import type { Store, VerifyMessage } from '#shared/app/ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
-import type { Lease } from '#shared/domain/agent/lease.ts';
+import { type Lease, renewedLease } from '#shared/domain/agent/lease.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
@@ -52,11 +52,12 @@ async function setupWith(
   written.length = 0;
   const verify = new KeepingOutbox<VerifyMessage>();
   const twins: object[] = [];
+  const finished: object[] = [];
   const ports: CheckinPorts = {
     ...{ store, verify, audiences: ['https://muster.example/prod'], timing: defaultTiming },
-    twinSeen: (twin) => twins.push(twin),
+    ...{ isRegistered: () => true, twinSeen: (twin) => twins.push(twin), endingFinished: (one) => finished.push(one) },
   };
-  return { store, written, leases, verify, twins, send: sendWith(ports) };
+  return { store, written, leases, verify, twins, finished, send: sendWith(ports) };
 }
 
 const sendWith =
@@ -150,7 +151,7 @@ describe('a check-in is refused', () => {
   const strangersKey = newAgentKey();
   it.each<[string, Sending, string, object]>([
     ['by a key that is not enrolled', { signer: strangersKey }, 'agent_unknown', { agentId: strangersKey.id }],
-    ['with another key’s signature', { signer: { ...strangersKey, id: key.id } }, 'bad_signature', {}],
+    ['with another key’s signature', { signer: { ...strangersKey, id: key.id } }, 'agent_unknown', { agentId: key.id }],
     ['for another body', { body: '{}' }, 'body_hash_mismatch', {}],
     ['for another method', { claims: { htm: 'GET' } }, 'wrong_audience', { htm: 'GET', htu }],
     ['for another route', { claims: { htu: `${htu}/` } }, 'wrong_audience', { htm: 'POST', htu: `${htu}/` }],
@@ -198,7 +199,7 @@ describe('a check-in is refused', () => {
     async (status) => {
       const { send } = await setupWith({ binding: { status } });
       const forged = { signer: { ...strangersKey, id: key.id } };
-      expect(await refusalOf(send(forged))).toEqual({ code: 'bad_signature', facts: {} });
+      expect(await refusalOf(send(forged))).toEqual({ code: 'agent_unknown', facts: { agentId: key.id } });
     },
   );
 
@@ -220,6 +221,110 @@ describe('a check-in is refused', () => {
     expect([code, facts]).toMatchObject(['stale_sequence', { seq: 1007 }]);
     expect(written).toEqual([]);
   });
+});
+
+describe('who does not hold the key', () => {
+  const forger = { ...newAgentKey(), id: key.id };
+  const gone: Store['getInstance'] = async () => undefined;
+  it.each<[string, { binding?: Partial<Binding> }, Partial<Store>]>([
+    ['bound', {}, {}],
+    ['denied', { binding: { status: 'denied', ended: { reason: 'released', at: start, successor: null } } }, {}],
+    ['denied, its public half lost', { binding: { status: 'denied', publicKey: '' } }, {}],
+    ['bound to an instance that is gone', {}, { getInstance: gone }],
+    ['not on record', {}, { get: async () => undefined }],
+  ])('learns nothing of a key that is %s, whatever the request says', async (_case, fields, lost) => {
+    const { send, store, written, leases } = await setupWith(fields);
+    const other = { store: { ...store, ...lost } };
+    for (const claims of [{}, { htm: 'GET' }, { iat: 1 }, { seq: -1 }]) {
+      const refused = await refusalOf(send({ signer: forger, claims }, other));
+      expect(refused).toEqual({ code: 'agent_unknown', facts: { agentId: key.id } });
+    }
+    expect([written, leases]).toEqual([[], []]);
+  });
+});
+
+describe('an agent of an account that is not registered now', () => {
+  const away = { isRegistered: () => false };
+  it.each(['bound', 'denied'] as const)(
+    'waits, and is not heard until the account is registered again: its key is %s',
+    async (status) => {
+      const ended = { reason: 'rotated', at: start - 1e6, successor: 'heir' } as const;
+      const { send, written, leases, twins } = await setupWith({
+        binding: status === 'denied' ? { status, ended } : {},
+      });
+      const sending = { now: start + 2 * interval, report: { state: 'booting' } } as const;
+      expect(await refusalOf(send(sending, away))).toEqual({
+        code: 'account_not_registered',
+        facts: { account: here.account, region: here.region, retryAfterSeconds: 300 },
+      });
+      expect([written, leases, twins]).toEqual([[], [], []]);
+      if (status === 'bound') expect(await send(sending)).toMatchObject({ link: 'taken' });
+    },
+  );
+
+  it('is told so only if it holds the key', async () => {
+    const { send } = await setupWith();
+    const forged = send({ signer: { ...newAgentKey(), id: key.id } }, away);
+    expect((await refusalOf(forged)).code).toBe('agent_unknown');
+  });
+});
+
+describe('how often a report is applied', () => {
+  const state = (nth: number) => (nth % 2 === 0 ? 'operational' : 'booting') as CheckinReport['state'];
+
+  it('is once in five seconds: a report before that takes its link, and comes again when it may be applied', async () => {
+    const { send, store, written } = await setupWith();
+    await send({ report: { state: 'booting' } });
+    const next = { link: linkOf(2), previousLink: linkOf(1), state: 'operational' } as const;
+    const soon = { report: next, now: start + interval + 1500, claims: { seq: 7 } };
+    expect(await send(soon)).toEqual({ nextCheckinSeconds: 4, link: 'taken', tasks: [] });
+    expect([written.length, (await store.getInstance(here))?.agent?.state]).toEqual([1, 'booting']);
+    const again = { report: { ...next, link: linkOf(3), previousLink: linkOf(2) }, now: start + interval + 5500 };
+    expect(await send({ ...again, claims: { seq: 8 } })).toMatchObject({ nextCheckinSeconds: 60 });
+    expect((await store.getInstance(here))?.agent?.state).toBe('operational');
+  });
+
+  it('is ten times an hour for other boot ids, whatever key they come with; what is beyond costs no write of the record', async () => {
+    const { send, store, written } = await setupWith();
+    let [now, waits] = [start + interval, new Set<number>()];
+    for (let nth = 1; nth <= 100; nth++) {
+      now += 6 * second;
+      const links = { link: linkOf(nth), previousLink: linkOf(nth - 1) };
+      const said = { ...links, bootId: `b${nth}`, state: state(nth) };
+      const { nextCheckinSeconds } = await send({ report: said, now, claims: { seq: 5 + nth } });
+      waits = waits.add(nextCheckinSeconds);
+    }
+    expect([written.length, [...waits]]).toEqual([10, [60, 120]]);
+    expect(await store.getLease(here)).toMatchObject({ boots: { length: 10 }, lastSeenAt: now });
+    const lease = (await store.getLease(here))!;
+    expect(
+      renewedLease(lease, { ...here, agentId: 'other' }, { seq: 1, link: 'x', isNewBoot: false }, now).boots,
+    ).toEqual(lease.boots);
+    const oldest = lease.boots![0]!;
+    const late = { ...{ link: linkOf(101), previousLink: linkOf(100) }, bootId: 'b101' };
+    await send({ report: late, now: oldest + 3600 * second, claims: { seq: 200 } });
+    expect((await store.getInstance(here))?.agent?.bootId).toBe('b101');
+  });
+});
+
+describe('an operator’s ending that stopped after it had denied the key', () => {
+  it.each(['released', 'blocked', 're_enrolled'] as const)(
+    'is finished by the agent’s next check-in, as of then: %s',
+    async (reason) => {
+      const at = start + 60 * second;
+      const ended = { reason, at, successor: null, ...(reason === 're_enrolled' && { by: 'key_1' }) };
+      const { send, store, finished } = await setupWith({ binding: { status: 'denied', ended } });
+      for (const now of [at + second, at + 2 * second])
+        expect((await refusalOf(send({ now }))).code).toBe('key_denied');
+      const after = {
+        released: { status: 'discovered-only', reason: 'released', since: at },
+        blocked: { status: 'discovered-only', reason: 'blocked', since: at },
+        re_enrolled: { status: 'pending', reason: 'awaiting_enrollment', since: at },
+      }[reason];
+      expect(await store.getInstance(here)).toMatchObject({ agent: null, management: after });
+      expect(finished).toEqual([{ ...here, agentId: key.id, reason }]);
+    },
+  );
 });
 
 describe('a check-in’s link', () => {
@@ -306,7 +411,7 @@ describe('two machines with one key', () => {
   it('are not seen in what somebody else signs in the key’s name', async () => {
     const { send, written } = await setupWith();
     const forger = { ...newAgentKey(), id: key.id };
-    expect((await refusalOf(send({ signer: forger, report: broken }))).code).toBe('bad_signature');
+    expect((await refusalOf(send({ signer: forger, report: broken }))).code).toBe('agent_unknown');
     expect(written).toEqual([]);
   });
 
@@ -327,13 +432,8 @@ describe('a key that was rotated away', () => {
   const rotated = { reason: 'rotated', at: start, successor: heir.id } as const;
   const agent = { id: heir.id, version: '', bootId: '', enrolledAt: start, state: null, stateAt: null };
   const later = start + (defaultTiming.clockSkewSeconds + 1) * second;
-  async function afterRotation(ended: Binding['ended'] = rotated, heirs: Partial<Binding> = {}) {
-    const setup = await setupWith({ instance: { agent }, binding: { status: 'denied', ended } });
-    const after = bindingNamed(heir.id, { ...here, publicKey: heir.publicKeyX, ...heirs });
-    await setup.store.commit([{ kind: 'binding', before: undefined, after }]);
-    setup.written.length = 0;
-    return setup;
-  }
+  const afterRotation = (ended: Binding['ended'] = rotated, instance: InstanceParts = {}) =>
+    setupWith({ instance: { agent, ...instance }, binding: { status: 'denied', ended } });
 
   it('and signs anew is in other hands: the one that took its place is in doubt', async () => {
     const { send, store, twins } = await afterRotation();
@@ -344,30 +444,36 @@ describe('a key that was rotated away', () => {
     expect(twins).toEqual([{ ...here, agentId: heir.id, reason: 'rotated_key' }]);
   });
 
-  it('is followed through further rotations', async () => {
-    const second = newAgentKey();
-    const again = { reason: 'rotated', at: start, successor: second.id } as const;
-    const { send, store } = await afterRotation(rotated, { status: 'denied', ended: again });
-    const before = await store.getInstance(here);
-    await store.saveInstance(before, { ...before!, agent: { ...agent, id: second.id } });
-    await store.commit([{ kind: 'binding', before: undefined, after: bindingNamed(second.id, here) }]);
-    await refusalOf(send({ now: later }));
+  it('is followed through hundreds of rotations in one read: the instance’s record names the last key', async () => {
+    const last = newAgentKey();
+    const { send, store } = await afterRotation(rotated, { agent: { ...agent, id: last.id } });
+    const reads: string[] = [];
+    const get: Store['get'] = async (kind, id) => {
+      reads.push(kind);
+      return store.get(kind, id);
+    };
+    const getInstance: Store['getInstance'] = async (of) => {
+      reads.push('instance');
+      return store.getInstance(of);
+    };
+    await refusalOf(send({ now: later }, { store: { ...store, get, getInstance } }));
+    expect(reads).toEqual(['binding', 'instance']);
     expect(await store.getInstance(here)).toMatchObject({ identity: { conflict: { reason: 'rotated_key' } } });
   });
 
-  it.each<[string, Binding['ended'], Partial<Binding>, Sending]>([
+  it.each<[string, Binding['ended'], InstanceParts, Sending]>([
     ['was signed before, and comes late', rotated, {}, { now: later - second }],
     ['is not signed by it', rotated, {}, { now: later, signer: { ...newAgentKey(), id: key.id } }],
     ['comes after a release', { ...rotated, reason: 'released', successor: null }, {}, { now: later }],
     [
-      'comes when an operator has ended its heir’s binding too',
+      'comes when an operator has ended its heir’s binding too, and another agent was enrolled',
       rotated,
-      { status: 'denied', ended: { reason: 're_enrolled', at: start, successor: null } },
+      { management: { status: 'enrolled', reason: 'adopted', since: start + 1 } },
       { now: later },
     ],
-  ])('puts nobody in doubt where a request %s', async (_case, ended, heirs, sending) => {
-    const { send, written, twins } = await afterRotation(ended, heirs);
-    expect((await refusalOf(send(sending))).code).toBe(sending.signer ? 'bad_signature' : 'key_denied');
+  ])('puts nobody in doubt where a request %s', async (_case, ended, instance, sending) => {
+    const { send, written, twins } = await afterRotation(ended, instance);
+    expect((await refusalOf(send(sending))).code).toBe(sending.signer ? 'agent_unknown' : 'key_denied');
     expect([written, twins]).toEqual([[], []]);
   });
 });

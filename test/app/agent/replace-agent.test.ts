@@ -63,6 +63,31 @@ describe('a rotation', () => {
     expect(setup.written).toHaveLength(3);
   });
 
+  it('is allowed six times in any hour, by whatever keys; beyond, the enrolled key goes on and is told when', async () => {
+    const setup = await lifeSetup();
+    const keys = [setup.key];
+    const next = (at: number) => {
+      keys.push(newAgentKey());
+      return rotate(setup, { key: keys.at(-1), previous: { key: keys.at(-2) }, now: at });
+    };
+    const minute = 60 * second;
+    for (let nth = 0; nth < 6; nth++) await next(later + nth * minute);
+    const held = await setup.held();
+    const { length } = setup.written;
+    expect(await refusalOf(next(later + 6 * minute))).toEqual({
+      code: 'rotated_too_often',
+      facts: { agentId: keys[6]!.id, perHour: 6, retryAfterSeconds: 54 * 60, instance, reference: 'ref_1' },
+    });
+    // The refused agent is noted on the record, as any other.
+    expect(setup.written.slice(length)).toMatchObject([
+      { after: { identity: { refusedAttempt: { code: 'rotated_too_often' } } } },
+    ]);
+    expect((await setup.held()).agent).toEqual(held.agent);
+    keys.pop();
+    expect(await next(later + 60 * minute)).toMatchObject({ agentId: keys.at(-1)!.id });
+    expect(await setup.store.get('binding', keys.at(-1)!.id)).toMatchObject({ rotations: { length: 6 } });
+  });
+
   it('leaves the old key denied: it neither enrolls nor rotates', async () => {
     const setup = await lifeSetup();
     await rotate(setup);

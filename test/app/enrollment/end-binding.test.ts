@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { blockInstance, releaseInstance, unblockInstance } from '#shared/app/enrollment/end-binding.ts';
+import {
+  blockInstance,
+  reenrollByGrant,
+  reenrollByKey,
+  releaseInstance,
+  unblockInstance,
+} from '#shared/app/enrollment/end-binding.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
@@ -12,7 +18,7 @@ import { byLaunch, here, instance, instanceId, launchChanges, now } from './enro
 const minutes15 = defaultTiming.reenrollSeconds * second;
 
 describe('a release', () => {
-  it('ends the binding and the management in one transaction', async () => {
+  it('ends the binding, and then the management', async () => {
     const setup = await lifeSetup();
     const view = await setup.release();
     expect(view).toMatchObject({
@@ -26,7 +32,7 @@ describe('a release', () => {
         adopt: { allowed: false, code: 'not_implemented' },
       },
     });
-    expect(setup.kinds()).toEqual(['instance', 'binding']);
+    expect(setup.kinds()).toEqual(['binding', 'instance']);
     expect(await setup.store.get('binding', setup.key.id)).toMatchObject({
       ...{ status: 'denied', publicKey: setup.key.publicKeyX, proof: 'iid-rsa2048' },
       ended: { reason: 'released', at: later, successor: null },
@@ -65,14 +71,10 @@ describe('a release', () => {
 
   it('denies a key whose binding was lost, too', async () => {
     const setup = await lifeSetup();
-    const lost: Store = {
-      ...setup.store,
-      get: async (kind, id) => (kind === 'binding' ? undefined : setup.store.get(kind, id)),
-    };
     const key = newAgentKey();
     const before = await setup.held();
     await setup.store.saveInstance(before, { ...before, agent: { ...before.agent!, id: key.id } });
-    await releaseInstance(here, later, { ...setup.operate, store: lost });
+    await setup.release();
     expect(await setup.store.get('binding', key.id)).toMatchObject({ status: 'denied', instanceId });
   });
 });
@@ -82,7 +84,7 @@ describe('a block', () => {
     const setup = await lifeSetup({}, launchChanges());
     const view = await setup.block();
     expect(view).toMatchObject({ managementReason: 'blocked', agent: null, actions: { unblock: { allowed: true } } });
-    expect(setup.kinds()).toEqual(['instance', 'binding']);
+    expect(setup.kinds()).toEqual(['binding', 'instance']);
     const asking = { ...byLaunch, now: later + second };
     expect(await refusalOf(setup.enroll(asking))).toMatchObject({
       code: 'instance_blocked',
@@ -100,7 +102,7 @@ describe('a block', () => {
     expect(await setup.block(later + second)).toEqual(blocked);
     const unblocked = await setup.unblock(later + 2 * second);
     expect(await setup.unblock(later + 3 * second)).toEqual(unblocked);
-    expect(setup.kinds()).toEqual(['instance', 'binding', 'instance']);
+    expect(setup.kinds()).toEqual(['binding', 'instance', 'instance']);
   });
 });
 
@@ -113,7 +115,7 @@ describe('a re-enrollment', () => {
       reenrollment: { agentId: id, keyId: null, replaces: setup.key.id, until: '2026-11-02T10:45:30Z' },
       actions: { release: { allowed: true }, block: { allowed: true }, 're-enroll': { allowed: true } },
     });
-    expect(setup.kinds()).toEqual(['instance', 'binding']);
+    expect(setup.kinds()).toEqual(['binding', 'instance']);
     expect(await setup.store.get('binding', setup.key.id)).toMatchObject({
       ...{ status: 'denied', ended: { reason: 're_enrolled', at: later } },
     });
@@ -126,7 +128,7 @@ describe('a re-enrollment', () => {
     const setup = await lifeSetup();
     const { publicKeyX } = newSeed();
     const view = await setup.reenrollByGrant(publicKeyX);
-    expect(setup.kinds().sort()).toEqual(['binding', 'instance', 'key']);
+    expect(setup.kinds()).toEqual(['binding', 'key', 'instance']);
     const keyId = view.reenrollment?.keyId ?? '';
     expect(await setup.store.get('key', keyId)).toMatchObject({
       ...{ publicKey: publicKeyX, usesLeft: 1, expiresAt: later + minutes15, createdBy: 'ann', reenrolls: true },
@@ -145,7 +147,7 @@ describe('a re-enrollment', () => {
     expect(await setup.reenrollByKey(two.id, later + 3 * second)).toMatchObject({
       reenrollment: { agentId: two.id, keyId: null, replaces: setup.key.id },
     });
-    expect(setup.kinds()).toEqual(['instance', 'binding', 'instance', 'key', 'instance']);
+    expect(setup.kinds()).toEqual(['binding', 'instance', 'instance', 'key', 'instance']);
   });
 
   it('can be asked for again once it has passed, and once time has made the instance discovered-only', async () => {
@@ -227,11 +229,14 @@ describe('what an operator asks for is refused', () => {
     expect((await refusalOf(setup.reenrollByGrant('A'.repeat(43)))).code).toBe('weak_key');
   });
 
-  it('when another request changed the record first: conflict, and nothing is written', async () => {
+  it('when others change the records thirty times: conflict, and nothing is written', async () => {
     const setup = await lifeSetup();
-    const store: Store = { ...setup.store, commit: async () => false };
-    const refused = await refusalOf(releaseInstance(here, later, { ...setup.operate, store }));
-    expect(refused).toEqual({ code: 'conflict', facts: { instance } });
+    let commits = 0;
+    const commit: Store['commit'] = async () => ++commits < 0;
+    const refused = await refusalOf(
+      releaseInstance(here, later, { ...setup.operate, store: { ...setup.store, commit } }),
+    );
+    expect([refused, commits]).toEqual([{ code: 'conflict', facts: { instance } }, 30]);
     expect(setup.written).toEqual([]);
   });
 
@@ -240,5 +245,87 @@ describe('what an operator asks for is refused', () => {
     const both = await Promise.allSettled([setup.release(), setup.block()]);
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(setup.written).toHaveLength(2);
+  });
+});
+
+describe('an operator', () => {
+  /** Whoever asks for the instance's record finds that it has changed before he writes, so often. */
+  const crowded = (setup: Awaited<ReturnType<typeof lifeSetup>>, times: number): Store => {
+    let left = times;
+    return {
+      ...setup.store,
+      async getInstance(key) {
+        const read = await setup.store.getInstance(key);
+        if (left-- > 0 && read) await setup.store.saveInstance(read, withParts(read, { cloud: { seenAt: left } }));
+        return read;
+      },
+    };
+  };
+
+  it.each(['release', 'block', 're-enroll'] as const)(
+    'is not held off by writers that are quicker: %s',
+    async (action) => {
+      const setup = await lifeSetup();
+      const ports = { ...setup.operate, store: crowded(setup, 20) };
+      const call = {
+        release: () => releaseInstance(here, later, ports),
+        block: () => blockInstance(here, later, ports),
+        're-enroll': () => reenrollByKey(here, newAgentKey().id, later, ports),
+      }[action];
+      expect(await call()).toMatchObject({ agent: null });
+    },
+  );
+});
+
+describe('an ending that stopped after the key was denied', () => {
+  const endings = ['release', 'block', 're-enroll'] as const;
+  const reasons = { release: 'released', block: 'blocked', 're-enroll': 'awaiting_enrollment' } as const;
+  const grant = newSeed().publicKeyX;
+
+  /** Muster dies between the two writes. */
+  async function halfDone(action: (typeof endings)[number]) {
+    const setup = await lifeSetup({}, launchChanges());
+    const saveInstance = () => Promise.reject(new Error('died'));
+    const ports = { ...setup.operate, store: { ...setup.store, saveInstance } };
+    const call = {
+      release: () => releaseInstance(here, later, ports),
+      block: () => blockInstance(here, later, ports),
+      're-enroll': () => reenrollByGrant(here, { publicKey: grant, createdBy: 'ann' }, later, ports),
+    }[action];
+    await expect(call()).rejects.toThrow('died');
+    expect(await setup.held()).toMatchObject({ agent: { id: setup.key.id } });
+    return setup;
+  }
+  const done = (action: (typeof endings)[number]) => ({
+    agent: null,
+    management: { reason: reasons[action], since: later },
+  });
+
+  it.each(endings)('is finished by the same call, as of then: %s', async (action) => {
+    const setup = await halfDone(action);
+    const at = later + 60 * second;
+    const view = {
+      release: () => setup.release(at),
+      block: () => setup.block(at),
+      're-enroll': () => setup.reenrollByGrant(grant, at),
+    }[action];
+    expect(await view()).toMatchObject({ agent: null, managementReason: reasons[action] });
+    expect(await setup.held()).toMatchObject(done(action));
+    const keys = setup.kinds().filter((kind) => kind === 'key');
+    expect(keys).toHaveLength(action === 're-enroll' ? 1 : 0);
+  });
+
+  it('is finished before another call decides: a release does not undo a block', async () => {
+    const setup = await halfDone('block');
+    expect((await refusalOf(setup.release(later + second))).code).toBe('instance_blocked');
+    expect(await setup.held()).toMatchObject(done('block'));
+  });
+
+  it.each(endings)('is finished by an enrollment, before that is decided: %s', async (action) => {
+    const setup = await halfDone(action);
+    const asking = setup.enroll({ key: newAgentKey(), ...byLaunch, now: later + second });
+    if (action === 'release') expect(await asking).toMatchObject({ serverId: 'srv_1' });
+    else expect((await refusalOf(asking)).code).toBe(action === 'block' ? 'instance_blocked' : 're_enrollment_only');
+    if (action !== 'release') expect(await setup.held()).toMatchObject(done(action));
   });
 });

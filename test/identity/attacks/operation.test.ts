@@ -210,7 +210,7 @@ harmless(103, 'a token that was seen, before anything was applied', async () => 
   const renewLease = () => expect.unreachable('the lease was written');
   const ports = {
     ...{ store: { ...memory, renewLease }, verify: new KeepingOutbox<never>(), twinSeen: renewLease },
-    ...{ audiences: [audience], timing: defaultTiming },
+    ...{ audiences: [audience], isRegistered: () => true, endingFinished: () => {}, timing: defaultTiming },
   };
   const links = { link: linkOf(1), previousLink: linkOf(0) };
   const report = { instanceId, bootId: 'b0', state: 'operational', ...links } as const;
@@ -266,5 +266,11 @@ performedBy(106, 'proof_too_weak', replacing, 'rotates nothing');
 performedBy(106, 'proof_too_weak', replacing, 're-enrolls nothing, by whatever the operator has named');
 const strength = 'enrolled with %s, then shown %s: the place is taken only by one as strong';
 performedBy(106, 'proof_too_weak', 'domain/agent/replacement.test.ts', strength);
+
+performedBy(107, 'key_denied', 'functions/operators-win.test.ts', 'does not hold off %s');
+performedBy(107, 'harmless', checkins, 'is once in five seconds');
+performedBy(108, 'rotated_too_often', replacing, 'is allowed six times in any hour, by whatever keys');
+performedBy(108, 'harmless', checkins, 'is followed through hundreds of rotations in one read');
+performedBy(109, 'agent_unknown', checkins, 'learns nothing of a key that is %s, whatever the request says');
 
 allOf('Floods and information leaks', 'After the enrollment');

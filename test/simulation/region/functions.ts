@@ -169,7 +169,13 @@ const apiHandlers: Record<ApiFunction, (host: Host, runtime: Runtime, ports: Por
       );
     },
     checkin: ({ timing }, runtime, { store, verify }) =>
-      checkin.make(() => ({ store, verify, audiences: [audience], twinSeen: () => {}, timing }), runtime),
+      checkin.make(
+        () => ({
+          ...{ store, verify, audiences: [audience], isRegistered, timing },
+          ...{ twinSeen: () => {}, endingFinished: () => {} },
+        }),
+        runtime,
+      ),
     operatorApi: ({ timing }, runtime, { store, history }) =>
       operatorApi.make(() => ({ store, history, timing }), runtime),
     operatorChange: ({ timing, random }, runtime, { store, userData, launch }) => {
