@@ -34,7 +34,7 @@ function eventsOf({ name, queue, schedule, stream }) {
 
 /** A row as serverless reads it. Its role is `<Name>Role` of infra/roles.yml. */
 function functionOf(row) {
-  const { name, handler, timeout, memory, retries, reserved, environment } = row;
+  const { name, handler, timeout, memory, retries, eventAge, reserved, environment } = row;
   const reserve = reserved && { 'Fn::If': [`Reserve${logicalId(name)}`, { Ref: reserved }, noValue] };
   return {
     handler: `functions/${handler}.handler`,
@@ -42,6 +42,7 @@ function functionOf(row) {
     timeout,
     ...(memory === undefined ? {} : { memorySize: memory }),
     ...(retries === undefined ? {} : { maximumRetryAttempts: retries }),
+    ...(eventAge === undefined ? {} : { maximumEventAge: eventAge }),
     ...(reserve ? { reservedConcurrency: reserve } : {}),
     environment,
     events: eventsOf(row),
@@ -151,18 +152,94 @@ function throttlesAlarms(functions, stage) {
   return alarms;
 }
 
+const scheduleRule = ({ name }) => `${logicalId(name)}EventsRuleSchedule1`;
+
+/** What EventBridge could not hand to a function on schedule. Nobody sends it again: the next one does its work. */
+function missedSchedules(scheduled, stage) {
+  const rules = scheduled.map((row) => getAtt(scheduleRule(row), 'Arn'));
+  const id = 'MissedSchedules';
+  return {
+    [id]: {
+      Type: 'AWS::SQS::Queue',
+      Properties: {
+        QueueName: `muster-${stage}-missed-schedules`,
+        SqsManagedSseEnabled: true,
+        MessageRetentionPeriod: fortnight,
+      },
+    },
+    [`${id}Policy`]: {
+      Type: 'AWS::SQS::QueuePolicy',
+      Properties: {
+        Queues: [{ Ref: id }],
+        PolicyDocument: {
+          Version: '2012-10-17',
+          Statement: [
+            {
+              ...{ Sid: 'RulesMaySend', Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' } },
+              ...{ Action: 'sqs:SendMessage', Resource: getAtt(id, 'Arn') },
+              Condition: { ArnEquals: { 'aws:SourceArn': rules } },
+            },
+            {
+              'Fn::If': [
+                'IsReal',
+                {
+                  ...{ Sid: 'TlsOnly', Effect: 'Deny', Principal: '*', Action: 'sqs:*', Resource: getAtt(id, 'Arn') },
+                  Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+                },
+                noValue,
+              ],
+            },
+          ],
+        },
+      },
+    },
+    [`${id}Alarm`]: alarm('missed-schedules', stage, {
+      AlarmDescription: 'EventBridge could not start a scheduled function. See docs/runbook.md, "A schedule stopped".',
+      Namespace: 'AWS/SQS',
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Statistic: 'Maximum',
+      Period: 60,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      Dimensions: ofQueue(id),
+    }),
+  };
+}
+
+/** osls knows no settings of a schedule's target. EventBridge itself tries for a minute: the next schedule comes then. */
+const scheduleTargets = (scheduled) =>
+  Object.fromEntries(
+    scheduled.map((row) => [
+      scheduleRule(row),
+      {
+        Properties: {
+          Targets: [
+            {
+              Id: row.name,
+              Arn: getAtt(`${logicalId(row.name)}LambdaFunction`, 'Arn'),
+              RetryPolicy: { MaximumRetryAttempts: 5, MaximumEventAgeInSeconds: 60 },
+              DeadLetterConfig: { Arn: getAtt('MissedSchedules', 'Arn') },
+            },
+          ],
+        },
+      },
+    ]),
+  );
+
 /** From the rows of infra/functions.cjs: what serverless.yml names as `functions`, and a template of their queues and alarms. */
 module.exports = async ({ resolveVariable }) => {
   const stage = await resolveVariable('sls:stage');
   const queues = rows.flatMap(({ queue }) => queue ?? []);
+  const scheduled = rows.filter(({ schedule }) => schedule !== undefined);
   const resources = [
     ...queues.flatMap((queue) => [queuesOf(queue, stage), queueAlarms(queue, stage)]),
     ...rows.map((row) => errorsAlarm(row, stage)),
     throttlesAlarms(rows, stage),
+    missedSchedules(scheduled, stage),
   ];
   return {
     functions: Object.fromEntries(rows.map((row) => [row.name, functionOf(row)])),
-    template: { Resources: Object.assign({}, ...resources) },
+    template: { Resources: Object.assign({}, ...resources), extensions: scheduleTargets(scheduled) },
   };
 };
 module.exports.throttlesAlarms = throttlesAlarms;

@@ -18,7 +18,7 @@ const published = { kind: { S: ['instance', 'server', 'launch', 'key'] } };
  * Add a function here, in functions/ and its role in infra/roles.yml: every role is written by hand, so that a reader can review it.
  *
  * Of a row: `name`; `handler`, its file in functions/; `timeout` in seconds; `memory` in MB (512 if absent); `environment`, by variable;
- * `retries` of an asynchronous invocation; `reserved`, the CloudFormation parameter that holds its reserved concurrency;
+ * `retries` of an asynchronous invocation, and `eventAge`, the seconds after which Lambda drops one that was throttled; `reserved`, the CloudFormation parameter that holds its reserved concurrency;
  * `errorPeriod`, the seconds over which its share of failures is taken; and one trigger:
  * - `queue`: its `id` (the logical name before "Queue"), `name`, `batch`, `window` and `visibility` in seconds, `concurrency`,
  *   `receives` before a message becomes a dead letter, `ageAlarm` in seconds;
@@ -64,12 +64,14 @@ module.exports = [
       ageAlarm: 300,
     },
   },
-  // Neither schedule is retried: the next invocation reads the same records
+  // Neither schedule is retried: the next invocation reads the same records. `retries` counts failures alone; what Lambda throttles it
+  // tries for up to six hours, and ticks that are no longer needed would pile up (lambda/latest/dg/invocation-async-error-handling.html)
   {
     name: 'tick',
     handler: 'tick',
     timeout: 50,
     retries: 0,
+    eventAge: 60,
     environment: { TABLE_NAME: table, LAUNCH_QUEUE_URL: launchQueue },
     schedule: parameter('tickRate'),
   },
@@ -78,6 +80,7 @@ module.exports = [
     handler: 'sweep',
     timeout: 30,
     retries: 0,
+    eventAge: 60,
     environment: {
       TABLE_NAME: table,
       ACCOUNTS: accounts,

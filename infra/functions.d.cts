@@ -17,6 +17,7 @@ interface FunctionRow {
   timeout: number;
   memory?: number;
   retries?: number;
+  eventAge?: number;
   reserved?: string;
   environment: Record<string, unknown>;
   errorPeriod?: number;

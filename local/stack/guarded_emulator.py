@@ -6,6 +6,7 @@ import os
 import re
 from urllib.parse import parse_qsl
 
+import message_moves
 import ministack.app as emulator
 from ministack.core import sigv4
 
@@ -38,6 +39,7 @@ def refusal(scope: dict) -> str | None:
         return "the request is not signed in its header"
     if ROOT.fullmatch(signed[1]) and not is_by_root(scope, headers, signed):
         return "the signature is not the root's"
+    message_moves.caller.set(signed[1])
     return None
 
 
@@ -73,5 +75,6 @@ def guarded(app):
     return door
 
 
+message_moves.install()
 emulator.app = guarded(emulator.app)
 emulator.main()

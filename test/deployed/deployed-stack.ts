@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { CreateAccessKeyCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from '@aws-sdk/client-iam';
+import type { ClientOptions } from '#local/stack/account.ts';
 import { type Stack, startStack } from '#local/stack/stack.ts';
 import { freePort } from '../e2e/muster-process.ts';
 
@@ -42,4 +44,19 @@ export async function eventually<T>(
     await wait(250);
   }
   throw new Error(`after ${longestSeconds} s it is still not so that ${what}`);
+}
+
+/** A new user of the account who may do the given actions with anything. */
+export async function person(root: ClientOptions, UserName: string, Action: string): Promise<ClientOptions> {
+  const iam = new IAMClient(root);
+  await iam.send(new CreateUserCommand({ UserName }));
+  const PolicyDocument = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action, Resource: '*' }],
+  });
+  await iam.send(new PutUserPolicyCommand({ UserName, PolicyName: 'own', PolicyDocument }));
+  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
+  iam.destroy();
+  const { AccessKeyId = '', SecretAccessKey = '' } = AccessKey ?? {};
+  return { ...root, credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } };
 }

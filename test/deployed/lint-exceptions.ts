@@ -10,10 +10,9 @@ export interface Exception {
 const ofFunctions = (suffix: string, names: readonly string[] = functionNames) =>
   names.map((name) => logicalId(name) + suffix);
 const logGroups = [...ofFunctions('LogGroup'), 'HttpApiLogGroup'];
-const queues = ['InstanceEvents', 'Verify', 'Sweep', 'Launch'].flatMap((name) => [
-  `${name}Queue`,
-  `${name}DeadLetters`,
-]);
+const queues = ['InstanceEvents', 'Verify', 'Sweep', 'Launch']
+  .flatMap((name) => [`${name}Queue`, `${name}DeadLetters`])
+  .concat('MissedSchedules');
 const apiFunctions = ['enroll', 'checkin', 'operatorApi', 'operatorChange', 'operatorEc2'];
 const routes = [
   ...['PostV1Enroll', 'PostV1Checkin', 'PostV1ServersIdVarTerminate'],
@@ -71,7 +70,7 @@ export const checkovExceptions: readonly Exception[] = [
   },
   {
     id: 'CKV_AWS_27',
-    where: queues,
+    where: [...queues, 'UndeliveredEvents'],
     reason:
       'They are encrypted, with keys of SQS (SqsManagedSseEnabled, which test/stack asserts); this check knows KMS alone. With KMS, EventBridge may send only by a key of our own whose policy lets it in, a dollar a month and one more thing that loses events when it is disabled.',
   },

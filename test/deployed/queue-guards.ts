@@ -1,9 +1,8 @@
-import { CreateAccessKeyCommand, CreateUserCommand, IAMClient, PutUserPolicyCommand } from '@aws-sdk/client-iam';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { beforeAll, expect, it } from 'vitest';
 import type { ClientOptions } from '#local/stack/account.ts';
 import { stackName } from '#local/stack/settings.ts';
-import type { DeployedStack } from './deployed-stack.ts';
+import { type DeployedStack, person } from './deployed-stack.ts';
 
 const queues = ['instance-events', 'verify', 'sweep', 'launch'];
 
@@ -11,7 +10,7 @@ const queues = ['instance-events', 'verify', 'sweep', 'launch'];
 export function queueGuards(stack: () => DeployedStack): void {
   let administrator: ClientOptions;
   beforeAll(async () => {
-    administrator = await queueAdministrator(stack().root);
+    administrator = await person(stack().root, 'queue-administrator', 'sqs:*');
   });
 
   it.each(queues)('%s refuses a message from an administrator of queues', async (name) => {
@@ -27,16 +26,3 @@ export function queueGuards(stack: () => DeployedStack): void {
 }
 
 const urlOf = ({ endpoint }: DeployedStack, name: string): string => `${endpoint}/111122223333/${name}`;
-
-async function queueAdministrator(root: ClientOptions): Promise<ClientOptions> {
-  const iam = new IAMClient(root);
-  const UserName = 'queue-administrator';
-  await iam.send(new CreateUserCommand({ UserName }));
-  const Statement = [{ Effect: 'Allow', Action: 'sqs:*', Resource: '*' }];
-  const PolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement });
-  await iam.send(new PutUserPolicyCommand({ UserName, PolicyName: 'queues', PolicyDocument }));
-  const { AccessKey } = await iam.send(new CreateAccessKeyCommand({ UserName }));
-  iam.destroy();
-  const { AccessKeyId = '', SecretAccessKey = '' } = AccessKey ?? {};
-  return { ...root, credentials: { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } };
-}

@@ -4,6 +4,7 @@ import { door } from './door.ts';
 import { failures } from './failures.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { queueGuards } from './queue-guards.ts';
+import { redrive } from './redrive.ts';
 import { roleBoundaries } from './role-boundaries.ts';
 
 // One deployment serves every file of this list: it takes longer than most of what is asked of it.
@@ -19,4 +20,5 @@ describe('the emulator’s door', () => door(stack));
 describe('the operator’s routes', () => operatorRoutes(stack));
 describe('the roles', () => roleBoundaries(stack));
 describe('the queues', () => queueGuards(stack));
+describe('dead letters', () => redrive(stack));
 describe('failures', () => failures(stack));

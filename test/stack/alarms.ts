@@ -18,6 +18,11 @@ const watched = [
   ...functionNames.map((name) => `Throttles of ${logicalId(name)}LambdaFunction`),
   'IteratorAge of OnRecordChangedLambdaFunction',
   'OnFailureDestinationDeliveredEventCount of OnRecordChangedEventSourceMappingDynamodbMainTable',
+  'DestinationDeliveryFailures of OnRecordChangedLambdaFunction',
+  'DroppedEventCount of OnRecordChangedEventSourceMappingDynamodbMainTable',
+  'Count of HttpApi',
+  '4xx of HttpApi',
+  'ApproximateNumberOfMessagesVisible of MissedSchedules.QueueName',
   'Invocations of SweepLambdaFunction',
   'Invocations of TickLambdaFunction',
   'MassRemovalWithheld of prod',
@@ -28,6 +33,11 @@ const watched = [
   'EnrollmentRefused of prod',
   'IdentityConflict of prod',
   'IdentityKeyEnding of prod',
+  'LaunchFailed of prod',
+  'SweepRepaired of prod',
+  'EventsNotArriving of prod',
+  'AgentSilent of prod',
+  'AgentExpected of prod',
 ];
 
 export function alarms(stack: () => PackagedStack): void {
@@ -48,6 +58,28 @@ export function alarms(stack: () => PackagedStack): void {
       ['Errors', 'Invocations'].map((metric) => `${metric} of ${logicalId(name)}LambdaFunction`),
     );
     expect(Threshold).toBe(5);
+  });
+
+  it.each([
+    ['EnrollTurnedAwayAlarm', 'Enroll', '/v1/enroll'],
+    ['CheckinTurnedAwayAlarm', 'Checkin', '/v1/checkin'],
+  ])('%s compares the requests of the route with the invocations of its function', (id, name, path) => {
+    const { Metrics, Threshold } = stack().resources[id]!.Properties;
+    const [percent, requests, invocations] = Metrics;
+    expect(percent.Expression).toBe('IF(requests > 20, 100 * (requests - FILL(invocations, 0)) / requests, 0)');
+    expect(Threshold).toBe(5);
+    // A metric has values only under exactly these dimensions: apigateway/latest/developerguide/http-api-metrics.html
+    const { Dimensions } = requests.MetricStat.Metric;
+    expect(Object.fromEntries(Dimensions.map(({ Name, Value }: Watched['Dimensions'][0]) => [Name, Value]))).toEqual({
+      ApiId: { Ref: 'HttpApi' },
+      Stage: '$default',
+      Method: 'POST',
+      Resource: path,
+    });
+    const stage = stack().resources.HttpApiStage!.Properties;
+    expect(stage.StageName).toBe('$default');
+    expect(stage.RouteSettings[`POST ${path}`].DetailedMetricsEnabled).toBe(true);
+    expect(nameOf(invocations.MetricStat.Metric.Dimensions[0].Value)).toBe(`${name}LambdaFunction`);
   });
 
   it('takes silence for a fault where a schedule should be heard of, and nowhere else', () => {

@@ -129,7 +129,6 @@ function operatorHolds(operator: string, actual: string | undefined, expected: s
     case 'Bool':
       return matches;
     case 'ArnNotLike':
-    case 'StringNotEqualsIfExists':
       return !matches;
     default:
       throw new Error(`an operator that this reader does not know: ${operator}`);

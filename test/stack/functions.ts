@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { allowsService, nameOf } from './cloudformation.ts';
 import { functionNames, logicalId, type PackagedStack } from './packaged-stack.ts';
 
 const sources = resolve(import.meta.dirname, '../../functions');
@@ -51,7 +52,38 @@ export function functions(stack: () => PackagedStack): void {
     expect([rate('Tick'), rate('Sweep')]).toEqual(['rate(1 minute)', 'rate(5 minutes)']);
     expect(properties('sweep').Environment.Variables.SWEEP_PERIOD_SECONDS).toBe(String(5 * 60));
     for (const id of ['TickLambdaEvConf', 'SweepLambdaEvConf']) {
-      expect(stack().resources[id]?.Properties.MaximumRetryAttempts).toBe(0);
+      // What is throttled would else be tried for six hours, and come when nobody needs it
+      expect(stack().resources[id]?.Properties).toMatchObject({
+        MaximumRetryAttempts: 0,
+        MaximumEventAgeInSeconds: 60,
+      });
+    }
+  });
+
+  it.each(['Tick', 'Sweep'])('keeps what EventBridge could not hand to %s, from the schedules’ rules alone', (id) => {
+    const rule = `${id}EventsRuleSchedule1`;
+    const [target, ...others] = stack().resources[rule]!.Properties.Targets;
+    expect(others).toEqual([]);
+    expect(nameOf(target.Arn)).toBe(`${id}LambdaFunction`);
+    expect(nameOf(target.DeadLetterConfig.Arn)).toBe('MissedSchedules');
+    expect(target.RetryPolicy).toEqual({ MaximumRetryAttempts: 5, MaximumEventAgeInSeconds: 60 });
+    const { PolicyDocument } = stack().resources.MissedSchedulesPolicy!.Properties;
+    const sending = { action: 'sqs:SendMessage', resource: 'MissedSchedules' };
+    const by = (arn: string) =>
+      allowsService(PolicyDocument, 'events.amazonaws.com', sending, { 'aws:SourceArn': arn });
+    expect([by(rule), by('AnotherRule')]).toEqual([true, false]);
+  });
+
+  it('every rule keeps what it cannot deliver, and says for how long it tries', () => {
+    const rules = Object.entries(stack().resources).filter(([, { Type }]) => Type === 'AWS::Events::Rule');
+    expect(rules).toHaveLength(4);
+    for (const [, { Properties }] of rules) {
+      for (const target of Properties.Targets) {
+        expect(target).toMatchObject({
+          DeadLetterConfig: {},
+          RetryPolicy: { MaximumEventAgeInSeconds: expect.any(Number) },
+        });
+      }
     }
   });
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { type CollectionTag, parse, type ScalarTag } from 'yaml';
-import { filledIn, listOf, type Node, nameOf, resolveConditions } from './cloudformation.ts';
+import { allowsService, denies, filledIn, listOf, type Node, nameOf, resolveConditions } from './cloudformation.ts';
 import { logicalId, memberAccount, ownAccount, type PackagedStack } from './packaged-stack.ts';
 
 const infra = resolve(import.meta.dirname, '../../infra');
@@ -154,9 +154,9 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
   });
 
   it.each([
-    { file: 'member-account.yml', bus: `arn:aws:events:us-east-1:${ownAccount}:event-bus/default`, trust: {} },
-    { file: 'other-region.yml', bus: given, trust: { Condition: ofThisAccountAlone } },
-  ])('$file forwards to Muster’s bus what Muster listens to', ({ file, bus, trust }) => {
+    { file: 'member-account.yml', bus: `arn:aws:events:us-east-1:${ownAccount}:event-bus/default` },
+    { file: 'other-region.yml', bus: given },
+  ])('$file forwards to Muster’s bus what Muster listens to', ({ file, bus }) => {
     const { InstanceEventsRule, HealthEventsRule, SendRole } = resourcesOf(file);
     const { Description: _, EventPattern, Targets, ...others } = InstanceEventsRule.Properties;
     expect(others).toEqual({});
@@ -181,20 +181,51 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
     ]);
     expect(
       Targets.map((target: Node) => ({ ...target, Arn: filledIn(target.Arn, { ...parameters, MusterBusArn: given }) })),
-    ).toEqual([{ Id: 'muster', Arn: bus, RoleArn: { 'Fn::GetAtt': ['SendRole', 'Arn'] } }]);
+    ).toEqual([
+      {
+        ...{ Id: 'muster', Arn: bus, RoleArn: { 'Fn::GetAtt': ['SendRole', 'Arn'] } },
+        DeadLetterConfig: { Arn: { 'Fn::GetAtt': ['UndeliveredEvents', 'Arn'] } },
+        RetryPolicy: { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86_400 },
+      },
+    ]);
     const { AssumeRolePolicyDocument, Policies, ...more } = SendRole.Properties;
     expect(more).toEqual({});
     expect(AssumeRolePolicyDocument.Statement).toEqual([
-      { Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' }, Action: 'sts:AssumeRole', ...trust },
+      {
+        ...{ Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' }, Action: 'sts:AssumeRole' },
+        Condition: ofThisStackAlone,
+      },
     ]);
     expect(Policies.flatMap((policy: Node) => policy.PolicyDocument.Statement)).toEqual([
       { Effect: 'Allow', Action: 'events:PutEvents', Resource: Targets[0].Arn },
     ]);
   });
 
+  it.each(['member-account.yml', 'other-region.yml'])(
+    '%s keeps what its rules cannot deliver, from them alone',
+    (file) => {
+      const { UndeliveredEvents, UndeliveredEventsPolicy, UndeliveredEventsAlarm } = resourcesOf(file);
+      expect(UndeliveredEvents.Properties).toEqual({ SqsManagedSseEnabled: true, MessageRetentionPeriod: 1_209_600 });
+      const { Queues, PolicyDocument } = UndeliveredEventsPolicy.Properties;
+      expect(Queues.map(nameOf)).toEqual(['UndeliveredEvents']);
+      const sending = { action: 'sqs:SendMessage', resource: 'UndeliveredEvents' };
+      const by = (rule: string) =>
+        allowsService(PolicyDocument, 'events.amazonaws.com', sending, { 'aws:SourceArn': rule });
+      expect(['InstanceEventsRule', 'HealthEventsRule', 'AnotherRule'].map(by)).toEqual([true, true, false]);
+      expect(denies(PolicyDocument, sending, { 'aws:SecureTransport': 'false' })).toBe(true);
+      expect(nameOf(UndeliveredEventsAlarm.Properties.Dimensions[0].Value)).toBe('UndeliveredEvents.QueueName');
+      expect(UndeliveredEventsAlarm.Properties.AlarmActions).toEqual([]);
+      const AlarmTopicArn = 'arn:aws:sns:us-west-2:444455556666:on-call';
+      const told = resourcesOf(file, { AlarmTopicArn }).UndeliveredEventsAlarm;
+      expect(told.Properties.AlarmActions).toEqual([{ Ref: 'AlarmTopicArn' }]);
+      expect(resourcesOf(file, { EventSource: 'muster.rehearsal' })).not.toHaveProperty('UndeliveredEventsAlarm');
+    },
+  );
+
+  const keeps = ['UndeliveredEvents', 'UndeliveredEventsAlarm', 'UndeliveredEventsPolicy'];
   it.each([
-    ['member-account.yml', ['HealthEventsRule', 'InstanceEventsRule', 'MemberRole', 'SendRole']],
-    ['other-region.yml', ['HealthEventsRule', 'InstanceEventsRule', 'SendRole']],
+    ['member-account.yml', ['HealthEventsRule', 'InstanceEventsRule', 'MemberRole', 'SendRole', ...keeps]],
+    ['other-region.yml', ['HealthEventsRule', 'InstanceEventsRule', 'SendRole', ...keeps]],
   ])('%s makes these and nothing else', (file, ids) => {
     expect(Object.keys(resourcesOf(file)).sort()).toEqual(ids);
   });
@@ -208,8 +239,15 @@ function membersOf(listed: readonly string[]): Promise<Node> {
 /** Whoever deploys infra/other-region.yml names it. */
 const given = `arn:aws:events:eu-central-1:${ownAccount}:event-bus/default`;
 
-/** EventBridge takes the role for rules of the account that has it. */
-const ofThisAccountAlone = { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } };
+/** EventBridge takes the role for rules of the stack that has it: CloudFormation begins a rule's name with the stack's. */
+const ofThisStackAlone = {
+  StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+  ArnLike: {
+    'aws:SourceArn': {
+      'Fn::Sub': `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/\${AWS::StackName}-*`,
+    },
+  },
+};
 
 const detailTypes = (rule: Node): string[] => rule.Properties.EventPattern['detail-type'];
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { allowsService, denies, type Node, nameOf, type RequestContext } from './cloudformation.ts';
+import { allowsService, denies, listOf, type Node, nameOf, type RequestContext } from './cloudformation.ts';
 import { functionNames, logicalId, type PackagedStack } from './packaged-stack.ts';
 
 /** Each queue's dead letters, its consumer and its senders; the senders of the first are EventBridge's two rules alone. */
@@ -29,7 +29,8 @@ const rule = {
   'aws:PrincipalIsAWSService': 'true',
   'aws:SourceArn': 'InstanceEventsRule',
 };
-const redriven = { 'aws:CalledViaLast': 'sqs.amazonaws.com' };
+/** How SQS may ask the policy of dead letters when it moves a message there: as a service, as whoever received it last, or not at all. */
+const bySqs = { 'aws:SecureTransport': 'true', 'aws:PrincipalIsAWSService': 'true' };
 
 /** By the queue and by its dead letters: what their policies state. What the conditions are worth is asked of each below. */
 function statementsFor({ queue, deadLetters }: (typeof table)[number]): [string, Node[]][] {
@@ -43,16 +44,10 @@ function statementsFor({ queue, deadLetters }: (typeof table)[number]): [string,
     ...only.map((statement) => ({ ...statement, Resource })),
     { Sid: 'TlsOnly', ...nothing, Resource, conditions: ['Bool'] },
   ];
-  const onlyByRedrive = ['ArnLike', 'StringNotEqualsIfExists'];
+  const byOthers = { Sid: 'OnlyServicesAndTheConsumerSend', ...noSending, conditions: ['Bool', 'ArnNotLike'] };
   return [
-    [
-      queue,
-      on(queue, [
-        { Sid: 'NobodyElseSends', ...noSending, conditions: ['ArnNotLike'] },
-        { Sid: 'RedriveRoleOnlyByRedrive', ...noSending, conditions: onlyByRedrive },
-      ]),
-    ],
-    [deadLetters, on(deadLetters, [{ Sid: 'OnlyServicesSend', ...noSending, conditions: ['Bool'] }])],
+    [queue, on(queue, [{ Sid: 'NobodyElseSends', ...noSending, conditions: ['ArnNotLike'] }])],
+    [deadLetters, on(deadLetters, [byOthers])],
   ];
 }
 
@@ -69,7 +64,9 @@ export function queues(stack: () => PackagedStack): void {
 
   it('there are these queues and no others', () => {
     const ids = Object.keys(stack().resources).filter((id) => stack().resources[id]?.Type === 'AWS::SQS::Queue');
-    expect(ids.sort()).toEqual(table.flatMap(({ queue, deadLetters }) => [queue, deadLetters]).sort());
+    expect(ids.sort()).toEqual(
+      [...table.flatMap(({ queue, deadLetters }) => [queue, deadLetters]), 'MissedSchedules'].sort(),
+    );
   });
 
   it('each has one policy, of exactly these statements', () => {
@@ -82,8 +79,20 @@ export function queues(stack: () => PackagedStack): void {
         conditions: Object.keys(Condition ?? {}),
       })),
     ]);
-    expect(stated).toHaveLength(table.length * 2);
-    expect(Object.fromEntries(stated)).toEqual(Object.fromEntries(table.flatMap(statementsFor)));
+    expect(stated).toHaveLength(table.length * 2 + 1);
+    expect(Object.fromEntries(stated)).toEqual({
+      ...Object.fromEntries(table.flatMap(statementsFor)),
+      MissedSchedules: [
+        {
+          ...{ Sid: 'RulesMaySend', Effect: 'Allow', Principal: { Service: 'events.amazonaws.com' } },
+          ...{ Action: 'sqs:SendMessage', Resource: 'MissedSchedules', conditions: ['ArnEquals'] },
+        },
+        {
+          ...{ Sid: 'TlsOnly', Effect: 'Deny', Principal: '*', Action: 'sqs:*', Resource: 'MissedSchedules' },
+          conditions: ['Bool'],
+        },
+      ],
+    });
   });
 
   it.each(table)(
@@ -140,10 +149,10 @@ export function queues(stack: () => PackagedStack): void {
     expect(admitted.sort()).toEqual([...senders].sort());
   });
 
-  it.each(table)('$queue takes a redrive by the role for it, which cannot send by itself', ({ queue }) => {
-    expect(refuses(queue, { ...role('Redrive'), ...redriven })).toBe(false);
-    expect(refuses(queue, role('Redrive'))).toBe(true);
-    expect(refuses(queue, { ...administrator, ...redriven })).toBe(true);
+  // StartMessageMoveTask asks first as a direct caller: no aws:CalledVia key is set
+  it.each(table)('$queue takes a redrive by the role for it, and by nobody else', ({ queue }) => {
+    expect(refuses(queue, role('Redrive'))).toBe(false);
+    expect(refuses(queue, { ...administrator, 'aws:CalledViaLast': 'sqs.amazonaws.com' })).toBe(true);
   });
 
   it('EventBridge’s two rules alone fill the queue of instance events, and its dead letters when it cannot', () => {
@@ -161,9 +170,20 @@ export function queues(stack: () => PackagedStack): void {
     for (const { queue } of table.slice(1)) expect(refuses(queue, rule)).toBe(true);
   });
 
-  it.each(table)('nobody but a service puts anything into $deadLetters', ({ deadLetters }) => {
+  it.each(table)('SQS moves messages into $deadLetters, however it asks, and nobody else does', (row) => {
+    const { deadLetters, consumer } = row;
+    for (const asked of [bySqs, role(consumer), {}]) expect(refuses(deadLetters, asked)).toBe(false);
     expect(refuses(deadLetters, administrator)).toBe(true);
     expect(refuses(deadLetters, role('Redrive'))).toBe(true);
+    const others = functionNames.map(logicalId).filter((id) => id !== consumer);
+    expect(others.filter((id) => !refuses(deadLetters, role(id)))).toEqual([]);
+  });
+
+  it.each(table)('$consumer may put nothing into $deadLetters by itself', ({ consumer, deadLetters }) => {
+    const { Policies } = properties(`${consumer}Role`);
+    const statements = Policies.flatMap((policy: Node) => policy.PolicyDocument.Statement);
+    const sending = statements.filter(({ Action }: Node) => listOf(Action).some((one) => /SendMessage/.test(one)));
+    expect(sending.flatMap(({ Resource }: Node) => listOf(Resource).map(nameOf))).not.toContain(deadLetters);
   });
 
   it('verify reads batches of up to a hundred, the queues towards EC2 have a maximum concurrency', () => {
