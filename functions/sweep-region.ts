@@ -22,7 +22,11 @@ export const make = (ports: () => SweepFunctionPorts, runtime = lambda) =>
       const { account, region } = readSweepMessage(body);
       if (!ports().isRegistered(account, region)) return { account, region, ignored: 'not_registered' };
       const report = await sweepRegion(account, region, ports());
-      if (report.repaired > 0) runtime.count('SweepRepaired', ports().stage, report.repaired);
+      const { stage } = ports();
+      if (report.repaired > 0) runtime.count('SweepRepaired', stage, report.repaired);
+      // Both, so that an alarm can take the share
+      if (report.agents > 0) runtime.count('AgentExpected', stage, report.agents);
+      if (report.agents > 0) runtime.count('AgentSilent', stage, report.silent);
       return { account, region, ...report };
     },
     runtime,

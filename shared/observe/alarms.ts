@@ -4,6 +4,7 @@ import { count, type MetricName } from './metrics.ts';
 
 const metricOf: Record<string, MetricName> = {
   mass_removal_withheld: 'MassRemovalWithheld',
+  events_not_arriving: 'EventsNotArriving',
   instance_unreadable: 'InstanceUnreadable',
   terminated_undone: 'TerminatedUndone',
   termination_inferred_wrongly: 'TerminationInferredWrongly',

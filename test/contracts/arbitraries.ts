@@ -41,14 +41,17 @@ const ledger = (until: number) =>
     { maxLength: ledgerLimit },
   );
 
-const agent = fc.record({
-  id: fc.constantFrom('agent-1', 'agent-2'),
-  version: fc.constant('1.0.0'),
-  bootId: fc.constantFrom('boot-1', ''),
-  enrolledAt: instant,
-  state: maybe(fc.constant('operational')),
-  stateAt: maybe(instant),
-});
+const agent = fc
+  .record({
+    id: fc.constantFrom('agent-1', 'agent-2'),
+    version: fc.constant('1.0.0'),
+    bootId: fc.constantFrom('boot-1', ''),
+    enrolledAt: instant,
+    state: maybe(fc.constant('operational')),
+    stateAt: maybe(instant),
+    silentSince: fc.option(instant, { nil: undefined }),
+  })
+  .map(({ silentSince, ...speaking }) => ({ ...speaking, ...(silentSince !== undefined && { silentSince }) }));
 
 const reenroll = fc.record({
   by: fc.constantFrom('agent-3', 'key_1'),

@@ -121,10 +121,18 @@ describe('verify', () => {
 
 describe('sweepRegion', () => {
   it('compares a pair with EC2, and counts what it repaired', async () => {
-    await runningInstance(setup, 60);
+    setup.ec2.runInstances(place, { MinCount: 1, MaxCount: 1, ImageId: 'ami-0123456789abcdef0' });
     expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual([]);
     expect(setup.lines).toContainEqual(expect.objectContaining({ message: 'sweep of a region handled', ...place }));
     expect(setup.lines).toContainEqual(expect.objectContaining({ SweepRepaired: expect.any(Number) }));
+  });
+
+  it('counts the agents that ought to speak and the silent ones, so that an alarm can take the share', async () => {
+    const agent = { id: 'a', version: '1', bootId: '', enrolledAt: 0, state: null, stateAt: null };
+    await runningInstance(setup, 60, { agent }, 600_000);
+    expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual([]);
+    expect(setup.lines).toContainEqual(expect.objectContaining({ AgentExpected: 1 }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ AgentSilent: 1 }));
   });
 
   it('leaves a pair alone that is not registered', async () => {

@@ -58,7 +58,7 @@ const listed: Readonly<Record<string, readonly string[]>> = {
   verify: ['reason', 'since'],
   absent: ['seenAt', 'since'],
   failed: ['at', 'reason'],
-  agent: ['id', 'version', 'bootId', 'enrolledAt', 'state', 'stateAt'],
+  agent: ['id', 'version', 'bootId', 'enrolledAt', 'state', 'stateAt', 'silentSince'],
   conflict: ['reason', 'since'],
   reenroll: ['by', 'until', 'replaces', 'proof'],
   attempt: ['at', 'code', 'reference'],
@@ -75,7 +75,9 @@ function pack(attribute: string, value: unknown): unknown {
   if (attribute === 'ledger') return (value as readonly string[]).map(packEntry);
   if (attribute === 'warn') return packWarnings(value as Instance['cloud']['warnings']);
   const members = listed[attribute];
-  if (members && value !== null) return members.map((member) => (value as Record<string, unknown>)[member]);
+  // A member that is missing is the last one: the item holds nothing for it.
+  if (members && value !== null)
+    return members.map((member) => (value as Record<string, unknown>)[member]).filter((one) => one !== undefined);
   return value === false ? null : value;
 }
 
@@ -83,7 +85,7 @@ function unpack(attribute: string, packed: unknown): unknown {
   if (attribute === 'ledger') return (packed as string[]).map(unpackEntry);
   if (attribute === 'warn') return unpackWarnings(packed as string);
   const members = listed[attribute];
-  return members ? Object.fromEntries(members.map((member, i) => [member, (packed as unknown[])[i]])) : packed;
+  return members ? Object.fromEntries((packed as unknown[]).map((value, i) => [members[i], value])) : packed;
 }
 
 /** The attributes of one part, or of some of its members. Null means that the attribute is absent, and so does false. */

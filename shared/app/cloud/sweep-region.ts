@@ -1,7 +1,10 @@
+import type { AgentCount } from '#shared/domain/agent/silence.ts';
 import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import { type AccountRegion, newAccountRegion, planSweep, type SweepPlan } from '#shared/domain/cloud/sweep.ts';
+import { isRepair, listen } from '#shared/domain/cloud/unheard.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
+import { noteSilences } from '../agent/note-silences.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
 import {
   type DescribeAnswer,
@@ -24,8 +27,8 @@ export interface SweepRegionPorts {
   timing: Timing;
 }
 
-/** What a sweep found, for its log line. `repaired`: changes that an event should have told. */
-export interface SweepReport {
+/** What a sweep found, for its log line. `repaired`: transitions that an event should have told. */
+export interface SweepReport extends AgentCount {
   seen: number;
   /** Instances that EC2 listed in a form that cannot be read. */
   unreadable: number;
@@ -54,12 +57,19 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
   const plan = planSweep(sweep, ports.timing);
   // First: a crash in between leaves a change that the next sweep sees again.
   for (const one of found) await keepFacts(one.facts, facts.get(one.facts.instanceId), ports.store);
-  const repaired = await applyPlan(plan, found, ports);
-  if (pair || found.length > 0) await savePair(plan.pair, ports.store);
+  await applyPlan(plan, found, ports);
+  const agents = await noteSilences(instances, lastHeardAt, sentAt, ports);
+  const repaired = plan.changes.filter(isRepair).length;
+  const isFirst = sweep.pair.lastSweepAt === null;
+  const { unheard, deaf } = listen({ before: sweep.pair.unheard, isFirst, records: instances, repaired, sentAt });
+  if (deaf) ports.alarm('events_not_arriving', { account, region });
+  const { unheard: _, ...swept } = plan.pair;
+  if (pair || found.length > 0) await savePair({ ...swept, ...(unheard && { unheard }) }, ports.store);
   if (unreadableIds.length > 0) ports.alarm('instance_unreadable', { account, region });
   for (const alarm of plan.alarms) ports.alarm(alarm, { account, region });
   await attachByToken(unattached(found, instances), ports);
-  return { seen: found.length, unreadable: unreadableIds.length, repaired, withheld: plan.withheldIds.length };
+  const withheld = plan.withheldIds.length;
+  return { seen: found.length, unreadable: unreadableIds.length, repaired, withheld, ...agents };
 }
 
 /**
@@ -102,15 +112,13 @@ function unattached(found: readonly Described[], records: readonly Instance[]): 
   return found.filter(({ facts, sight }) => facts.clientToken !== null && !owned.has(sight.instanceId));
 }
 
-async function applyPlan(plan: SweepPlan, found: readonly Described[], ports: SweepRegionPorts): Promise<number> {
+async function applyPlan(plan: SweepPlan, found: readonly Described[], ports: SweepRegionPorts): Promise<void> {
   const described = new Map(found.map((one) => [one.sight.instanceId, one]));
   const ask: VerifyMessage[] = [];
-  let written = 0;
   for (const { before, outcome } of plan.changes) {
     const { account, region, instanceId } = outcome.instance;
     if (outcome.needsDescribe) ask.push({ account, region, instanceId, attempt: 0 });
     if (!outcome.changed) continue;
-    written += 1;
     const one = described.get(instanceId);
     // A record that moved since it was read: what was seen is merged again; what was missed waits for the next sweep.
     const merged = await saveMerged(ports.store, before, (current) => {
@@ -120,5 +128,4 @@ async function applyPlan(plan: SweepPlan, found: readonly Described[], ports: Sw
     if (merged?.outcome.alarm) await detachReplaced(merged.outcome.instance, ports.store);
   }
   await ports.verify.send(ask);
-  return written;
 }

@@ -1,13 +1,14 @@
 import * as z from 'zod/mini';
 import type { Lease } from '#shared/domain/agent/lease.ts';
+import { isSilent } from '#shared/domain/agent/silence.ts';
 import { type PresentWarning, presentWarnings } from '#shared/domain/cloud/warnings.ts';
 import { attachmentOf, attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
 import { instanceActions } from '#shared/domain/instance/actions.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { conflictReasons, ec2States, type Instance, warningKinds } from '#shared/domain/instance/instance.ts';
 import { agentWord } from '#shared/domain/server/server.ts';
-import { formatTime, type Instant, seconds, formatTimeOrNull as timeOrNull } from '#shared/domain/time.ts';
-import { silentAfterSeconds, type Timing } from '#shared/domain/timing.ts';
+import { formatTime, type Instant, formatTimeOrNull as timeOrNull } from '#shared/domain/time.ts';
+import type { Timing } from '#shared/domain/timing.ts';
 import { actions, answer, pageOf, type Shown, text, time } from '../answer.ts';
 import { account, instanceId, region } from '../id-schemas.ts';
 
@@ -137,8 +138,7 @@ function agentView(instance: Instance, lease: Lease | undefined, { now, timing }
   const { agent } = instance;
   if (!agent) return null;
   const lastSeenAt = Math.max(agent.enrolledAt, lease?.lastSeenAt ?? 0);
-  const spokenFor = Math.max(lastSeenAt, instance.cloud.runningAt ?? 0);
-  const silent = instance.cloud.state === 'running' && now > spokenFor + seconds(silentAfterSeconds(timing));
+  const silent = isSilent(instance, lease?.lastSeenAt, now, timing);
   return {
     id: agent.id,
     version: agent.version,

@@ -101,8 +101,10 @@ export function mergeReportOf(
 /** A second machine with this agent's key showed itself; the first time counts. */
 export function markConflict(current: Instance, agentId: string, reason: ConflictReason, at: Instant): Outcome {
   if (current.agent?.id !== agentId || current.identity.conflict) return unchanged(current);
+  // Whoever it was: the agent was heard. From now on it is not, so a silence has no note either (silence.ts).
+  const { silentSince: _, ...agent } = current.agent;
   return {
-    instance: { ...current, identity: { ...current.identity, conflict: { reason, since: at } } },
+    instance: { ...current, agent, identity: { ...current.identity, conflict: { reason, since: at } } },
     changed: true,
     needsDescribe: false,
   };

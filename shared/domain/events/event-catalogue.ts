@@ -122,6 +122,24 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
       at: time('When EC2’s answer showed it.'),
     },
   },
+  'Agent Silent': {
+    meaning:
+      'The agent of a running instance has said nothing for four check-in intervals and 20 seconds. A sweep notices it, so this comes up to a sweep period later. It is told once for each silence; a stop of the instance does not end it.',
+    fields: {
+      ...everywhere,
+      agentId: { schema: text, meaning: 'The agent: the RFC 7638 thumbprint of its key.' },
+      silentSince: time('Its last word.'),
+    },
+  },
+  'Agent Heard': {
+    meaning:
+      'An agent that was told as silent checks in again. A sweep notices it, so this comes up to a sweep period later.',
+    fields: {
+      ...everywhere,
+      agentId: { schema: text, meaning: 'The agent: the RFC 7638 thumbprint of its key.' },
+      silentSince: time('Its last word before the silence, as the event about the silence has it.'),
+    },
+  },
   'Server State Changed': {
     meaning: 'The one word for a server changed. `account`, `region` and `instanceId` are its instance’s.',
     fields: {

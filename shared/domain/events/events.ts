@@ -2,7 +2,7 @@ import { readEntry } from '../cloud/ledger.ts';
 import type { EnrollmentKey } from '../enrollment/enrollment-key.ts';
 import { type Instance, keyOf } from '../instance/instance.ts';
 import { effectiveState } from '../server/server.ts';
-import { formatTime, formatTimeOrNull } from '../time.ts';
+import { formatTime, formatTimeOrNull, type Instant } from '../time.ts';
 
 export type DetailType =
   | 'Instance State Changed'
@@ -11,6 +11,8 @@ export type DetailType =
   | 'Instance Identity Conflict'
   | 'Instance Start Failed'
   | 'Instance Surplus'
+  | 'Agent Silent'
+  | 'Agent Heard'
   | 'Server State Changed'
   | 'Enrollment Key Expiring';
 
@@ -29,7 +31,12 @@ export interface DomainEvent {
  * new image has and the old has not, so that merged writes lose none (docs/design/events.md, "one event per entry").
  */
 export function eventsOf(before: Instance | undefined, after: Instance): DomainEvent[] {
-  return [...stateEvents(before, after), ...conditionEvents(before, after), ...serverEvents(before, after)];
+  return [
+    ...stateEvents(before, after),
+    ...conditionEvents(before, after),
+    ...silenceEvents(before, after),
+    ...serverEvents(before, after),
+  ];
 }
 
 /** The events that a change of an enrollment key owes: one for each warning that was noted on it. */
@@ -109,6 +116,20 @@ function conditionEvents(before: Instance | undefined, after: Instance): DomainE
     add('Instance Surplus', at, { launchId: after.assignment.launchId, at });
   }
   return events;
+}
+
+/** One event where a silence begins, and one where the same agent is heard again. A new agent in its place ends it without a word. */
+function silenceEvents(before: Instance | undefined, after: Instance): DomainEvent[] {
+  const was = before?.agent?.id === after.agent?.id ? before?.agent?.silentSince : undefined;
+  const is = after.agent?.silentSince;
+  if (was === is) return [];
+  const tell = (detailType: DetailType, since: Instant): DomainEvent => {
+    const agentId = after.agent?.id ?? null;
+    const data = { ...base(after), agentId, silentSince: formatTime(since) };
+    return { detailType, record: keyOf(after), entry: `${agentId}@${since}`, data };
+  };
+  const heard = was === undefined ? [] : [tell('Agent Heard', was)];
+  return is === undefined ? heard : [...heard, tell('Agent Silent', is)];
 }
 
 /** A server's word follows from its instance's record, which a termination writes alone. */

@@ -131,6 +131,8 @@ export interface Agent {
   enrolledAt: Instant;
   state: string | null;
   stateAt: Instant | null;
+  /** Its last word. Only while it is silent, and a sweep has noted that: consumers were told. */
+  silentSince?: Instant;
 }
 
 /** What Muster noted about the keys that agents used for this instance. */

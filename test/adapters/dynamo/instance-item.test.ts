@@ -23,17 +23,17 @@ const longestReasons: [ManagementStatus, ManagementReason][] = [
   ['discovered-only', 'deadline_passed'],
 ];
 
-const speaking: InstanceParts = {
-  agent: {
-    id: 'c'.repeat(43),
-    version: 'v'.repeat(32),
-    bootId: '00000000-0000-4000-8000-000000000000',
-    enrolledAt: at,
-    state: 'stranded in booting',
-    stateAt: at,
-  },
-  identity: { conflict: { reason: 'other_instance', since: at } },
+const speaking: NonNullable<Instance['agent']> = {
+  id: 'c'.repeat(43),
+  version: 'v'.repeat(32),
+  bootId: '00000000-0000-4000-8000-000000000000',
+  enrolledAt: at,
+  state: 'stranded in booting',
+  stateAt: at,
 };
+const inConflict: InstanceParts = { agent: speaking, identity: { conflict: { reason: 'other_instance', since: at } } };
+/** A silence is not noted of an agent in conflict. */
+const silent: InstanceParts = { agent: { ...speaking, silentSince: at } };
 const waiting: InstanceParts = {
   identity: { reenroll: { by: 'e'.repeat(43), until: at, replaces: 'c'.repeat(43), proof: 'iid-rsa2048' } },
 };
@@ -49,7 +49,11 @@ const fourWarnings: Instance['cloud']['warnings'] = [
 ];
 
 /** Every field set, each to the longest that it takes; some of them never come together. */
-const fattest = (state: Instance['cloud']['state'], [status, reason]: [ManagementStatus, ManagementReason]): Instance =>
+const fattest = (
+  state: Instance['cloud']['state'],
+  [status, reason]: [ManagementStatus, ManagementReason],
+  agent: InstanceParts,
+): Instance =>
   withParts(
     newInstance(keyNamed('i-0123456789abcdef0', 'ap-southeast-5'), at),
     {
@@ -74,7 +78,7 @@ const fattest = (state: Instance['cloud']['state'], [status, reason]: [Managemen
       assignment: { serverId: `srv_${'a'.repeat(32)}`, launchId: `lch_${'b'.repeat(32)}`, surplusSince: at },
       identity: { refusedAttempt: { at, code: 'enrollment_window_closed', reference: `ref_${'d'.repeat(32)}` } },
     },
-    status === 'enrolled' ? speaking : waiting,
+    status === 'enrolled' ? agent : waiting,
   );
 
 describe('the item of an instance', () => {
@@ -88,7 +92,9 @@ describe('the item of an instance', () => {
 
   test('stays under one kilobyte, so that a write costs one unit', () => {
     const sizes = ec2States.flatMap((state) =>
-      longestReasons.map((words) => itemSizeBytes(toInstanceItem(fattest(state, words), defaultTiming))),
+      longestReasons.flatMap((words) =>
+        [inConflict, silent].map((agent) => itemSizeBytes(toInstanceItem(fattest(state, words, agent), defaultTiming))),
+      ),
     );
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1024);
   });

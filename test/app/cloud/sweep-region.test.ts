@@ -42,7 +42,7 @@ describe('a sweep', () => {
   it('finds what no event told of: records, facts, the pair, and how much it had to repair', async () => {
     const setup = await ec2Setup();
     const ids = await run(setup, 3);
-    expect(await sweep(setup)).toEqual({ seen: 3, unreadable: 0, repaired: 3, withheld: 0 });
+    expect(await sweep(setup)).toEqual({ seen: 3, unreadable: 0, repaired: 3, withheld: 0, agents: 0, silent: 0 });
     expect(await states(setup)).toEqual(['pending', 'pending', 'pending']);
     expect(await setup.store.getFacts({ ...place, instanceId: ids[0]! })).toMatchObject({
       imageId: oneInstance.ImageId,
@@ -55,13 +55,53 @@ describe('a sweep', () => {
     await run(setup, 3);
     await sweep(setup);
     const { length } = setup.written;
-    expect(await sweep(setup)).toEqual({ seen: 3, unreadable: 0, repaired: 0, withheld: 0 });
+    expect(await sweep(setup)).toEqual({ seen: 3, unreadable: 0, repaired: 0, withheld: 0, agents: 0, silent: 0 });
     expect(setup.written).toHaveLength(length);
+  });
+
+  it('notes once that an agent became silent, and that it spoke again', async () => {
+    const setup = await ec2Setup();
+    const [instanceId] = await run(setup, 1);
+    const key = { ...place, instanceId: instanceId! };
+    setup.clock.advance(60 * second);
+    await sweep(setup);
+    const found = (await setup.store.getInstance(key))!;
+    const agent = { id: 'a', version: '', bootId: '', enrolledAt: setup.now(), state: null, stateAt: null };
+    await setup.store.saveInstance(found, { ...found, agent });
+    const silentSince = setup.now();
+
+    setup.clock.advance(261 * second);
+    expect(await sweep(setup)).toMatchObject({ agents: 1, silent: 1 });
+    const noted = await setup.store.getInstance(key);
+    expect(noted?.agent).toEqual({ ...agent, silentSince });
+    setup.clock.advance(period);
+    expect(await sweep(setup)).toMatchObject({ agents: 1, silent: 1, repaired: 0 });
+    expect(await setup.store.getInstance(key)).toEqual(noted);
+
+    await setup.store.renewLease(undefined, { ...leaseOf(instanceId!), lastSeenAt: setup.now() });
+    expect(await sweep(setup)).toMatchObject({ agents: 1, silent: 0 });
+    expect((await setup.store.getInstance(key))?.agent).toEqual(agent);
+  });
+
+  it('tells that events do not arrive: it finds changes in ten minutes, and no event comes', async () => {
+    const setup = await ec2Setup();
+    await run(setup, 1);
+    await sweep(setup);
+    for (const _ of [1, 2, 3]) {
+      setup.clock.advance(period);
+      await run(setup, 1);
+      await sweep(setup);
+    }
+    const told = setup.alarms.filter((what) => what === 'events_not_arriving');
+    expect(told).toHaveLength(1);
+    expect(await setup.store.getPair(place.account, place.region)).toMatchObject({
+      unheard: { changes: expect.any(Number) },
+    });
   });
 
   it('of an empty pair makes no record of the pair', async () => {
     const setup = await ec2Setup();
-    expect(await sweep(setup)).toEqual({ seen: 0, unreadable: 0, repaired: 0, withheld: 0 });
+    expect(await sweep(setup)).toEqual({ seen: 0, unreadable: 0, repaired: 0, withheld: 0, agents: 0, silent: 0 });
     expect(await setup.store.listPairs()).toEqual([]);
   });
 

@@ -1,0 +1,51 @@
+import type { Instance } from '../instance/instance.ts';
+import { type Instant, seconds } from '../time.ts';
+import { readEntry } from './ledger.ts';
+import type { SweepPlan } from './sweep.ts';
+
+/** Changes that sweeps of an account and Region found while no event of it arrived. */
+export interface Unheard {
+  /** When the sweep began that found the first of them. */
+  since: Instant;
+  changes: number;
+}
+
+/** Fewer changes in less time are events that are lost or still under way. */
+const enough = { changes: 3, ms: seconds(600) } as const;
+
+/** Whether a sweep found a transition that an event should have told. A LaunchTime or a doubt that ended is none. */
+export function isRepair({ before, outcome }: SweepPlan['changes'][number]): boolean {
+  const known = new Set(before?.cloud.ledger.map((entry) => readEntry(entry).id));
+  return outcome.changed && outcome.instance.cloud.ledger.some((entry) => !known.has(readEntry(entry).id));
+}
+
+/** What one sweep found. `records` as they were before it, `repaired` as many changes as `isRepair` counts. */
+export interface Listening {
+  before: Unheard | undefined;
+  /** The pair was never swept: nothing told of the instances that were there. */
+  isFirst: boolean;
+  records: readonly Instance[];
+  repaired: number;
+  sentAt: Instant;
+}
+
+/**
+ * Tells events that are lost now and then from a rule that delivers none: `deaf` where sweeps found three changes or more in ten minutes or
+ * longer, and no record tells of an event since the first.
+ */
+export function listen({ before, isFirst, records, repaired, sentAt }: Listening): {
+  unheard: Unheard | undefined;
+  deaf: boolean;
+} {
+  const isHeard = before !== undefined && lastEventAt(records) > before.since;
+  const known = isHeard ? undefined : before;
+  if (repaired === 0 || isFirst) return { unheard: known, deaf: false };
+  const unheard = { since: known?.since ?? sentAt, changes: (known?.changes ?? 0) + repaired };
+  return { unheard, deaf: unheard.changes >= enough.changes && sentAt - unheard.since >= enough.ms };
+}
+
+function lastEventAt(records: readonly Instance[]): Instant {
+  let last = 0;
+  for (const { cloud } of records) if (cloud.source === 'event') last = Math.max(last, cloud.at ?? 0);
+  return last;
+}
