@@ -3,7 +3,7 @@ import { type Instant, seconds } from '../time.ts';
 import { silentAfterSeconds, type Timing } from '../timing.ts';
 
 /** When an enrolled agent last spoke: at its enrollment, or at the check-in that its lease holds. Undefined where no agent is enrolled. */
-export const lastWordOf = ({ agent }: Instance, lastHeardAt: Instant | undefined): Instant | undefined =>
+const lastWordOf = ({ agent }: Instance, lastHeardAt: Instant | undefined): Instant | undefined =>
   agent ? Math.max(agent.enrolledAt, lastHeardAt ?? 0) : undefined;
 
 /**

@@ -1,7 +1,7 @@
 import type { Instance } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import { readEntry } from './ledger.ts';
-import type { SweepPlan } from './sweep.ts';
+import type { Outcome } from './transition.ts';
 
 /** Changes that sweeps of an account and Region found while no event of it arrived. */
 export interface Unheard {
@@ -14,7 +14,7 @@ export interface Unheard {
 const enough = { changes: 3, ms: seconds(600) } as const;
 
 /** Whether a sweep found a transition that an event should have told. A LaunchTime or a doubt that ended is none. */
-export function isRepair({ before, outcome }: SweepPlan['changes'][number]): boolean {
+export function isRepair({ before, outcome }: { before: Instance | undefined; outcome: Outcome }): boolean {
   const known = new Set(before?.cloud.ledger.map((entry) => readEntry(entry).id));
   return outcome.changed && outcome.instance.cloud.ledger.some((entry) => !known.has(readEntry(entry).id));
 }
