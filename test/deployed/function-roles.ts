@@ -20,6 +20,8 @@ export interface FunctionRole {
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string };
   /** `<action> on <resource>` for all that its policy grants. */
   grants: string[];
+  /** The patterns that the leading key of such a request must match; no entry where any key is allowed. */
+  leadingKeys: ReadonlyMap<string, readonly string[]>;
 }
 
 export const deployedName = (name: FunctionName): string => `${stackName}-${name}`;
@@ -34,8 +36,8 @@ export async function functionRoles({ root }: Pick<Stack, 'root'>): Promise<Func
         const { FunctionArn = '', Role = '' } = await lambda.send(
           new GetFunctionConfigurationCommand({ FunctionName }),
         );
-        const grants = await grantsOf(iam, Role.slice(Role.lastIndexOf('/') + 1));
-        return { name, roleArn: Role, credentials: sessionOf(FunctionArn, Role), grants };
+        const granted = await grantsOf(iam, Role.slice(Role.lastIndexOf('/') + 1));
+        return { name, roleArn: Role, credentials: sessionOf(FunctionArn, Role), ...granted };
       }),
     );
   } finally {
@@ -56,24 +58,36 @@ function sessionOf(functionArn: string, roleArn: string): FunctionRole['credenti
 }
 
 /** Of the inline policies: a function's role has no others. */
-async function grantsOf(iam: IAMClient, RoleName: string): Promise<string[]> {
+async function grantsOf(iam: IAMClient, RoleName: string): Promise<Pick<FunctionRole, 'grants' | 'leadingKeys'>> {
   const { AttachedPolicies = [] } = await iam.send(new ListAttachedRolePoliciesCommand({ RoleName }));
   const [attached] = AttachedPolicies;
   if (attached) throw new Error(`the role ${RoleName} has the policy ${attached.PolicyArn} attached`);
   const { PolicyNames = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
-  const grants = await Promise.all(
+  const statements = await Promise.all(
     PolicyNames.map(async (PolicyName) => {
       const { PolicyDocument = '' } = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }));
       const { Statement } = JSON.parse(decodeURIComponent(PolicyDocument)) as { Statement: Statement[] };
-      return Statement.flatMap(({ Action, Resource }) =>
-        [Action].flat().flatMap((action) => [Resource].flat().map((resource) => `${action} on ${resource}`)),
-      );
+      return Statement;
     }),
   );
-  return grants.flat();
+  const granted = statements.flat().flatMap((statement) =>
+    [statement.Action].flat().flatMap((action) =>
+      [statement.Resource].flat().map((resource) => ({
+        grant: `${action} on ${resource}`,
+        keys: statement.Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'],
+      })),
+    ),
+  );
+  const byGrant = Map.groupBy(granted, ({ grant }) => grant);
+  const limited = [...byGrant].filter(([, all]) => all.every(({ keys }) => keys !== undefined));
+  return {
+    grants: [...byGrant.keys()],
+    leadingKeys: new Map(limited.map(([grant, all]) => [grant, all.flatMap(({ keys }) => [keys ?? []].flat())])),
+  };
 }
 
 interface Statement {
   Action: string | string[];
   Resource: string | string[];
+  Condition?: { 'ForAllValues:StringLike'?: { 'dynamodb:LeadingKeys'?: string | string[] } };
 }
