@@ -11,7 +11,7 @@ import { openState } from './state/state.ts';
  * `unmanaged` if neither settings nor user data name a Muster. Throws if the state folder cannot be used.
  */
 export async function runAgent(ports: AgentPorts): Promise<'stopped' | 'refused' | 'unmanaged'> {
-  const metadata = await tryUntilRead(ports, () => readMetadata(ports.metadataEndpoint, ports.fetch));
+  const metadata = await tryUntilRead(ports, () => readMetadata(ports));
   if (!metadata) return 'stopped';
   const settings = ports.settings ?? readSettings(metadata.userData);
   if (!settings) return 'unmanaged';

@@ -24,7 +24,7 @@ export async function buildEnrollment(
   { key, settings, grant, previous }: Enrollment,
   ports: AgentPorts,
 ): Promise<{ body: string; headers: Record<string, string> }> {
-  const metadata = await readMetadata(ports.metadataEndpoint, ports.fetch);
+  const metadata = await readMetadata(ports);
   const [aud, jti, iat] = [settings.url, ports.newId(), Math.floor(ports.now() / 1000)];
   const message = grantMessage(aud, key.id, jti);
   const payload: EnrollmentPayload = {
@@ -47,7 +47,7 @@ async function proofOf(
   ports: AgentPorts,
 ): Promise<Proof> {
   if (settings.proof !== 'sts') return { kind: 'iid-rsa2048', rsa2048, document };
-  const credentials = await readInstanceCredentials(ports.metadataEndpoint, ports.fetch);
+  const credentials = await readInstanceCredentials(ports);
   const { region } = JSON.parse(document) as { region: string };
   const sts = signCallerIdentity({ region, ...purpose }, credentials, new Date(ports.now()));
   return { kind: 'sts', rsa2048, document, sts };

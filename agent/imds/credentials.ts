@@ -1,4 +1,4 @@
-import { openMetadata } from './metadata.ts';
+import { type MetadataPorts, openMetadata } from './metadata.ts';
 
 /** The instance's own temporary credentials. Every instance has them, with or without an instance profile. */
 export interface InstanceCredentials {
@@ -11,8 +11,8 @@ export interface InstanceCredentials {
 const credentialsPath = 'meta-data/identity-credentials/ec2/security-credentials/ec2-instance';
 
 /** The credentials that the metadata service gives now. Throws if it gives none, or incomplete ones. */
-export async function readInstanceCredentials(endpoint: string, get: typeof fetch): Promise<InstanceCredentials> {
-  const read = await openMetadata(endpoint, get);
+export async function readInstanceCredentials(ports: MetadataPorts): Promise<InstanceCredentials> {
+  const read = await openMetadata(ports);
   const credentials = parse(await read(credentialsPath));
   const text = (name: string): string => {
     const value = credentials?.[name];

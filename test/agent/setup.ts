@@ -47,7 +47,9 @@ export async function run(scene: Scene) {
   const requests: { path: string; headers: Headers; body: string }[] = [];
   const waited: number[] = [];
   const said: string[] = [];
-  const { fetch, turns } = network(scene, requests);
+  /** The time limits in seconds, by the signals that end the requests. */
+  const limits = new Map<AbortSignal, number>();
+  const { fetch, turns } = network(scene, requests, limits);
   let toRotate = true;
   const options: AgentPorts = {
     settings: scene.settings,
@@ -66,7 +68,11 @@ export async function run(scene: Scene) {
     random: () => 0.5,
     now: () => Date.parse('2026-11-02T10:00:30Z') + (scene.timePasses ? 1000 * sum(waited) : 0),
     fetch: scene.onSend ? watched(fetch, scene.onSend) : fetch,
-    timeout: untimed,
+    timeout: (seconds) => {
+      const signal = untimed();
+      limits.set(signal, seconds);
+      return signal;
+    },
     wait: async (seconds) => void waited.push(seconds),
     stopped: () => waited.length >= (scene.waits ?? 3),
     rotationAsked: () => {
@@ -101,7 +107,11 @@ export function newFolder(): string {
   return folder;
 }
 
-function network(scene: Scene, requests: { path: string; headers: Headers; body: string }[]) {
+function network(
+  scene: Scene,
+  requests: { path: string; headers: Headers; body: string }[],
+  limits: ReadonlyMap<AbortSignal, number>,
+) {
   const turns = new Map<string, number>();
   const metadata: Record<string, string> = {
     '/latest/api/token': 'token',
@@ -117,6 +127,8 @@ function network(scene: Scene, requests: { path: string; headers: Headers; body:
   };
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const url = new URL(String(input));
+    // A request without a limit could stop the agent for good.
+    expect(limits.get(init?.signal as AbortSignal)).toBe(url.host === 'imds.example' ? 5 : 10);
     const page = url.host === 'imds.example' ? metadata[url.pathname] : undefined;
     if (page !== undefined) return new Response(page === '' ? 'none' : page, { status: page === '' ? 404 : 200 });
     const path = url.pathname.replace('/prod/v1/', '');

@@ -146,23 +146,33 @@ describe('the instance’s own credentials', () => {
   it('are read as IMDS has them', async () => {
     const { imds, sts, key } = await startInstance();
     const { accessKeyId, secretAccessKey, sessionToken } = sts.instanceCredentials(key);
-    expect(await readInstanceCredentials(imds.url, fetch)).toEqual({ accessKeyId, secretAccessKey, sessionToken });
+    expect(await readInstanceCredentials({ metadataEndpoint: imds.url, fetch, timeout: untimed })).toEqual({
+      accessKeyId,
+      secretAccessKey,
+      sessionToken,
+    });
   });
 
   it('change before they end', async () => {
     const { imds, clock } = await startInstance();
-    const first = await readInstanceCredentials(imds.url, fetch);
+    const first = await readInstanceCredentials({ metadataEndpoint: imds.url, fetch, timeout: untimed });
     clock.advance(6 * 3_600_000 - 5 * 60_000 - 1000);
-    expect(await readInstanceCredentials(imds.url, fetch)).toEqual(first);
+    expect(await readInstanceCredentials({ metadataEndpoint: imds.url, fetch, timeout: untimed })).toEqual(first);
     clock.advance(1000);
-    expect((await readInstanceCredentials(imds.url, fetch)).accessKeyId).not.toBe(first.accessKeyId);
+    expect(
+      (await readInstanceCredentials({ metadataEndpoint: imds.url, fetch, timeout: untimed })).accessKeyId,
+    ).not.toBe(first.accessKeyId);
   });
 
   it.each(['secret', '"secret"', '[]', 'null', '{"SecretAccessKey":"secret"}', '{"AccessKeyId":{"a":"secret"}}'])(
     'are none when they read %s, and the error holds nothing of them',
     async (page) => {
       const get: typeof fetch = async () => new Response(page);
-      const failure = await readInstanceCredentials('http://imds.example', get).catch((error: Error) => error);
+      const failure = await readInstanceCredentials({
+        metadataEndpoint: 'http://imds.example',
+        fetch: get,
+        timeout: untimed,
+      }).catch((error: Error) => error);
       expect(failure).toMatchObject({ message: 'the instance’s credentials have no AccessKeyId' });
     },
   );

@@ -10,6 +10,7 @@ import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
 import { enrollmentKeyNamed, instanceNamed, launchNamed, second, start } from '#test/build/records.ts';
+import { killable, Life } from '#test/simulation/region/killable.ts';
 import { KeepingOutbox } from '../fakes/outbox.ts';
 
 const deadline = start + defaultTiming.enrollmentDeadlineSeconds * second;
@@ -34,6 +35,22 @@ async function setupWith(records: readonly Instance[]) {
   };
   return { store, written, launch, failures, tick };
 }
+
+describe('a tick that dies', () => {
+  const moments = [1, 2, 3, 4].flatMap((call) => (['before', 'after'] as const).map((side) => ({ call, side })));
+
+  it.each(moments)('$side call $call forgets no launch that waits: it is asked for, or due still', async (moment) => {
+    const { store, launch } = await setupWith([]);
+    const waits = launchNamed('lch_1', { requestedAt: start });
+    await store.commit([{ kind: 'launch', before: undefined, after: waits }]);
+    const now = start + defaultTiming.launchNudgeSeconds * second;
+    const life = new Life({ dies: (call, side) => call === moment.call && side === moment.side });
+    const ports = { store: killable(store, life), launch: killable(launch, life) };
+    await handleDue(now, { ...ports, failed: () => {}, timing: defaultTiming }).catch(() => {});
+    const stillDue = (await store.listDue(now, 10)).some(({ id }) => id === 'lch_1');
+    expect(stillDue || launch.messages.length > 0).toBe(true);
+  });
+});
 
 describe('a tick', () => {
   it('makes an instance discovered-only at its deadline, not before, and once', async () => {

@@ -176,6 +176,7 @@ describe('launch', () => {
     const made = setup.ec2.truth().filter(({ clientToken }) => clientToken === `mst-${launchId}`);
     expect(made).toHaveLength(1);
     expect(await setup.store.get('server', 'srv_1')).toMatchObject({ instance: { instanceId: made[0]!.instanceId } });
+    expect(setup.lines.filter((line) => 'LaunchFailed' in line)).toEqual([]);
   });
 
   it('gives a throttled launch again, later than the queue itself would, and tells why', async () => {
@@ -192,6 +193,21 @@ describe('launch', () => {
     expect(await failuresOf(handlers.launch, sqsBatch([{ launchId: throttled }]))).toEqual(['m0']);
     const why = setup.lines.filter(({ level, launchId }) => level === 'ERROR' && launchId === throttled);
     expect(why.map(({ ec2Code }) => ec2Code)).toEqual(['RequestLimitExceeded', 'RequestLimitExceeded']);
+  });
+
+  it('counts a launch that ended without an instance', async () => {
+    const refused = `lch_${'2'.repeat(32)}`;
+    await wanted(refused, 'srv_3');
+    setup.ec2.faults.add({
+      ...{
+        what: 'refuse',
+        where: { service: 'ec2', operation: 'RunInstances' },
+        code: 'InstanceLimitExceeded',
+        times: 1,
+      },
+    });
+    expect(await failuresOf(handlers.launch, sqsBatch([{ launchId: refused }]))).toEqual([]);
+    expect(setup.lines).toContainEqual(expect.objectContaining({ LaunchFailed: 1, stage: 'test' }));
   });
 
   it.each([{ launchId: 'lch_1' }, { launchId, request: {} }, { launchId: '../x' }, 'launch', null])(
