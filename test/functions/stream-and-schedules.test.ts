@@ -1,9 +1,12 @@
+import { DeleteItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { marshall } from '@aws-sdk/util-dynamodb';
 import type { DynamoDBRecord } from 'aws-lambda';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
+import { dueOf, toInstanceItem } from '#shared/adapters/dynamo/instance-item.ts';
+import { dueShard, instanceItemKey } from '#shared/adapters/dynamo/keys.ts';
+import { marshalledKey } from '#shared/adapters/dynamo/table.ts';
 import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
-import type { Instance } from '#shared/domain/instance/instance.ts';
+import { type Instance, keyOf } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { instanceNamed, start } from '#test/build/records.ts';
 import { failuresOf, functionSetup, instanceId, invoke, place, runningInstance } from './setup.ts';
@@ -79,6 +82,19 @@ describe('tick', () => {
     expect(first).toMatchObject({ management: { status: 'discovered-only', reason: 'deadline_passed' } });
     expect(second).toMatchObject({ management: { status: 'pending' } });
     expect(await invoke(handlers.tick, { forged: true })).toEqual({ due: 0, failed: 0 });
+  });
+
+  it('counts a record that it cannot handle, and puts it off', async () => {
+    const key = { ...place, instanceId: instanceId(12) };
+    const Key = marshalledKey(instanceItemKey(key));
+    const due = { dueShard: { S: dueShard(keyOf(key)) }, due: { S: dueOf(Date.now() - 1000) } };
+    // A ledger that is no list: the record cannot be read.
+    const Item = { ...Key, kind: { S: 'instance' }, ledger: { S: 'x' }, ...due };
+    await setup.dynamo.client.send(new PutItemCommand({ TableName: setup.tableName, Item }));
+    expect(await invoke(handlers.tick, {})).toEqual({ due: 1, failed: 1 });
+    expect(setup.lines).toContainEqual(expect.objectContaining({ DueFailed: 1, stage: 'test' }));
+    expect(await invoke(handlers.tick, {})).toEqual({ due: 0, failed: 0 });
+    await setup.dynamo.client.send(new DeleteItemCommand({ TableName: setup.tableName, Key }));
   });
 });
 

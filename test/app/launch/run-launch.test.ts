@@ -254,6 +254,10 @@ describe('two instances that fit one launch', () => {
       });
     }
     expect(await server(setup)).toMatchObject({ instance: null, launchState: 'ambiguous' });
+    // A listing that shows one of them alone binds it no more than the one that showed both.
+    await attachByToken([found[0]!], setup.ports);
+    expect(await setup.store.get('launch', launchId)).toMatchObject({ state: 'ambiguous', instances: [] });
+    expect(await setup.store.getInstance(found[0]!.sight)).toMatchObject({ assignment: { serverId: null } });
     expect(await setup.ask()).toMatchObject({ generation: 2 });
   });
 
