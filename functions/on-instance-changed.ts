@@ -24,7 +24,7 @@ export const make = (ports: () => NotificationPorts & { stage: string }, runtime
 export const handler = make(
   once(() => {
     const config = readConfig('TABLE_NAME', 'EVENT_SOURCE', 'ACCOUNTS', 'VERIFY_QUEUE_URL');
-    const { stage, timing } = config;
+    const { stage, timing, region } = config;
     const isRegistered = isRegisteredIn(config.ACCOUNTS);
     const store = openStore(config.TABLE_NAME, timing);
     return {
@@ -32,6 +32,7 @@ export const handler = make(
       verify: openQueue(config.VERIFY_QUEUE_URL),
       eventSource: config.EVENT_SOURCE,
       isRegistered,
+      homeRegion: region,
       stage,
       timing,
     };

@@ -14,6 +14,7 @@ export const securityGroupId = 'sg-0a1b2c3d4e5f60718';
 
 /** Short durations, real clocks: what takes a quarter of an hour on AWS is over while one looks on. */
 export const shortTiming: Partial<Timing> = {
+  crossRegionWindowSeconds: 2,
   stalenessSeconds: 15,
   enrollmentDeadlineSeconds: 8,
   sweepGraceSeconds: 2,

@@ -4,6 +4,8 @@ import { clockSkewSeconds } from '#protocol/token.ts';
 export interface Timing {
   /** Two stamps closer than this may have happened in either order (W). EC2 stamps events with whole seconds. */
   orderingWindowSeconds: number;
+  /** The same for events of another Region than Muster's: EventBridge stamps them anew when they arrive (eventbridge/latest/userguide/eb-cross-region.html). */
+  crossRegionWindowSeconds: number;
   /** How long EC2's answers may lag behind what happened (S); AWS advises to back off up to five minutes: ec2/latest/devguide/eventual-consistency.html */
   stalenessSeconds: number;
   /** Events stamped further ahead of our clock than this are not believed. */
@@ -54,6 +56,7 @@ export interface Timing {
 
 export const defaultTiming: Timing = Object.freeze({
   orderingWindowSeconds: 2,
+  crossRegionWindowSeconds: 60,
   stalenessSeconds: 300,
   futureToleranceSeconds: 300,
   oldestEventSeconds: 25 * 86_400,

@@ -1,7 +1,7 @@
 import type { EventBridgeEvent } from 'aws-lambda';
 import type { Clock } from '../../clock.ts';
 import { Faults } from '../../faults.ts';
-import { type Random, uuid } from '../../random.ts';
+import { type Random, random, uuid } from '../../random.ts';
 import type { Queue } from '../sqs/queue.ts';
 import { assertExact, type EventPattern, type Json, matches } from './event-pattern.ts';
 import { assertCount, type Entry, type EntryResult, refusalOf } from './put-events.ts';
@@ -43,6 +43,8 @@ export class Bus {
   readonly #faults: Faults;
   readonly #options: BusOptions;
   readonly #store: Map<string, Delivery>;
+  /** Ids of what comes from other Regions, apart from the draws that a seed decides. */
+  readonly #hops = random(1);
   readonly #rules = new Map<string, { pattern: EventPattern; target: Target }>();
 
   constructor(options: BusOptions) {
@@ -71,8 +73,13 @@ export class Bus {
     return entries.map((entry) => this.#put(entry, account));
   }
 
-  /** An event from AWS's own services, complete: their names may begin with `aws.`, which nobody else's may. */
-  emitFromAws(event: BusEvent): void {
+  /**
+   * An event from AWS's own services, complete: their names may begin with `aws.`, which nobody else's may. One of another Region was sent here by
+   * a rule there: EventBridge gives it an id and a time of its own, and leaves account and Region as they were.
+   */
+  emitFromAws(sent: BusEvent): void {
+    const isOwn = sent.region === this.#options.region;
+    const event = isOwn ? sent : { ...sent, id: uuid(this.#hops), time: this.#stamp() };
     for (const [name, { pattern }] of this.#rules) {
       if (!matches(pattern, event as unknown as Json)) continue;
       for (const delayMs of this.#faults.deliveries({ service: 'events', bus: this.name, rule: name })) {
@@ -86,7 +93,7 @@ export class Bus {
     const refusal = refusalOf(entry);
     if (refusal) return refusal;
     const { source = '', detailType = '', detail = '', resources = [] } = entry;
-    const { region, clock, random } = this.#options;
+    const { region, random } = this.#options;
     const id = uuid(random);
     this.emitFromAws({
       version: '0',
@@ -94,7 +101,7 @@ export class Bus {
       'detail-type': detailType,
       source,
       account,
-      time: `${(entry.time ?? clock.now()).toISOString().slice(0, 19)}Z`,
+      time: this.#stamp(entry.time),
       region,
       resources: [...resources],
       detail: JSON.parse(detail),
@@ -140,6 +147,11 @@ export class Bus {
   #newKey(): string {
     const key = uuid(this.#options.random);
     return this.#store.has(key) ? this.#newKey() : key;
+  }
+
+  /** EventBridge's stamps are whole seconds. */
+  #stamp(time = this.#options.clock.now()): string {
+    return `${time.toISOString().slice(0, 19)}Z`;
   }
 
   #now(): number {

@@ -17,6 +17,8 @@ export interface NotificationPorts {
   /** EventBridge's `source` of what EC2 tells: `aws.ec2` wherever AWS itself sends. There AWS Health's is `aws.health`. */
   eventSource: string;
   isRegistered: (account: string, region: string) => boolean;
+  /** Muster's own. Events of any other Region have EventBridge's stamps. */
+  homeRegion: string;
   timing: Timing;
 }
 
@@ -65,7 +67,7 @@ const stampOf = (one: Counted): Instant => (one.kind === 'state' ? one.change.at
 function readCounted(
   body: unknown,
   receivedAt: Instant,
-  { eventSource, isRegistered, timing }: NotificationPorts,
+  { eventSource, isRegistered, homeRegion, timing }: NotificationPorts,
 ): Counted[] | Ignored {
   if (memberOf(body, 'source') !== sourceOfType(memberOf(body, 'detail-type'), eventSource)) {
     return { what: 'ignored', why: 'foreign_source' };
@@ -80,8 +82,12 @@ function readCounted(
   const { account, region, instanceId } = subjectOf(first);
   if (!isRegistered(account, region)) return { what: 'ignored', why: 'not_registered' };
   const why = disbelief({ at: stampOf(first), receivedAt }, timing);
-  return why ? { what: 'ignored', why, key: { account, region, instanceId } } : counted;
+  if (why) return { what: 'ignored', why, key: { account, region, instanceId } };
+  return region === homeRegion ? counted : counted.map(asCrossed);
 }
+
+const asCrossed = (one: Counted): Counted =>
+  one.kind === 'state' ? { ...one, change: { ...one.change, crossed: true } } : one;
 
 const memberOf = (json: unknown, member: string): unknown =>
   typeof json === 'object' && json !== null ? (json as Record<string, unknown>)[member] : undefined;

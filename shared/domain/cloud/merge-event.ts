@@ -10,6 +10,8 @@ export interface StateChange extends InstanceKey {
   state: Ec2State;
   at: Instant;
   receivedAt: Instant;
+  /** It came from another Region: EventBridge gave it another id and time, and the same event again has yet others. */
+  crossed?: true;
 }
 
 /** Why an event's stamp makes it count for nothing, or null if it counts (docs/design/merging.md, "which events count"). */
@@ -25,7 +27,9 @@ export function disbelief(
  * The record after an event. Events may arrive in any order: each takes its place in the ledger, and the record is read off
  * the ledger (docs/design/merging.md, "the ledger").
  */
-export function mergeEvent(current: Instance | undefined, event: StateChange, timing: Timing): Outcome {
+export function mergeEvent(current: Instance | undefined, event: StateChange, given: Timing): Outcome {
+  // The blind first write keeps the narrow window: it takes EC2's next step alone, which needs no other order.
+  const timing = event.crossed ? { ...given, orderingWindowSeconds: given.crossRegionWindowSeconds } : given;
   const record = current ?? newInstance(event, event.receivedAt);
   if (disbelief(event, timing)) return unchanged(record);
   const { cloud } = record;
@@ -40,13 +44,20 @@ export function mergeEvent(current: Instance | undefined, event: StateChange, ti
   const entry = entryOf(event, estimate);
   const all = estimate ? entries.map((other) => (other === estimate ? entry : other)) : [...entries, entry];
   const instance = enter(record, all, entry, { source: 'event', learntAt: event.receivedAt }, timing);
+  const doubted = instance.cloud.verify !== null && cloud.verify === null;
+  const maybeAgain = event.crossed === true && known.some((one) => isLike(event, one, timing));
+  if (maybeAgain && doubted) return { ...unchanged(record), needsDescribe: true };
   const isNew = cloud.state === 'unknown' || alarm !== undefined;
-  const needsDescribe = isNew || (instance.cloud.verify !== null && cloud.verify === null);
+  const needsDescribe = isNew || doubted || maybeAgain;
   return { instance, changed: true, needsDescribe, ...(alarm && { alarm }) };
 }
 
 const isOf = (event: StateChange, entry: LedgerEntry): boolean =>
   entry.id === entryId(event.id) || (entry.state === event.state && entry.at === event.at && entry.until === entry.at);
+
+/** No id and no stamp tells that an event which crossed a Region came twice. One that fits nowhere beside one like it is the same; wherever it fits, EC2 is asked. */
+const isLike = (event: StateChange, entry: LedgerEntry, timing: Timing): boolean =>
+  entry.state === event.state && Math.abs(event.at - entry.at) <= seconds(timing.orderingWindowSeconds);
 
 /** A describe showed this transition before the event told of it. The event brings the exact stamp. */
 const mayBe = (event: StateChange, entry: LedgerEntry, windowMs: number): boolean =>

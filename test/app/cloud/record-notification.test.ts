@@ -27,7 +27,7 @@ function stageOf() {
   const store = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
   const verify = new KeepingOutbox<VerifyMessage>();
   const ports: NotificationPorts = {
-    ...{ store, verify, eventSource: 'aws.ec2', timing: defaultTiming },
+    ...{ store, verify, eventSource: 'aws.ec2', homeRegion: here.region, timing: defaultTiming },
     isRegistered: (account) => account === here.account,
   };
   const recordAll = (batch: readonly unknown[], now = start + second, other: Partial<NotificationPorts> = {}) =>

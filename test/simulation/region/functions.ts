@@ -122,7 +122,7 @@ function makeQueueFunctions(host: Host, runtime: Runtime): QueueFunctions {
     onInstanceChanged: (event) => {
       for (const { body } of event.Records) host.timeline.event(host.now(), JSON.parse(body));
       return host.invoke('onInstanceChanged', ({ store, verify }) => {
-        const ports = { store, verify, eventSource: 'aws.ec2', isRegistered, stage, timing };
+        const ports = { store, verify, eventSource: 'aws.ec2', homeRegion: 'us-east-1', isRegistered, stage, timing };
         return onInstanceChanged.make(() => ports, runtime)(event, context);
       });
     },

@@ -29,8 +29,8 @@ const stateChange = (state: string): BusEvent => ({
   source: 'aws.ec2',
   account: '444455556666',
   time: '2026-11-02T10:00:00Z',
-  region: 'eu-west-1',
-  resources: ['arn:aws:ec2:eu-west-1:444455556666:instance/i-0abcd1111efgh2222'],
+  region: 'us-east-1',
+  resources: ['arn:aws:ec2:us-east-1:444455556666:instance/i-0abcd1111efgh2222'],
   detail: { 'instance-id': 'i-0abcd1111efgh2222', state },
 });
 
@@ -45,6 +45,19 @@ describe('a bus', () => {
     bus.emitFromAws(stateChange('stopped'));
     await clock.advanceBy(0);
     expect(arrived()).toEqual([stateChange('running')]);
+  });
+
+  it('gives an event of another Region an id and a time of its own, and leaves the rest', async () => {
+    const { clock, bus, queue, arrived } = region();
+    bus.rule('all', { source: ['aws.ec2'] }, { queue });
+    const sent = { ...stateChange('running'), region: 'eu-west-1' };
+    await clock.advanceBy(65_000);
+    bus.emitFromAws(sent);
+    bus.emitFromAws(sent);
+    await clock.advanceBy(0);
+    const [first, second] = arrived();
+    expect(first).toEqual({ ...sent, id: expect.stringMatching(/^[0-9a-f-]{36}$/), time: '2026-11-02T10:01:05Z' });
+    expect(new Set([sent.id, first?.id, second?.id]).size).toBe(3);
   });
 
   it('sends an event to every rule that matches, and to none otherwise', async () => {
