@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createServer } from '#shared/app/server/create.ts';
 import { launchServer } from '#shared/app/server/launch.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
 import { start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
+import { killable, Life } from '#test/simulation/region/killable.ts';
 import { allowed, attached, operatorSetup, request, wanted } from '../operator-setup.ts';
 
 describe('launching a server', () => {
@@ -48,6 +50,23 @@ describe('launching a server', () => {
     const { ports } = await attached('terminated', { request: null });
     const refused = await refusalOf(launchServer('srv_1', start, ports));
     expect(refused).toEqual({ code: 'not_launchable', facts: { serverId: 'srv_1' } });
+  });
+
+  const moments = [1, 2, 3, 4].flatMap((call) => (['before', 'after'] as const).map((side) => ({ call, side })));
+  it.each(moments)('whose process dies $side call $call leaves no launch without its user data', async (moment) => {
+    const { ports, store, written } = await attached('terminated');
+    const life = new Life({ dies: (call, side) => call === moment.call && side === moment.side });
+    const mortal = {
+      ...ports,
+      ...{ store: killable(ports.store, life), userData: killable(ports.userData, life) },
+      launch: killable(ports.launch, life),
+    };
+    await launchServer('srv_1', start, mortal).catch(() => {});
+    const launches = written.flatMap((change) => (change.kind === 'launch' ? [change.after] : []));
+    for (const { id } of launches) expect(await ports.userData.get(id), id).toContain('"grant"');
+    // What was asked for is due until EC2 has answered, whether or not its message went out.
+    const due = await store.listDue(start + defaultTiming.launchNudgeSeconds * 1000, 10);
+    expect(due.map(({ id }) => id)).toEqual(launches.map(({ id }) => id));
   });
 
   it('is refused for a server that is none', async () => {
