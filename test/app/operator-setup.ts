@@ -32,16 +32,17 @@ export function operatorSetup() {
   const store = createMemoryStore({ timing: defaultTiming, onChange: (change) => written.push(change) });
   const launch = new KeepingOutbox<LaunchMessage>();
   const terminated: string[] = [];
+  const userData = createMemoryUserData();
   let ids = 0;
   const ports: ReadPorts & ChangePorts & Ec2Ports = {
-    ...{ store, launch, history: createMemoryHistory(), userData: createMemoryUserData(), timing: defaultTiming },
+    ...{ store, launch, history: createMemoryHistory(), userData, timing: defaultTiming },
     terminate: async ({ account, region, instanceId }) => void terminated.push(`${account}/${region}/${instanceId}`),
     accounts: { '111122223333': { regions: ['us-east-1'], launch: allowed } },
     audience: 'https://muster.example/prod',
     newGrantKey: () => newGrantKey(randomBytes),
     newId: (prefix) => `${prefix}_${++ids}`,
   };
-  return { store, written, launch, terminated, ports };
+  return { store, written, launch, userData, terminated, ports };
 }
 
 /** A server, `srv_1`, whose current instance is in some state. */

@@ -135,6 +135,17 @@ describe('a listing', () => {
     expect(unreadableIds).toEqual(['i-2']);
   });
 
+  it.each([
+    [account, true],
+    ['999988887777', false],
+  ])('of the account %s is believed: %s', async (owner, believed) => {
+    const one = item('i-1', state('running') + launchTime).replace('<item>', `<item><ownerId>${owner}</ownerId>`);
+    answer = { status: 200, body: listing(one) };
+    const asking = ec2.describeAll(account, region);
+    if (believed) expect((await asking).found).toHaveLength(1);
+    else await expect(asking).rejects.toThrow('EC2 answered for another account');
+  });
+
   it('asks for instances that another AWS service manages, and says which', async () => {
     answer = { status: 200, body: listing(item('i-1', state('running') + launchTime + managed)) };
     const { found } = await ec2.describeAll(account, region);

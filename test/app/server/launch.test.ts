@@ -54,16 +54,16 @@ describe('launching a server', () => {
 
   const moments = [1, 2, 3, 4].flatMap((call) => (['before', 'after'] as const).map((side) => ({ call, side })));
   it.each(moments)('whose process dies $side call $call leaves no launch without its user data', async (moment) => {
-    const { ports, store, written } = await attached('terminated');
+    const { ports, store, userData, written } = await attached('terminated');
     const life = new Life({ dies: (call, side) => call === moment.call && side === moment.side });
     const mortal = {
       ...ports,
-      ...{ store: killable(ports.store, life), userData: killable(ports.userData, life) },
+      ...{ store: killable(ports.store, life), userData: killable(userData, life) },
       launch: killable(ports.launch, life),
     };
     await launchServer('srv_1', start, mortal).catch(() => {});
     const launches = written.flatMap((change) => (change.kind === 'launch' ? [change.after] : []));
-    for (const { id } of launches) expect(await ports.userData.get(id), id).toContain('"grant"');
+    for (const { id } of launches) expect(await userData.get(id), id).toContain('"grant"');
     // What was asked for is due until EC2 has answered, whether or not its message went out.
     const due = await store.listDue(start + defaultTiming.launchNudgeSeconds * 1000, 10);
     expect(due.map(({ id }) => id)).toEqual(launches.map(({ id }) => id));
