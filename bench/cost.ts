@@ -1,4 +1,9 @@
-import { type DynamoDBClient, GetItemCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import {
+  type DynamoDBClient,
+  GetItemCommand,
+  type TransactWriteItem,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
 import { type Item, itemSizeBytes } from './item-size.ts';
 
 /** One item that a request wrote or tried to write: the images before and after, undefined where there was none. */
@@ -41,9 +46,12 @@ export interface Cost {
 }
 
 /** Requests that Muster does not send; one that came to be sent must not go uncounted. */
-const uncounted = ['BatchWriteItemCommand', 'TransactGetItemsCommand', 'ScanCommand', 'ExecuteStatementCommand'];
+const uncounted = ['TransactGetItemsCommand', 'ScanCommand', 'ExecuteStatementCommand'];
 const reading = ['GetItemCommand', 'BatchGetItemCommand', 'QueryCommand'];
-const writing = ['PutItemCommand', 'UpdateItemCommand', 'DeleteItemCommand', 'TransactWriteItemsCommand'];
+const writing = [
+  ...['PutItemCommand', 'UpdateItemCommand', 'DeleteItemCommand'],
+  ...['TransactWriteItemsCommand', 'BatchWriteItemCommand'],
+];
 
 /**
  * Counts the units of every request that the client sends from now on: writes from the sizes of the images
@@ -128,13 +136,19 @@ interface ItemWrite {
   Key?: Item | undefined;
   Item?: Item | undefined;
 }
-type WriteInput = ItemWrite & { TransactItems?: TransactWriteItem[] };
+type WriteInput = ItemWrite & { TransactItems?: TransactWriteItem[]; RequestItems?: Record<string, WriteRequest[]> };
 
-function targetsOf({ TransactItems, ...single }: WriteInput): Target[] {
+function targetsOf({ TransactItems, RequestItems, ...single }: WriteInput): Target[] {
   const inTransaction = TransactItems?.flatMap(({ Put, Update, Delete, ConditionCheck }): ItemWrite[] =>
     [Put, Update, Delete, ConditionCheck].filter((write) => write !== undefined),
   );
-  return (inTransaction ?? [single]).map(({ TableName, Item, Key }) => {
+  // A batch is billed as its single writes.
+  const inBatch =
+    RequestItems &&
+    Object.entries(RequestItems).flatMap(([TableName, requests]) =>
+      requests.map(({ PutRequest, DeleteRequest }): ItemWrite => ({ TableName, ...PutRequest, ...DeleteRequest })),
+    );
+  return (inTransaction ?? inBatch ?? [single]).map(({ TableName, Item, Key }) => {
     const { pk, sk } = Item ?? Key ?? {};
     if (!pk || !sk) throw new Error('a write without a key');
     return { TableName, Key: { pk, sk } };

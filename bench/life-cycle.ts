@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { FunctionName } from '#local/topology.ts';
 import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
@@ -67,7 +68,7 @@ export async function records(client: DynamoDBClient): Promise<Pick<Ports, 'stor
 export async function history(client: DynamoDBClient): Promise<Pick<Ports, 'history'>> {
   const own = `private-${randomUUID()}`;
   await client.send(new CreateTableCommand(privateTable(own)));
-  return { history: createDynamoHistory({ client, tableName: own }) };
+  return { history: createDynamoHistory({ client, tableName: own }, setTimeout) };
 }
 
 /** Makes what a launch or an adoption needs; the answer sets it off. */

@@ -4,6 +4,7 @@ import { startDynamoDbLocal } from '#local/aws/dynamodb/dynamodb-local.ts';
 import { describesPerLife } from './describes.ts';
 import { billOf, history, type Origin, records, spentOnLife } from './life-cycle.ts';
 import { type Speed, speedOfEnrollment, speedOfMerge, speedOfReplay } from './speed.ts';
+import { loadStream } from './stream.ts';
 
 /** One figure. `floor`: what nothing can be below, where that is known; `goal`: what Muster sets itself. */
 interface Figure {
@@ -39,13 +40,23 @@ async function costs(client: DynamoDBClient): Promise<Figure[]> {
       figure(`${origin}: events, deadline, attachment`, bill.life, 'write units', 11, '14'),
       figure(`${origin}: facts, lease, key, agent’s word`, bill.beside, 'write units', null, '4'),
       ...(origin === 'launched' ? [figure('launched: the launch itself', bill.launch, 'write units', null, null)] : []),
-      figure(`${origin}: history`, told, 'write units', null, null),
+      figure(`${origin}: history`, told, 'write units', null, '12'),
       figure(`${origin}: reads on the way of an event`, bill.hotReads, 'read units', 0, '0'),
       figure(`${origin}: reads in all`, bill.reads, 'read units', 0, null),
       figure(`${origin}: describes at batch 100`, await describesPerLife(origin), 'calls', null, '0.02'),
     );
   }
   return figures;
+}
+
+/** One shard of the stream, at 20 ms for each call of an AWS service: a model's time, but for the processor's. */
+async function stream(): Promise<Figure[]> {
+  const [steady, backlog] = [await loadStream(5000, 1000), await loadStream(5000, Number.POSITIVE_INFINITY)];
+  return [
+    figure('stream: changes told from a backlog', 5000 / (backlog.tookMs / 1000), 'a second', null, '1000'),
+    figure('stream: longest wait at 1,000 changes a second', steady.longestWaitMs, 'ms', null, null),
+    figure('stream: processor’s time for one change', backlog.cpuMicroseconds, 'µs', null, null),
+  ];
 }
 
 const inMicroseconds = (name: string, { nanoseconds, floorNanoseconds }: Speed, goal: string): Figure =>
@@ -86,7 +97,7 @@ const { endpoint, stop } = await startDynamoDbLocal({ folder: null });
 const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench' };
 const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
 try {
-  const figures = [...(await costs(client)), ...(await speeds())];
+  const figures = [...(await costs(client)), ...(await stream()), ...(await speeds())];
   console.log(values.json ? JSON.stringify(figures) : table(figures));
 } finally {
   client.destroy();

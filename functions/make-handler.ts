@@ -166,21 +166,26 @@ export const makeBatchHandler = (
       return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
     });
 
-/** A handler of a stream, record by record in order: the first that fails is where Lambda starts again. */
-export const makeStreamHandler = (unit: string, each: (record: DynamoDBRecord) => Promise<Fields>, runtime: Runtime) =>
+/**
+ * A handler of a stream. `run` answers what became of each record, in their order; the first that failed is where Lambda starts again.
+ * `run` sees to the order of what it does.
+ */
+export const makeStreamHandler = (
+  unit: string,
+  run: (records: readonly DynamoDBRecord[]) => Promise<readonly MessageResult[]>,
+  runtime: Runtime,
+) =>
   middy<DynamoDBStreamEvent, SQSBatchResponse>()
     .use(failuresToLog(unit, runtime))
     .handler(async ({ Records }) => {
-      for (const record of Records) {
-        const itemIdentifier = record.dynamodb?.SequenceNumber ?? '';
-        try {
-          runtime.log.info(`${unit} handled`, { ...(await each(record)) });
-        } catch (error) {
-          runtime.log.error(`${unit} failed`, { itemIdentifier, ...errorFields(error) });
-          return { batchItemFailures: [{ itemIdentifier }] };
-        }
-      }
-      return { batchItemFailures: [] };
+      const results = await run(Records);
+      const failures = results.flatMap((result, index) => ('error' in result ? [{ index, error: result.error }] : []));
+      runtime.log.info(`${unit} handled`, { records: Records.length, failed: failures.length });
+      const [first] = failures;
+      if (!first) return { batchItemFailures: [] };
+      const itemIdentifier = Records[first.index]?.dynamodb?.SequenceNumber ?? '';
+      runtime.log.error(`${unit} failed`, { itemIdentifier, ...errorFields(first.error) });
+      return { batchItemFailures: [{ itemIdentifier }] };
     });
 
 /** Made at the first invocation, kept for the life of the process. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openBus } from '#shared/adapters/aws/bus.ts';
 import { openHistory } from '#shared/adapters/dynamo/open.ts';
 import { readChange } from '#shared/adapters/dynamo/stream.ts';
@@ -8,13 +9,19 @@ import { lambda, makeStreamHandler, once } from './make-handler.ts';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** A record changed: what that owes to the world goes to the bus, then into the history. */
+/** Records changed: what that owes to the world goes to the bus, then into the history. */
 export const make = (ports: () => PublishPorts, runtime = lambda) =>
   makeStreamHandler(
     'record change',
-    async (record) => {
-      const change = readChange(record);
-      return { events: change ? await publishChanges([change], ports()) : 0 };
+    async (records) => {
+      const changes = records.map(readChange);
+      const results = (
+        await publishChanges(
+          changes.filter((change) => change !== undefined),
+          ports(),
+        )
+      ).values();
+      return changes.map((change) => (change && results.next().value) ?? { events: 0 });
     },
     runtime,
   );
@@ -22,6 +29,6 @@ export const make = (ports: () => PublishPorts, runtime = lambda) =>
 export const handler = make(
   once(() => {
     const { stage, ...config } = readConfig('PRIVATE_TABLE_NAME', 'BUS_NAME');
-    return { bus: openBus(config.BUS_NAME), history: openHistory(config.PRIVATE_TABLE_NAME), hash, stage };
+    return { bus: openBus(config.BUS_NAME), history: openHistory(config.PRIVATE_TABLE_NAME), hash, stage, pause };
   }),
 );

@@ -174,10 +174,13 @@ module.exports = [
     name: 'onRecordChanged',
     handler: 'on-record-changed',
     timeout: 60,
+    memory: 1024,
     environment: { PRIVATE_TABLE_NAME: privateTable, BUS_NAME: { Ref: 'Bus' } },
     stream: {
       startingPosition: 'TRIM_HORIZON',
-      batchSize: 100,
+      // Lambda polls a shard four times a second (lambda/latest/dg/with-ddb.html), and a shard takes a thousand writes a second: batches
+      // of 500 are twice what it needs. A thousand is the most that one poll brings (services-ddb-params.html has the limits of both).
+      batchSize: 500,
       parallelizationFactor: 1,
       bisectBatchOnFunctionError: true,
       maximumRetryAttempts: 10,

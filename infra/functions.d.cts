@@ -23,7 +23,7 @@ interface FunctionRow {
   errorPeriod?: number;
   queue?: QueueRow;
   schedule?: string;
-  stream?: Record<string, unknown>;
+  stream?: { batchSize: number; maximumRetryAttempts: number; [setting: string]: unknown };
   api?: true;
 }
 

@@ -18,7 +18,7 @@ import { RealClock } from '../clock.ts';
 import { type Fault, Faults } from '../faults.ts';
 import { random } from '../random.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
-import { queueFunctions } from '../topology.ts';
+import { queueFunctions, streamSettings } from '../topology.ts';
 import { assembled, type Undo } from './assemble.ts';
 import { JournaledMap } from './journal.ts';
 import * as settings from './settings.ts';
@@ -106,7 +106,8 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
   clock.every(settings.sweepPeriodMs, () => functions.invoke('sweep', scheduled(clock.now())));
   const pump = new StreamPump({
     client: new DynamoDBStreamsClient({ endpoint: dynamo.endpoint, region: settings.homeRegion, credentials }),
-    ...{ streamArn, clock, folder: join(folder, 'stream'), batchSize: 100, maximumRetryAttempts: 10, onError: report },
+    ...streamSettings,
+    ...{ streamArn, clock, folder: join(folder, 'stream'), onError: report },
     handler: (event) => functions.invoke<SQSBatchResponse>('onRecordChanged', event),
     wants: (record) => isInStream(record.dynamodb?.NewImage?.kind?.S ?? record.dynamodb?.OldImage?.kind?.S),
   });

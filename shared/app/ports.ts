@@ -5,6 +5,7 @@ import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { DescribedLaunch } from '#shared/domain/launch/launch.ts';
 import type { Instant } from '#shared/domain/time.ts';
+import type { PublishedEvent } from './events/publish-changes.ts';
 import type { Kind, RecordChange, RecordOf } from './records/registry.ts';
 
 export type Saved<T> = { saved: true } | { saved: false; current: T | undefined };
@@ -101,19 +102,40 @@ export interface UserDataStore {
   delete(launchId: string): Promise<void>;
 }
 
-export interface HistoryEntry {
-  /** The record that the event tells of: `<account>/<region>/<instanceId>` or a server's id. */
+/** What history keeps. An entry that is written again is the same item. */
+export type HistoryEntry = ToldEntry | HistoryLink;
+
+/** What one change of a record told of one moment. It serves the instance and the server that it is alike. */
+export interface ToldEntry {
+  kind: 'told';
+  /** The record that changed: `<account>/<region>/<instanceId>` or an enrollment key's id. */
   record: string;
-  eventId: string;
-  detailType: string;
-  detail: Readonly<Record<string, unknown>>;
-  writtenAt: Instant;
+  serverId: string | null;
+  /** The record's version after the change. */
+  version: number;
+  /** When it happened, by the events. */
+  at: Instant;
+  changedAt: Instant;
+  /** At least one; the members of their `data` say who and when. */
+  events: readonly PublishedEvent[];
+}
+
+/** Says that what an instance told lies with this server too: its record does not lead there any more, or will be gone. */
+export interface HistoryLink {
+  kind: 'link';
+  record: string;
+  serverId: string;
+  changedAt: Instant;
 }
 
 export interface HistoryStore {
-  /** Writing the same entry again changes nothing. */
-  put(entries: readonly HistoryEntry[]): Promise<void>;
-  list(record: string, page: PageRequest): Promise<Page<HistoryEntry>>;
+  /** Answers for each entry, in their order: undefined if it is kept, else why it is not. */
+  put(entries: readonly HistoryEntry[]): Promise<readonly unknown[]>;
+  /**
+   * The events of one record, oldest first: an instance's, by `<account>/<region>/<instanceId>` and the server that it is now, if any;
+   * a server's or a key's, by its id.
+   */
+  list(record: string, page: PageRequest, serverId?: string | null): Promise<Page<PublishedEvent>>;
 }
 
 /** What DescribeInstances returns of one instance, narrowed to what Muster uses. */

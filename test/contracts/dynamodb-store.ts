@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDynamoHistory } from '#shared/adapters/dynamo/history.ts';
@@ -36,7 +37,7 @@ export function dynamoContract(
   storeContract(name, makeStore, cases);
   privateContract(name, async () => {
     const table = await makeTable('private');
-    return { userData: createDynamoUserData(table, () => start), history: createDynamoHistory(table) };
+    return { userData: createDynamoUserData(table, () => start), history: createDynamoHistory(table, pause) };
   });
 
   test('the end that a first try records expires as the end that a whole write records', async () => {

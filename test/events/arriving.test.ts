@@ -110,8 +110,10 @@ describe('record-changed', () => {
   const { Records } = streamSample('record-changed');
 
   it('is changes of one instance, each of which is read', () => {
-    const changes = Records.map(readChange).filter((change) => change?.kind === 'instance');
-    expect(changes.map((change) => change?.after.cloud.state)).toEqual(['pending', 'running', 'running']);
+    const changes = Records.map(readChange).flatMap((change) =>
+      change && 'kind' in change && change.kind === 'instance' ? [change] : [],
+    );
+    expect(changes.map((change) => change.after.cloud.state)).toEqual(['pending', 'running', 'running']);
     expect(changes.at(-1)?.after.management.status).toBe('enrolled');
   });
 

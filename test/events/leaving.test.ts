@@ -46,10 +46,16 @@ it('has no sample of an event that the catalogue lacks', () => {
 async function told(before: Instance | undefined, after: Instance): Promise<PublishedEvent[]> {
   const sent: PublishedEvent[] = [];
   await publishChanges([{ kind: 'instance', before, after, changedAt: Date.parse('2026-11-02T10:00:00Z') }], {
-    bus: { publish: async (events) => void sent.push(...events) },
-    history: { put: async () => {}, list: async () => ({ items: [], next: null }) },
+    bus: {
+      send: async (events) => {
+        sent.push(...events);
+        return events.map(() => undefined);
+      },
+    },
+    history: { put: async () => [], list: async () => ({ items: [], next: null }) },
     hash: (text) => createHash('sha256').update(text).digest('hex'),
     stage: 'dev',
+    pause: async () => {},
   });
   return sent;
 }

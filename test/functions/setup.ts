@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { APIGatewayProxyEventV2, Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 import { Ec2Region } from '#local/aws/ec2/region.ts';
@@ -62,7 +63,7 @@ async function assemble(setup: FunctionSetup, undo: (() => Promise<unknown>)[]):
   const { client } = setup.dynamo;
   setup.tableName = tableName;
   setup.store = createDynamoStore({ client, tableName, timing: defaultTiming });
-  setup.history = createDynamoHistory({ client, tableName: privateTableName });
+  setup.history = createDynamoHistory({ client, tableName: privateTableName }, pause);
   setup.userData = createDynamoUserData({ client, tableName: privateTableName }, Date.now);
   const onError = (error: unknown) => {
     throw error;

@@ -52,11 +52,11 @@ describe('onRecordChanged', () => {
     expect((await setup.history.list(record, { size: 10, after: null })).items).toHaveLength(1);
   });
 
-  it('stops at the first record that fails, and names it: Lambda goes on from there', async () => {
+  it('names the first record that fails, from which Lambda goes on, and tells of the others', async () => {
     const broken = { ...image(started(3)), ledger: { S: 'x' } };
     const Records = [inserted('1', image(started(2))), inserted('2', broken), inserted('3', image(started(4)))];
     expect(await failuresOf(handlers.onRecordChanged, { Records })).toEqual(['2']);
-    expect(told().map(({ detail }) => detail.data.instanceId)).toEqual([instanceId(2)]);
+    expect(told().map(({ detail }) => detail.data.instanceId)).toEqual([instanceId(2), instanceId(4)]);
     expect(setup.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', itemIdentifier: '2' }));
   });
 

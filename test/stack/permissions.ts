@@ -78,7 +78,7 @@ const allowed: Record<string, Record<string, string[]>> = {
       'dynamodb:GetShardIterator',
       'dynamodb:ListStreams',
     ],
-    'PrivateTable [HISTORY#*]': ['dynamodb:PutItem'],
+    'PrivateTable [HISTORY#*]': ['dynamodb:BatchWriteItem'],
     Bus: ['events:PutEvents'],
     FailedRecordsBucket: ['s3:ListBucket'],
     '<FailedRecordsBucket.Arn>/*': ['s3:PutObject'],

@@ -1,8 +1,7 @@
 import { instancePartition } from '#shared/app/instance/record.ts';
-import type { HistoryEntry } from '#shared/app/ports.ts';
+import type { HistoryLink, ToldEntry } from '#shared/app/ports.ts';
 import type { ItemKey } from '#shared/app/records/define-record.ts';
 import { hashBucket, type InstanceKey } from '#shared/domain/instance/instance.ts';
-import { type Instant, parseTime } from '#shared/domain/time.ts';
 
 export type { ItemKey };
 
@@ -48,21 +47,21 @@ export const dueShard = (id: string): string => `DUE#${hashBucket(id, dueShardCo
 
 // The private table.
 export const userDataItemKey = (launchId: string): ItemKey => ({ pk: `USERDATA#${launchId}`, sk: 'USERDATA' });
+/** What an instance told as a server lies in the server's partition, so that one query lists it; all else in its record's own. */
 export const historyPartition = (record: string): string => `HISTORY#${record}`;
-export const historyTimesPrefix = 'AT#';
-/** An entry: sorted by its time, one per event and time. */
-export const historyItemKey = (record: string, time: string, eventId: string): ItemKey => ({
-  pk: historyPartition(record),
-  sk: `${historyTimesPrefix}${time}#${eventId}`,
-});
-/** What Muster's events say of themselves: `data.at`. */
-export function historyTime({ detail }: HistoryEntry): Instant | undefined {
-  const { data } = detail;
-  return typeof data === 'object' && data !== null && 'at' in data ? parseTime(data.at) : undefined;
-}
 
-/** Where the first writer of an event without a time of its own leaves the time that counts. */
-export const historyTimeItemKey = (record: string, eventId: string): ItemKey => ({
+/** The sort keys of what was told, and where they end. */
+export const historyTold = { from: 'AT#', to: 'AT#~' };
+
+/** One item for each change of a record and moment, in the order of time, then of the record's versions. */
+export const historyItemKey = ({ record, serverId, at, version }: ToldEntry): ItemKey => ({
+  pk: historyPartition(serverId ?? record),
+  sk: `${historyTold.from}${new Date(at).toISOString()}#${String(version).padStart(10, '0')}#${record.split('/').at(-1)}`,
+});
+
+/** In an instance's own partition: a server in whose partition it told things. */
+export const historyLinks = { from: 'WITH#', to: 'WITH#~' };
+export const historyLinkKey = ({ record, serverId }: Pick<HistoryLink, 'record' | 'serverId'>): ItemKey => ({
   pk: historyPartition(record),
-  sk: `ID#${eventId}`,
+  sk: `${historyLinks.from}${serverId}`,
 });

@@ -19,6 +19,8 @@ export async function listPairs(table: Table): Promise<AccountRegion[]> {
   return pairs;
 }
 
+const areInstances = [{ attribute: 'kind', equals: 'instance' }];
+
 /** Every instance, pair by pair. One page looks for the one record more that tells whether it is the last. */
 export async function listInstances(table: Table, { size, after }: PageRequest): Promise<Page<Instance>> {
   const start = after === null ? undefined : readPageToken(after, true);
@@ -28,7 +30,7 @@ export async function listInstances(table: Table, { size, after }: PageRequest):
       const pair = pairName(account, region);
       if (start?.pair !== undefined && pair < start.pair) continue;
       const afterSortKey = pair === start?.pair ? start.sk : undefined;
-      const items = query(table, { pk: instancePartition(account, region), kinds: ['instance'], afterSortKey, limit });
+      const items = query(table, { pk: instancePartition(account, region), tests: areInstances, afterSortKey, limit });
       for await (const item of items) yield fromInstanceItem(item);
     }
   }

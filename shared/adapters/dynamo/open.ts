@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { HistoryStore, Store, UserDataStore } from '#shared/app/ports.ts';
 import type { Timing } from '#shared/domain/timing.ts';
@@ -19,4 +20,5 @@ export const openStore = (tableName: string, timing: Timing): Store =>
 export const openUserData = (tableName: string): UserDataStore =>
   createDynamoUserData({ client: client(), tableName }, Date.now);
 
-export const openHistory = (tableName: string): HistoryStore => createDynamoHistory({ client: client(), tableName });
+export const openHistory = (tableName: string): HistoryStore =>
+  createDynamoHistory({ client: client(), tableName }, setTimeout);

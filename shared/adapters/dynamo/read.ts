@@ -1,5 +1,5 @@
 import { GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
-import { conditionOf, Placeholders } from './expressions.ts';
+import { conditionOf, Placeholders, type Test } from './expressions.ts';
 import type { ItemKey } from './keys.ts';
 import { type Item, marshalledKey, type Table } from './table.ts';
 
@@ -17,9 +17,10 @@ export async function getItem(table: Table, key: ItemKey): Promise<Item | undefi
 
 export interface Query {
   pk: string;
-  /** Only items of these kinds; the others are read and billed all the same. */
-  kinds?: readonly string[];
-  sortKeyPrefix?: string;
+  /** Only items that pass; the others are read and billed all the same. */
+  tests?: readonly Test[];
+  /** Only these sort keys, both ends included. */
+  between?: { from: string; to: string };
   /** Exclusive; need not exist. */
   afterSortKey?: string | undefined;
   /** How many items one request looks at. */
@@ -30,11 +31,12 @@ export interface Query {
 export async function* query({ client, tableName }: Table, asked: Query): AsyncGenerator<Item, void> {
   const to = new Placeholders();
   const isOfPartition = `${to.name('pk')} = ${to.value(asked.pk)}`;
-  const hasPrefix = asked.sortKeyPrefix && ` AND begins_with(${to.name('sk')}, ${to.value(asked.sortKeyPrefix)})`;
+  const { between, tests } = asked;
+  const isBetween = between && ` AND ${to.name('sk')} BETWEEN ${to.value(between.from)} AND ${to.value(between.to)}`;
   const request = {
     TableName: tableName,
-    KeyConditionExpression: isOfPartition + (hasPrefix ?? ''),
-    ...(asked.kinds && { FilterExpression: conditionOf([{ attribute: 'kind', oneOf: asked.kinds }], to) }),
+    KeyConditionExpression: isOfPartition + (isBetween ?? ''),
+    ...(tests && { FilterExpression: conditionOf(tests, to) }),
     ...to.members(),
     ...(asked.limit !== undefined && { Limit: asked.limit }),
     ConsistentRead: true,

@@ -1,4 +1,5 @@
 import {
+  BatchWriteItemCommand,
   ConditionalCheckFailedException,
   DeleteItemCommand,
   PutItemCommand,
@@ -7,6 +8,7 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
   UpdateItemCommand,
+  type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import { conditionOf, Placeholders, type Test, type Update, updateOf } from './expressions.ts';
 import type { ItemKey } from './keys.ts';
@@ -105,4 +107,31 @@ const isLost = ({ CancellationReasons }: TransactionCanceledException): boolean 
 
 export async function deleteItem({ client, tableName: TableName }: Table, key: ItemKey): Promise<void> {
   await client.send(new DeleteItemCommand({ TableName, Key: marshalledKey(key) }));
+}
+
+/** BatchWriteItem takes so many items (amazondynamodb/latest/APIReference/API_BatchWriteItem.html). */
+export const itemsPerBatch = 25;
+
+/** How long items that DynamoDB did not take wait before they are sent again, in milliseconds: exponential, as that page says. */
+const batchPausesMs = [50, 100, 200, 400, 800];
+
+/**
+ * Puts at most `itemsPerBatch` items of different keys without conditions, in as many requests as it takes. Returns the keys of those
+ * that DynamoDB did not take in the end.
+ */
+export async function putBatch(
+  { client, tableName }: Table,
+  items: readonly Item[],
+  pause: (milliseconds: number) => Promise<unknown>,
+): Promise<ItemKey[]> {
+  let requests: WriteRequest[] = items.map((Item) => ({ PutRequest: { Item } }));
+  for (const pauseMs of [...batchPausesMs, null]) {
+    const { UnprocessedItems } = await client.send(
+      new BatchWriteItemCommand({ RequestItems: { [tableName]: requests } }),
+    );
+    requests = UnprocessedItems?.[tableName] ?? [];
+    if (requests.length === 0 || pauseMs === null) break;
+    await pause(pauseMs);
+  }
+  return requests.map(({ PutRequest }) => keyOfItem(PutRequest?.Item ?? {}));
 }

@@ -1,6 +1,7 @@
-import { historyItemKey, historyTime } from '#shared/adapters/dynamo/keys.ts';
-import { readPageToken, takePage } from '#shared/adapters/dynamo/page-token.ts';
-import type { HistoryEntry, HistoryStore, UserDataStore } from '#shared/app/ports.ts';
+import { historyEvents, historyItem, historyPosition, type ListedEvent } from '#shared/adapters/dynamo/history-item.ts';
+import { takePage } from '#shared/adapters/dynamo/page-token.ts';
+import { keyOfItem } from '#shared/adapters/dynamo/table.ts';
+import type { HistoryStore, ToldEntry, UserDataStore } from '#shared/app/ports.ts';
 
 /** Frozen user data, for tests and simulations. */
 export function createMemoryUserData(): UserDataStore {
@@ -12,25 +13,28 @@ export function createMemoryUserData(): UserDataStore {
   };
 }
 
-/** History, for tests and simulations: sorted and made unique by the same keys as in DynamoDB. */
+/** History, for tests and simulations: each entry as DynamoDB's item, found by its record and by its server. */
 export function createMemoryHistory(): HistoryStore {
-  const kept = new Map<string, Map<string, HistoryEntry>>();
-  const firstWritten = new Map<string, number>();
-  const put = (entry: HistoryEntry) => {
-    const name = `${entry.record} ${entry.eventId}`;
-    const time = historyTime(entry) ?? firstWritten.get(name) ?? entry.writtenAt;
-    firstWritten.set(name, time);
-    const ofRecord = kept.get(entry.record) ?? new Map<string, HistoryEntry>();
-    const { sk } = historyItemKey(entry.record, new Date(time).toISOString(), entry.eventId);
-    if (!ofRecord.has(sk)) kept.set(entry.record, ofRecord.set(sk, entry));
-  };
+  const kept = new Map<string, { entry: ToldEntry; events: readonly ListedEvent[] }>();
   return {
-    put: async (entries) => entries.forEach(put),
-    list: async (record, { size, after }) => {
-      const start = after === null ? '' : readPageToken(after, false).sk;
-      const later = [...(kept.get(record) ?? [])].filter(([sk]) => sk > start).sort(([a], [b]) => (a < b ? -1 : 1));
-      const { items, next } = await takePage(later, size, ([sk]) => ({ sk }));
-      return { items: items.map(([, entry]) => entry), next };
+    async put(entries) {
+      for (const entry of entries) {
+        if (entry.kind !== 'told') continue;
+        const item = historyItem(entry);
+        const { pk, sk } = keyOfItem(item);
+        kept.set(`${pk} ${sk}`, { entry, events: historyEvents(item) });
+      }
+      return entries.map(() => undefined);
+    },
+    async list(record, { size, after }) {
+      const start = after === null ? '' : historyPosition(after);
+      const listed = [...kept.values()]
+        .filter(({ entry }) => entry.record === record || entry.serverId === record)
+        .flatMap(({ events }) => events)
+        .filter(({ position }) => position > start)
+        .sort((a, b) => (a.position < b.position ? -1 : 1));
+      const { items, next } = await takePage(listed, size, ({ position: sk }) => ({ sk }));
+      return { items: items.map(({ event }) => event), next };
     },
   };
 }

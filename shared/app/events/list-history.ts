@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { answer, pageOf, type Shown, text } from '../answer.ts';
-import type { HistoryEntry, HistoryStore, PageRequest } from '../ports.ts';
+import type { HistoryStore, Page, PageRequest, Store } from '../ports.ts';
+import type { PublishedEvent } from './publish-changes.ts';
 
 /** One event that was told of a record; docs/events.md explains each `detailType` and its `detail`. */
 const HistoryEntryAnswer = answer(
@@ -11,21 +12,24 @@ const HistoryEntryAnswer = answer(
 export const HistoryPage = answer('HistoryPage', pageOf(HistoryEntryAnswer));
 
 interface HistoryPorts {
+  store: Pick<Store, 'getInstance'>;
   history: HistoryStore;
 }
 
-/** A page of the events of one instance, oldest first. */
-export const listInstanceHistory = (key: InstanceKey, page: PageRequest, ports: HistoryPorts) =>
-  listHistory(keyOf(key), page, ports);
-
-/** A page of the events of one record, oldest first. `record` is an instance's `<account>/<region>/<id>` or a server's id. */
-export async function listHistory(record: string, page: PageRequest, { history }: HistoryPorts) {
-  const { items, next } = await history.list(record, page);
-  return { items: items.map(historyView), nextPageToken: next };
+/** A page of the events of one instance, oldest first. Those of a server that it left are among them, and so are those of an ended instance. */
+export async function listInstanceHistory(key: InstanceKey, page: PageRequest, { store, history }: HistoryPorts) {
+  const instance = await store.getInstance(key);
+  return pageView(await history.list(keyOf(key), page, instance?.assignment.serverId ?? null));
 }
 
-const historyView = ({ eventId, detailType, detail }: HistoryEntry): Shown<typeof HistoryEntryAnswer> => ({
-  id: eventId,
+/** A page of the events of one server, oldest first. */
+export const listServerHistory = async (id: string, page: PageRequest, { history }: HistoryPorts) =>
+  pageView(await history.list(id, page));
+
+const pageView = ({ items, next }: Page<PublishedEvent>) => ({ items: items.map(eventView), nextPageToken: next });
+
+const eventView = ({ detailType, detail }: PublishedEvent): Shown<typeof HistoryEntryAnswer> => ({
+  id: detail.meta.id,
   detailType,
-  detail,
+  detail: { ...detail },
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { HistoryPage, listHistory } from '#shared/app/events/list-history.ts';
+import { HistoryPage, listServerHistory } from '#shared/app/events/list-history.ts';
 import { account, region } from '#shared/app/id-schemas.ts';
 import { createServer } from '#shared/app/server/create.ts';
 import { launchServer } from '#shared/app/server/launch.ts';
@@ -62,7 +62,7 @@ export const serverRoutes = [
     ...{ group: 'reader', function: 'operatorApi' },
     summary: 'List what happened to a server, oldest first',
     ...{ pathParameters: RecordPath, query: PageQuery, status: 200, answer: HistoryPage, problems: [] },
-    run: ({ path, query }, _now, ports) => listHistory(path.id, pageOf(query), ports),
+    run: ({ path, query }, _now, ports) => listServerHistory(path.id, pageOf(query), ports),
   }),
   defineRoute({
     ...{ ...one, method: 'POST', path: '/v1/servers/{id}/launch', operationId: 'launchServer' },

@@ -48,6 +48,12 @@ describe('a record of the stream', () => {
     expect(readChange(recordOf({ OldImage: itemOf(was) }))).toBeUndefined();
   });
 
+  test('that cannot be read says of which record it is', () => {
+    const NewImage = { ...imageOf(after), ledger: { S: 'x' } };
+    const record = '111122223333/us-east-1/i-1';
+    expect(readChange(recordOf({ NewImage }))).toEqual({ record, error: expect.any(Error) });
+  });
+
   test('of a kind of which nothing is told is not read, whatever its image holds', () => {
     const NewImage = { kind: { S: 'server' }, record: { M: { past: { none: true } } } } as unknown as Item;
     expect(readChange(recordOf({ NewImage }))).toBeUndefined();

@@ -15,9 +15,14 @@ const page = { size: 100, after: null };
 function stageOf() {
   const published: PublishedEvent[] = [];
   const history = createMemoryHistory();
-  const bus = { publish: async (events: readonly PublishedEvent[]) => void published.push(...events) };
+  const bus = {
+    send: async (events: readonly PublishedEvent[]) => {
+      published.push(...events);
+      return events.map(() => undefined);
+    },
+  };
   const publish = (changes: readonly PublishedChange[], other = {}) =>
-    publishChanges(changes, { bus, history, hash, stage: 'test', ...other });
+    publishChanges(changes, { bus, history, hash, stage: 'test', pause: async () => {}, ...other });
   return { published, history, publish };
 }
 
@@ -47,7 +52,7 @@ const enrolled: PublishedChange = {
 describe('a change of a record', () => {
   it('is told as events with their own ids, the time of the change and the stage', async () => {
     const { published, publish } = stageOf();
-    expect(await publish([started])).toBe(1);
+    expect(await publish([started])).toEqual([{ events: 1 }]);
     const state = { state: 'pending', at: '2026-11-02T10:00:00Z', inferred: false, sequence: 10 };
     const data = { ...keyNamed('i-1'), serverId: null, ...state };
     const meta = {
@@ -70,7 +75,7 @@ describe('a change of a record', () => {
           after: { ...started.after, identity: { ...started.after.identity, refusedAttempt: attempt } },
         },
       ]),
-    ).toBe(0);
+    ).toEqual([{ events: 0 }]);
     expect(published).toEqual([]);
   });
 
@@ -91,7 +96,7 @@ describe('a warning on an enrollment key', () => {
 
   it('is told with what is needed to decide, and kept as the key’s history', async () => {
     const { published, history, publish } = stageOf();
-    expect(await publish([warned])).toBe(1);
+    expect(await publish([warned])).toEqual([{ events: 1 }]);
     expect(published).toMatchObject([
       {
         detailType: 'Enrollment Key Expiring',
@@ -134,7 +139,8 @@ describe('a change that is delivered again', () => {
     await fc.assert(
       fc.asyncProperty(anyInstance('i-1'), anyInstance('i-1'), async (before, after) => {
         const { published, publish } = stageOf();
-        const count = await publish([{ kind: 'instance', before, after, changedAt: start }]);
+        await publish([{ kind: 'instance', before, after, changedAt: start }]);
+        const count = published.length;
         await publish([{ kind: 'instance', before, after, changedAt: start }]);
         const ids = published.map(({ detail }) => detail.meta.id);
         expect(ids.slice(count)).toEqual(ids.slice(0, count));
@@ -146,20 +152,54 @@ describe('a change that is delivered again', () => {
 });
 
 describe('a bus or a history that fails', () => {
+  const refusing = { send: async (events: readonly PublishedEvent[]) => events.map(() => refused) };
+  const error = new Error('the bus refused an event');
+  const refused = { error, passes: false };
+
   it('fails the change, so that the stream gives it again; nothing is kept that was not told', async () => {
     const { history, publish } = stageOf();
-    const bus = { publish: () => Promise.reject(new Error('the bus refused an event')) };
-    await expect(publish([started], { bus })).rejects.toThrow('refused');
+    expect(await publish([started], { bus: refusing })).toEqual([{ error }]);
     expect((await history.list(record, page)).items).toEqual([]);
   });
 
   it('fails the change though it was told: at the next time the ids are the same', async () => {
     const { published, history, publish } = stageOf();
-    const broken = { ...history, put: () => Promise.reject(new Error('throttled')) };
-    await expect(publish([started], { history: broken })).rejects.toThrow('throttled');
+    const broken = { ...history, put: async (entries: readonly unknown[]) => entries.map(() => error) };
+    expect(await publish([started], { history: broken })).toEqual([{ error }]);
     await publish([started]);
     expect(published).toHaveLength(2);
     expect(published[1]).toEqual(published[0]);
     expect((await history.list(record, page)).items).toHaveLength(1);
+  });
+});
+
+describe('the history of an instance that had a server', () => {
+  it('leads to it when the instance ends or leaves the server: the record will not', async () => {
+    const put: unknown[] = [];
+    const { history, publish } = stageOf();
+    const keeping = {
+      ...history,
+      put: async (entries: Parameters<typeof history.put>[0]) => {
+        put.push(...entries.filter(({ kind }) => kind === 'link'));
+        return entries.map(() => undefined);
+      },
+    };
+    const ended = { ...enrolled.after, cloud: { ...started.after.cloud, state: 'terminated' } } as typeof started.after;
+    const left = {
+      ...enrolled.after,
+      assignment: { ...started.after.assignment, surplusSince: start },
+    } as typeof ended;
+    const changedAt = start + 20 * second;
+    const between = (before: typeof ended, after: typeof ended): PublishedChange => ({
+      ...{ kind: 'instance', before, after, changedAt },
+    });
+    const before = enrolled.after as typeof ended;
+    await publish([started, enrolled], { history: keeping });
+    expect(put).toEqual([]);
+    const link = { kind: 'link', record, serverId: 'srv_1', changedAt };
+    await publish([between(before, ended)], { history: keeping });
+    await publish([between(before, left)], { history: keeping });
+    await publish([between(ended, ended), between(left, left)], { history: keeping });
+    expect(put).toEqual([link, link]);
   });
 });

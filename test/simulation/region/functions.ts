@@ -91,7 +91,7 @@ export function makeFunctions(host: Host): Functions {
     },
     onRecordChanged: (event) =>
       host.invoke('onRecordChanged', ({ bus, history }) =>
-        onRecordChanged.make(() => ({ bus, history, hash, stage }), runtime)(event, context),
+        onRecordChanged.make(() => ({ bus, history, hash, stage, pause: async () => {} }), runtime)(event, context),
       ),
   };
 }

@@ -9,7 +9,7 @@ import { type FunctionName, queueFunctions } from '#local/topology.ts';
 import { secondsAway } from '#shared/adapters/aws/queue.ts';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
-import type { PublishedEvent } from '#shared/app/events/publish-changes.ts';
+import type { PublishedEvent, Refusal } from '#shared/app/events/publish-changes.ts';
 import type { Outbox } from '#shared/app/ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';
@@ -158,7 +158,7 @@ export class Pipeline implements Host {
       launch: box('launch'),
       launchQueue: { giveBack: async (message) => this.#giveBack(message) },
       sweep: box('sweep'),
-      bus: { publish: async (events) => publish(bus, events) },
+      bus: { send: async (events) => events.map((event) => publish(bus, event)) },
     };
   }
 
@@ -215,15 +215,9 @@ const mostAtOnce = 5;
 const mistakes: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError']);
 const isMistake = (name: string): boolean => mistakes.has(name);
 
-/** PutEvents takes ten at a time. */
-function publish(bus: Bus, events: readonly PublishedEvent[]): void {
-  for (let start = 0; start < events.length; start += 10) {
-    bus.putEvents(
-      events.slice(start, start + 10).map(({ detailType, detail }) => ({
-        ...{ source: 'muster', detailType, detail: JSON.stringify(detail) },
-      })),
-    );
-  }
+function publish(bus: Bus, { detailType, detail }: PublishedEvent): Refusal | undefined {
+  const [result] = bus.putEvents([{ source: 'muster', detailType, detail: JSON.stringify(detail) }]);
+  return result && 'errorCode' in result ? { error: new Error(result.errorCode), passes: false } : undefined;
 }
 
 function hear(told: Map<string, PublishedEvent>, event: { 'detail-type': string; detail: PublishedEvent['detail'] }) {

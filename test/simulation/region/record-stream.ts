@@ -8,14 +8,13 @@ import type { StreamHandler } from '#local/aws/streams/stream-batch.ts';
 import type { ShardProgress } from '#local/aws/streams/stream-checkpoint.ts';
 import { StreamShard } from '#local/aws/streams/stream-shard.ts';
 import type { Clock } from '#local/clock.ts';
+import { streamSettings } from '#local/topology.ts';
 import { putOf } from '#shared/adapters/dynamo/items.ts';
 import { keyOfItem } from '#shared/adapters/dynamo/table.ts';
 import { definitionOfAny, isKind, type RecordChange } from '#shared/app/records/registry.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 
-/** As serverless.yml has them for onRecordChanged. */
-const batchSize = 100;
-const maximumRetryAttempts = 10;
+const { batchSize, maximumRetryAttempts } = streamSettings;
 
 const isInStream = (kind: unknown): boolean => isKind(kind) && definitionOfAny(kind).inStream;
 

@@ -106,7 +106,7 @@ async function eventsTold({ told, stream, ports }: Pipeline, { owed }: Watch): P
   const inHistory = new Set<string>();
   for (const record of records) {
     const { items } = await ports.history.list(record, { size: 1000, after: null });
-    for (const { eventId } of items) inHistory.add(eventId);
+    for (const { detail } of items) inHistory.add(detail.meta.id);
   }
   for (const id of owed.keys()) {
     if (!told.has(id)) wrong.push(`12 the consumer never got ${id} of ${owed.get(id)}`);
