@@ -46,7 +46,7 @@ export function storage(stack: () => PackagedStack): void {
     expect(nameOf(FunctionName)).toBe('OnRecordChangedLambdaFunction');
     expect(nameOf(EventSourceArn)).toBe('MainTable.StreamArn');
     expect(mapping).toMatchObject({
-      BatchSize: 100,
+      BatchSize: 500,
       ParallelizationFactor: 1,
       StartingPosition: 'TRIM_HORIZON',
       BisectBatchOnFunctionError: true,
