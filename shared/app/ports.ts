@@ -113,7 +113,7 @@ export interface ToldEntry {
   serverId: string | null;
   /** The record's version after the change. */
   version: number;
-  /** When it happened, by the events. */
+  /** When it happened, by the events; `changedAt` where they do not say. */
   at: Instant;
   changedAt: Instant;
   /** At least one; the members of their `data` say who and when. */

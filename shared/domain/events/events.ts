@@ -23,7 +23,7 @@ export interface DomainEvent {
   record: string;
   /** What in the record the event tells of. */
   entry: string;
-  data: { readonly at: string } & Readonly<Record<string, string | boolean | number | null>>;
+  data: Readonly<Record<string, string | boolean | number | null>>;
 }
 
 /**
