@@ -5,7 +5,7 @@ import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { DescribedLaunch } from '#shared/domain/launch/launch.ts';
 import type { Instant } from '#shared/domain/time.ts';
-import type { PublishedEvent } from './events/publish-changes.ts';
+import type { PublishedEvent } from './events/event-bus.ts';
 import type { Kind, RecordChange, RecordOf } from './records/registry.ts';
 
 export type Saved<T> = { saved: true } | { saved: false; current: T | undefined };

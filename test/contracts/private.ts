@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PublishedEvent } from '#shared/app/events/publish-changes.ts';
+import type { PublishedEvent } from '#shared/app/events/event-bus.ts';
 import type { HistoryLink, HistoryStore, Page, ToldEntry, UserDataStore } from '#shared/app/ports.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { formatTime } from '#shared/domain/time.ts';

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 // biome-ignore lint/style/noRestrictedImports: only the full build reads JSON Schema, and no bundle holds a test
 import { fromJSONSchema } from 'zod';
-import { type PublishedEvent, publishChanges } from '#shared/app/events/publish-changes.ts';
+import type { PublishedEvent } from '#shared/app/events/event-bus.ts';
+import { publishChanges } from '#shared/app/events/publish-changes.ts';
 import { detailSchema, eventCatalogue } from '#shared/domain/events/event-catalogue.ts';
 import type { DetailType } from '#shared/domain/events/events.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';

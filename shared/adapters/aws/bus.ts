@@ -5,7 +5,7 @@ import {
   type PutEventsRequestEntry,
   type PutEventsResultEntry,
 } from '@aws-sdk/client-eventbridge';
-import type { PublishedEvent, PublishPorts, Refusal } from '#shared/app/events/publish-changes.ts';
+import type { EventBus, PublishedEvent, Refusal } from '#shared/app/events/event-bus.ts';
 
 /** EventBridge takes ten entries and 256 KB in one request (eventbridge/latest/userguide/eb-quota.html, eb-putevent-size.html). */
 const perRequest = { entries: 10, bytes: 256 * 1024 };
@@ -14,7 +14,7 @@ const perRequest = { entries: 10, bytes: 256 * 1024 };
 const passing: readonly (string | undefined)[] = ['ThrottlingException', 'InternalFailure'];
 
 /** The bus that tells the world. `settings` are for the client: a transport other than the network. */
-export function openBus(busName: string, settings: EventBridgeClientConfig = {}): PublishPorts['bus'] {
+export function openBus(busName: string, settings: EventBridgeClientConfig = {}): EventBus {
   const client = new EventBridgeClient(settings);
   const put = async (Entries: PutEventsRequestEntry[]): Promise<(Refusal | undefined)[]> => {
     try {

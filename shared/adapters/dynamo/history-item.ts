@@ -1,4 +1,4 @@
-import type { PublishedEvent } from '#shared/app/events/publish-changes.ts';
+import type { PublishedEvent } from '#shared/app/events/event-bus.ts';
 import type { HistoryLink, ToldEntry } from '#shared/app/ports.ts';
 import { expiryAfter } from './instance-item.ts';
 import { historyItemKey, historyLinkKey, historyTold } from './keys.ts';

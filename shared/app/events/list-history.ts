@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { answer, pageOf, type Shown, text } from '../answer.ts';
 import type { HistoryStore, Page, PageRequest, Store } from '../ports.ts';
-import type { PublishedEvent } from './publish-changes.ts';
+import type { PublishedEvent } from './event-bus.ts';
 
 /** One event that was told of a record; docs/events.md explains each `detailType` and its `detail`. */
 const HistoryEntryAnswer = answer(

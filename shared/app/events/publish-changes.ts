@@ -2,26 +2,11 @@ import type { DomainEvent } from '#shared/domain/events/events.ts';
 import { formatTime, type Instant, parseTime } from '#shared/domain/time.ts';
 import type { HistoryEntry, HistoryStore } from '../ports.ts';
 import { definitionOf, idOfChange, type RecordChange } from '../records/registry.ts';
+import type { EventBus, PublishedEvent } from './event-bus.ts';
 import { tellInOrder } from './tell-in-order.ts';
 
-/** An event as consumers get it; `meta.id` is the same however often it is delivered. */
-export interface PublishedEvent {
-  detailType: string;
-  detail: {
-    meta: { id: string; version: 1; time: string; stage: string };
-    data: DomainEvent['data'];
-  };
-}
-
-/** Why the bus did not take an event. `passes`: it refused this one alone, and may take it the next time. */
-export interface Refusal {
-  error: unknown;
-  passes: boolean;
-}
-
 export interface PublishPorts {
-  /** Sends events side by side. Answers for each, in their order: undefined if the bus took it. */
-  bus: { send(events: readonly PublishedEvent[]): Promise<readonly (Refusal | undefined)[]> };
+  bus: EventBus;
   history: HistoryStore;
   /** SHA-256, hexadecimal. */
   hash: (text: string) => string;

@@ -1,4 +1,4 @@
-import type { PublishedEvent, PublishPorts } from './publish-changes.ts';
+import type { EventBus, PublishedEvent } from './event-bus.ts';
 
 /** What became of a line of events: so many were told, the first ones; the next one failed for this reason. */
 export interface ToldLine {
@@ -16,7 +16,7 @@ const pausesMs = [50, 200, 800];
  */
 export async function tellInOrder(
   lines: readonly (readonly PublishedEvent[])[],
-  { bus, pause }: Pick<PublishPorts, 'bus' | 'pause'>,
+  { bus, pause }: { bus: EventBus; pause: (milliseconds: number) => Promise<unknown> },
 ): Promise<ToldLine[]> {
   const results = lines.map((): ToldLine => ({ told: 0 }));
   const refusedTimes = lines.map(() => 0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openBus } from '#shared/adapters/aws/bus.ts';
-import type { PublishedEvent } from '#shared/app/events/publish-changes.ts';
+import type { PublishedEvent } from '#shared/app/events/event-bus.ts';
 import { jsonTransport } from '#test/fakes/json-transport.ts';
 
 const event = (n: number, filler = ''): PublishedEvent => ({

@@ -2,10 +2,10 @@ import { test } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createMemoryHistory } from '#shared/adapters/memory/private.ts';
+import type { PublishedEvent } from '#shared/app/events/event-bus.ts';
 import {
   type ChangeResult,
   type PublishedChange,
-  type PublishedEvent,
   publishChanges,
   type UnreadableChange,
 } from '#shared/app/events/publish-changes.ts';

@@ -9,7 +9,7 @@ import { type FunctionName, queueFunctions } from '#local/topology.ts';
 import { secondsAway } from '#shared/adapters/aws/queue.ts';
 import { createMemoryHistory, createMemoryUserData } from '#shared/adapters/memory/private.ts';
 import { createMemoryStore } from '#shared/adapters/memory/store.ts';
-import type { PublishedEvent, Refusal } from '#shared/app/events/publish-changes.ts';
+import type { PublishedEvent, Refusal } from '#shared/app/events/event-bus.ts';
 import type { Outbox } from '#shared/app/ports.ts';
 import type { RecordChange } from '#shared/app/records/registry.ts';
 import { type Instant, seconds } from '#shared/domain/time.ts';

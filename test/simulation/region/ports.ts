@@ -3,7 +3,7 @@ import type { Queues } from '#local/aws/sqs/queues.ts';
 import type { Random } from '#local/random.ts';
 import type { FunctionName } from '#local/topology.ts';
 import type { SweepMessage } from '#shared/app/cloud/sweep-pairs.ts';
-import type { PublishPorts } from '#shared/app/events/publish-changes.ts';
+import type { EventBus } from '#shared/app/events/event-bus.ts';
 import type { LaunchMessage } from '#shared/app/handle-due.ts';
 import type { Launcher } from '#shared/app/launch/run-launch.ts';
 import type { HistoryStore, Outbox, Store, UserDataStore, VerifyMessage } from '#shared/app/ports.ts';
@@ -29,7 +29,7 @@ export interface Ports {
   /** The launch queue, as its consumer sees it. */
   launchQueue: { giveBack(message: SQSRecord): Promise<void> };
   sweep: Outbox<SweepMessage>;
-  bus: PublishPorts['bus'];
+  bus: EventBus;
 }
 
 /** What the functions need of the pipeline that they run in. */
