@@ -11,7 +11,7 @@ type Pause = (milliseconds: number) => Promise<unknown>;
 
 /**
  * History in the private table, oldest first. An entry's key follows from its change, and so does all that it holds: written again, it
- * is the same item (docs/decisions/0012-history-is-kept-once.md).
+ * is the same item (docs/decisions/0013-history-is-kept-once.md).
  */
 export function createDynamoHistory(table: Table, pause: Pause): HistoryStore {
   return {
