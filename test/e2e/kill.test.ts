@@ -9,7 +9,8 @@ import type { ShownInstance, ShownServer, Stage } from '#local/scenario/stage.ts
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { freePort, ownFolder, processesOf, startMuster } from './muster-process.ts';
 
-const kills = 20;
+/** Each start costs seconds, and each run draws other moments from its seed. */
+const kills = Number(process.env.KILLS ?? 10);
 const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 
 /** What a person with a terminal has of a running region: its address, and EC2. */
@@ -129,7 +130,7 @@ function consumedIds(folder: string): Set<string> {
   return new Set(lines.map((line) => JSON.parse(line).detail.meta.id));
 }
 
-describe(`npm start -- --data DIR, killed ${kills} times (KILL_SEED=${seed})`, () => {
+describe(`npm start -- --data DIR, killed ${kills} times (KILLS=${kills} KILL_SEED=${seed})`, () => {
   it('loses no record, no attachment and no event, launches nothing twice and leaves no process behind', {
     timeout: 600_000,
   }, async (test) => {
