@@ -3,10 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { Problem } from '#shared/domain/problems.ts';
 import { ApiRefusal } from './client.ts';
 import { apiCommand } from './commands/api.ts';
+import { copyTableCommand } from './commands/copy-table.ts';
 import { identityCommand } from './commands/identity.ts';
 import { keyCommand } from './commands/key.ts';
 import { reenrollCommand } from './commands/re-enroll.ts';
 import { replayCommand } from './commands/replay.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { printJson } from './output.ts';
 
 const program = new Command('muster').description('EC2 instances become managed servers.').exitOverride();
@@ -15,6 +17,8 @@ program.addCommand(keyCommand());
 program.addCommand(reenrollCommand());
 program.addCommand(identityCommand());
 program.addCommand(replayCommand());
+program.addCommand(restoreCommand());
+program.addCommand(copyTableCommand());
 
 try {
   await program.parseAsync();

@@ -67,7 +67,9 @@ function durationsTable(source: string): string {
   const rows = Object.keys(defaultTiming).map((name) => {
     const text = comments.get(name);
     if (text === undefined) throw new Error(`shared/domain/timing.ts says nothing about ${name}`);
-    return [code(name), [defaultTiming[name as keyof Timing]].flat().map(duration).join(', '), text];
+    const values = [defaultTiming[name as keyof Timing]].flat();
+    const shown = values.map(name.endsWith('PerHour') ? (count) => `${count} an hour` : duration);
+    return [code(name), shown.join(', '), text];
   });
   return table(['Name', 'Usually', 'Means'], rows);
 }

@@ -22,7 +22,11 @@ export const handler = make(
       count('IdentityConflict', stage);
     };
     const endingFinished: CheckinPorts['endingFinished'] = (ended) => log.warn('ending finished', { ...ended });
+    const begunAnew: CheckinPorts['begunAnew'] = (agent) => {
+      log.warn('check-in began anew after a restore', { ...agent });
+      count('CheckinBegunAnew', stage);
+    };
     const [store, isRegistered] = [openStore(config.TABLE_NAME, timing), isRegisteredIn(config.ACCOUNTS)];
-    return { store, verify, audiences: config.AUDIENCES, isRegistered, twinSeen, endingFinished, timing };
+    return { store, verify, audiences: config.AUDIENCES, isRegistered, begunAnew, twinSeen, endingFinished, timing };
   }),
 );

@@ -10,7 +10,8 @@ const retried: ReadonlySet<string> = new Set([
 /** True if a request that was refused with this code may succeed later without a change of the request or of the instance. */
 export const mayBeRetried = (code: string): boolean => retried.has(code);
 
-/** Problem codes of a check-in that say that the agent's enrollment has ended. After any other the agent stays enrolled. */
-const ending: ReadonlySet<string> = new Set(['agent_unknown', 'key_denied']);
+/** True for the problem code of a check-in that says that the agent's enrollment has ended. */
+export const endsEnrollment = (code: string): boolean => code === 'key_denied';
 
-export const endsEnrollment = (code: string): boolean => ending.has(code);
+/** True for the problem code of a check-in that says that Muster does not know the key: it has lost the enrollment. After any other code the agent stays enrolled. */
+export const losesEnrollment = (code: string): boolean => code === 'agent_unknown';

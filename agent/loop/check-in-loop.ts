@@ -1,6 +1,7 @@
-import { endsEnrollment } from '#protocol/refusals.ts';
+import { endsEnrollment, losesEnrollment } from '#protocol/refusals.ts';
 import type { Settings } from '#protocol/settings.ts';
 import { backoff } from '../backoff.ts';
+import { comeBack } from '../enroll/come-back.ts';
 import { reenroll } from '../enroll/enroll.ts';
 import { rotateKey } from '../enroll/rotate-key.ts';
 import type { MusterAnswer } from '../muster/answer.ts';
@@ -33,6 +34,12 @@ export async function checkInUntilEnd(
       if (await reenroll(state, settings, ports)) continue;
       if (answer.code === 'key_denied') await reportStolenKey(former, ports);
       return ports.stopped() ? 'stopped' : 'refused';
+    }
+    if (answer?.code && losesEnrollment(answer.code)) {
+      const back = await comeBack(state, settings, ports);
+      if (back === 'refused') return 'refused';
+      if (back !== 'enrolled') await ports.wait(back);
+      continue;
     }
     if (answer) overtakenAt = answer.overtakenAt;
     await applyAnswer(answer, state, ports);

@@ -255,6 +255,11 @@ export const problems = {
   not_managed: { title: 'The instance has no enrolled agent', todo: 'Enroll it first.' },
   not_running: { title: 'The instance does not run', todo: 'Start it first.' },
   not_blocked: { title: 'The instance is not blocked', todo: 'No unblocking is needed.' },
+  not_in_conflict: { title: 'No conflict of the instance was seen in that time', todo: 'Nothing has to be ended.' },
+  restore_not_open: {
+    title: 'No restore is open',
+    todo: 'Open the check-ins first: POST /v1/restore. See docs/runbook.md.',
+  },
   not_implemented: { title: 'This version of Muster cannot do this', todo: 'See docs/api.md for what it can do.' },
   not_launchable: {
     title: 'Muster has no launch request for this server, because the server was adopted',

@@ -46,6 +46,8 @@ export interface Timing {
   putOffSeconds: number;
   /** A refused agent is noted on its instance's record at most this often. */
   attemptNoteSeconds: number;
+  /** After a restore, a chain of check-ins may begin anew for this long. */
+  restoreOpenSeconds: number;
   /** What one agent says of its state is applied at most this often. */
   reportSeconds: number;
   /** How many other boot ids of one instance are applied in an hour. */
@@ -77,6 +79,7 @@ export const defaultTiming: Timing = Object.freeze({
   verifyRetrySeconds: [2, 8, 32],
   putOffSeconds: 300,
   attemptNoteSeconds: 3600,
+  restoreOpenSeconds: 7200,
   reportSeconds: 5,
   bootIdsPerHour: 10,
   rotationsPerHour: 6,

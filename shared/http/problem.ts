@@ -57,6 +57,8 @@ const statuses: Partial<Record<ProblemCode, number>> = {
   not_managed: 409,
   not_running: 409,
   not_blocked: 409,
+  not_in_conflict: 409,
+  restore_not_open: 409,
   not_implemented: 501,
   not_launchable: 409,
   server_busy: 409,

@@ -5,6 +5,7 @@ export type MetricName =
   | 'EnrollmentRefused'
   | 'IdentityKeyEnding'
   | 'IdentityConflict'
+  | 'CheckinBegunAnew'
   | 'RequestFailed'
   | 'DueFailed'
   | 'SweepRepaired'

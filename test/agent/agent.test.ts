@@ -331,18 +331,15 @@ describe('the links of an agent’s check-ins', () => {
 
 describe('an agent whose enrollment was ended', () => {
   const settings = { url: musterUrl, grant: { id: 'key_new', seed: 'B'.repeat(43) } };
-  it.each(['agent_unknown', 'key_denied'])(
-    'rests, and shows the grant that it has used to nobody: %s',
-    async (code) => {
-      const folder = newFolder();
-      const ended = { enroll: [enrolledAnswer], checkin: [checkinAnswer, problem(code, 401)] };
-      const { outcome, sent } = await run({ folder, ...ended });
-      const words = code === 'key_denied' ? 2 : 1;
-      expect([outcome, sent('checkin').length, sent('enroll').length]).toEqual(['refused', 1 + words, 1]);
-      const again = await run({ folder, checkin: [problem(code, 401)] });
-      expect([again.outcome, again.sent('checkin').length, again.sent('enroll')]).toEqual(['refused', words, []]);
-    },
-  );
+  it('rests, and shows the grant that it has used to nobody', async () => {
+    const folder = newFolder();
+    const denied = problem('key_denied', 401);
+    const ended = { enroll: [enrolledAnswer], checkin: [checkinAnswer, denied] };
+    const { outcome, sent } = await run({ folder, ...ended });
+    expect([outcome, sent('checkin').length, sent('enroll').length]).toEqual(['refused', 3, 1]);
+    const again = await run({ folder, checkin: [denied] });
+    expect([again.outcome, again.sent('checkin').length, again.sent('enroll')]).toEqual(['refused', 2, []]);
+  });
 
   it('by another’s rotation, signs once more when the clocks’ difference is over: that shows the thief', async () => {
     const folder = newFolder();
@@ -385,6 +382,46 @@ describe('an agent whose enrollment was ended', () => {
     const { sent } = await run({ folder, enroll: [problem('refused', 403)] });
     expect(payloadOf(sent('enroll')[0]!.body)).not.toHaveProperty('grant');
     expect(stateIn(folder).key).toBe(key);
+  });
+});
+
+describe('an agent whose enrollment Muster has lost', () => {
+  const unknown = problem('agent_unknown', 401);
+
+  it('enrolls again with the same key and the grant that it has used, and its chain of links goes on', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer], waits: 2 });
+    const before = stateIn(folder);
+    const scene = { folder, enroll: [enrolledAnswer], checkin: [unknown, checkinAnswer], waits: 2 };
+    const { outcome, sent, links } = await run(scene);
+    const after = stateIn(folder);
+    expect([outcome, after.key, after.usedGrants]).toEqual(['stopped', before.key, ['lch_1']]);
+    const [enrollment] = sent('enroll');
+    expect(headerOf(enrollment!.body).jwk.x).toBe(importAgentKey(before.key).publicKeyX);
+    expect(payloadOf(enrollment!.body).grant.id).toBe('lch_1');
+    const [lost, again] = links();
+    expect([again, lost?.previousLink]).toEqual([lost, before.previousLink]);
+    expect(after.seq).toBeGreaterThan(before.seq);
+  });
+
+  it('asks again every five intervals for as long as Muster refuses, restarted or not, and never gives up', async () => {
+    const folder = newFolder();
+    const refused = problem('refused', 403);
+    const lost = { folder, enroll: [enrolledAnswer, refused], checkin: [unknown], waits: 4 };
+    const { outcome, waited, sent } = await run(lost);
+    expect([outcome, waited, sent('enroll').length]).toEqual(['stopped', [300, 300, 300, 300], 5]);
+    const again = await run({ folder, enroll: [refused, enrolledAnswer], checkin: [unknown, unknown, checkinAnswer] });
+    expect([again.outcome, again.said.at(-1)]).toMatchObject(['stopped', expect.stringContaining('enrolled again as')]);
+  });
+
+  it('waits as long as it is told', async () => {
+    const enroll = [enrolledAnswer, problem('refused', 403, { retryAfterSeconds: 900 })];
+    expect((await run({ enroll, checkin: [unknown], waits: 1 })).waited).toEqual([900]);
+  });
+
+  it('stops where an operator had ended it: its key is denied', async () => {
+    const scene = { enroll: [enrolledAnswer, problem('key_denied', 403)], checkin: [unknown] };
+    expect((await run(scene)).outcome).toBe('refused');
   });
 });
 

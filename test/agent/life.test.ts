@@ -42,7 +42,7 @@ async function world() {
     if (url.pathname.endsWith('/enroll')) return jsonAnswer(200, await enrollInstance(body, now, common));
     const token = new Headers(init.headers).get('authorization')?.slice(7) ?? '';
     const request = { token, bodySha256: bodyHash(body), report: JSON.parse(body) };
-    const ports = { ...common, twinSeen: () => {}, endingFinished: () => {} };
+    const ports = { ...common, twinSeen: () => {}, endingFinished: () => {}, begunAnew: () => {} };
     return jsonAnswer(200, await checkIn(request, now, ports));
   };
   const fetch: typeof globalThis.fetch = async (input, init = {}) => {

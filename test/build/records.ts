@@ -1,6 +1,7 @@
 import type { Store } from '#shared/app/ports.ts';
 import type { Account } from '#shared/domain/account/account.ts';
 import type { Lease } from '#shared/domain/agent/lease.ts';
+import type { Restore } from '#shared/domain/agent/restore.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { type EnrollmentKey, everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
@@ -88,6 +89,11 @@ export const bindingNamed = (agentId: string, fields: Partial<Binding> = {}): Bi
   description: { os: 'debian', hostname: '' },
   version: 0,
   ...fields,
+});
+
+export const restoreOf = (fields: Partial<Restore> = {}): Restore => ({
+  ...{ restoredTo: start, openedAt: start + second, until: start + 7200 * second },
+  ...{ openedBy: 'ann', reason: 'a bug', version: 0, ...fields },
 });
 
 export const accountNamed = (account: string, fields: Partial<Account> = {}): Account => ({

@@ -8,6 +8,7 @@ import {
   instanceNamed,
   launchNamed,
   type MakeStore,
+  restoreOf,
   serverNamed,
 } from '#test/build/records.ts';
 
@@ -19,6 +20,7 @@ const samples: { [K in Kind]: RecordOf<K> } = {
   key: enrollmentKeyNamed('key_1'),
   binding: bindingNamed('agent-1'),
   account: accountNamed('222233334444'),
+  restore: restoreOf(),
 };
 
 const changeTo = (kind: Kind, before: unknown, after: unknown) => ({ kind, before, after }) as RecordChange;

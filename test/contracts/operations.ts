@@ -15,6 +15,7 @@ import {
   launchNamed,
   leaseOf,
   linkOf,
+  restoreOf,
   second,
   serverNamed,
   start,
@@ -66,6 +67,8 @@ async function changeOf(store: Store, kind: Kind, n: number, stale: boolean): Pr
       return { kind, before: decidedOn(await store.get('binding', 'id')), after: bindingNamed('id', { boundAt: n }) };
     case 'account':
       return { kind, before: decidedOn(await store.get('account', 'id')), after: accountNamed('id', { createdAt: n }) };
+    case 'restore':
+      return { kind, before: decidedOn(await store.get('restore', 'latest')), after: restoreOf({ openedAt: n }) };
   }
 }
 

@@ -128,9 +128,13 @@ describe('the operator API', () => {
   });
 
   it('releases, blocks, unblocks and re-enrolls an instance', async () => {
-    const agent = { id: 'A'.repeat(43), version: '1', bootId: '', enrolledAt: 0, state: null, stateAt: null };
-    const enrolled = { management: { status: 'enrolled', reason: 'launched' }, agent } as const;
-    const managed = await Promise.all([31, 32, 33].map((nth) => runningInstance(setup, nth, enrolled)));
+    const agentOf = (nth: number) => ({ id: `${nth}${'A'.repeat(41)}`, version: '1', bootId: '', enrolledAt: 0 });
+    const enrolled = { status: 'enrolled', reason: 'launched' } as const;
+    const managed = await Promise.all(
+      [31, 32, 33].map((nth) =>
+        runningInstance(setup, nth, { management: enrolled, agent: { ...agentOf(nth), state: null, stateAt: null } }),
+      ),
+    );
     const [one, two, three] = managed.map(
       ({ instance }) => `/v1/instances/111122223333/us-east-1/${instance.instanceId}`,
     );
@@ -140,7 +144,7 @@ describe('the operator API', () => {
     expect((await documented('POST', `${two}/unblock`)).json.managementReason).toBe('released');
     const agentId = `${'B'.repeat(42)}A`;
     const named = await documented('POST', `${three}/re-enroll`, { agentId });
-    expect([named.statusCode, named.json.reenrollment]).toMatchObject([200, { agentId, replaces: agent.id }]);
+    expect([named.statusCode, named.json.reenrollment]).toMatchObject([200, { agentId, replaces: agentOf(33).id }]);
     const { publicKeyX: publicKey } = newGrantKey(randomBytes);
     const granted = await documented('POST', `${three}/re-enroll`, { publicKey });
     const { keyId } = granted.json.reenrollment as { keyId: string };
@@ -158,6 +162,32 @@ describe('the operator API', () => {
     expect((await documented('POST', path)).json.code).toBe('not_found');
     await setup.store.savePair({ ...place, lastSweepAt: 0, withheld: { since: 0, released: false } });
     expect(await documented('POST', path)).toMatchObject({ statusCode: 200, json: { released: true } });
+  });
+
+  it('opens the check-ins after a restore, readmits agents and ends conflicts, and says who did it and why', async () => {
+    const { instance } = await runningInstance(setup, 34, {
+      identity: { conflict: { reason: 'broken_chain', since: 5000 } },
+    });
+    const { account, region, instanceId: id } = instance;
+    const key = { account, region, instanceId: id };
+    const reason = 'a rehearsal';
+    const lost = { agents: [{ ...key, agentId: `${'C'.repeat(42)}A` }], reason };
+    expect((await documented('POST', '/v1/restore/readmit', lost)).json.code).toBe('restore_not_open');
+    const restoredTo = new Date(Date.now() - 3_600_000).toISOString();
+    const opened = await documented('POST', '/v1/restore', { restoredTo, reason });
+    expect([opened.statusCode, opened.json]).toMatchObject([200, { restoredTo, openedBy: 'local', reason }]);
+    const times = { since: '1970-01-01T00:00:05Z', until: '1970-01-01T00:00:06Z' };
+    const ended = await documented('POST', '/v1/conflicts/end', { instances: [key], ...times, reason });
+    expect(ended.json).toEqual({ items: [{ ...key, done: true, code: null }] });
+    expect((await documented('POST', '/v1/restore/readmit', lost)).json).toEqual(ended.json);
+    const lines = setup.lines.filter(({ message }) => message === 'operator acted');
+    expect(lines.map(({ act, by, reason: why }) => [act, by, why])).toEqual(
+      ['open_checkins', 'end_conflict', 'readmit_agent'].map((act) => [act, 'local', reason]),
+    );
+    for (const body of [{}, { restoredTo }, { restoredTo, reason: '' }, { restoredTo: 'x', reason }])
+      expect((await documented('POST', '/v1/restore', body)).json.code).toBe('malformed_request');
+    const tooMany = { agents: Array(101).fill(lost.agents[0]), reason };
+    expect((await documented('POST', '/v1/restore/readmit', tooMany)).json.code).toBe('malformed_request');
   });
 
   it('shows its own document, which names every route', async () => {

@@ -13,8 +13,8 @@ describe('what an agent does after a refusal', () => {
     expect(protocol.mayBeRetried('of_a_later_muster')).toBe(false);
   });
 
-  it('is a new enrollment after two codes, which it does not retry', () => {
-    const ending = codes.filter(protocol.endsEnrollment);
+  it('is an enrollment after two codes, with a new key or with the same, and no retry of the check-in', () => {
+    const ending = codes.filter((code) => protocol.endsEnrollment(code) || protocol.losesEnrollment(code));
     expect(ending).toEqual(['key_denied', 'agent_unknown']);
     expect(ending.filter(protocol.mayBeRetried)).toEqual([]);
   });

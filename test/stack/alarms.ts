@@ -32,6 +32,7 @@ const watched = [
   'DueFailed of prod',
   'EnrollmentRefused of prod',
   'IdentityConflict of prod',
+  'CheckinBegunAnew of prod',
   'IdentityKeyEnding of prod',
   'LaunchFailed of prod',
   'SweepRepaired of prod',

@@ -43,7 +43,7 @@ const allowed: Record<string, Record<string, string[]>> = {
     VerifyQueue: sends,
   },
   checkin: {
-    'MainTable [INSTANCE#*, AGENT#*]': ['dynamodb:GetItem'],
+    'MainTable [INSTANCE#*, AGENT#*, RESTORE#*]': ['dynamodb:GetItem'],
     'MainTable [INSTANCE#*]': ['dynamodb:PutItem'],
     VerifyQueue: sends,
   },

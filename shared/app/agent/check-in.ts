@@ -1,17 +1,25 @@
 import * as z from 'zod/mini';
 import { agentStates, bootIdPattern, type CheckinAnswer, type CheckinReport as Report } from '#protocol/check-in.ts';
 import { checkinPath } from '#protocol/paths.ts';
-import { awayFacts, type CheckinDecision, conflictFacts, decideCheckin } from '#shared/domain/agent/check-in.ts';
+import {
+  awayFacts,
+  type CheckinCase,
+  type CheckinDecision,
+  conflictFacts,
+  decideCheckin,
+} from '#shared/domain/agent/check-in.ts';
 import { type Lease, renewedLease } from '#shared/domain/agent/lease.ts';
 import { markConflict, mergeReportOf } from '#shared/domain/agent/merge-agent.ts';
+import { beginsAnew } from '#shared/domain/agent/restore.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
-import type { ConflictReason, Instance } from '#shared/domain/instance/instance.ts';
+import type { ConflictReason, Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { formatTime, type Instant, parseTime } from '#shared/domain/time.ts';
 import { type AgentToken, readKid, verifyAgentToken } from '#shared/identity/agent-token.ts';
 import { readAndSaveMerged } from '../cloud/save-merged.ts';
 import type { Outbox, VerifyMessage } from '../ports.ts';
 import { type DeniedPorts, noteDenied } from './note-denied.ts';
+import { restoreId } from './restore-record.ts';
 
 /** Sixteen random bytes in base64url. */
 const link = z.string().check(z.regex(/^[A-Za-z0-9_-]{21}[AQgw]$/));
@@ -31,6 +39,8 @@ export interface CheckinPorts extends DeniedPorts {
   verify: Outbox<VerifyMessage>;
   audiences: readonly string[];
   isRegistered: (account: string, region: string) => boolean;
+  /** Told of every check-in that began its chain anew after a restore. */
+  begunAnew: (agent: InstanceKey & { agentId: string }) => void;
 }
 
 export interface CheckinRequest {
@@ -103,7 +113,8 @@ async function tryCheckIn(
   const [instance, lease] = await Promise.all([store.getInstance(binding), store.getLease(binding)]);
   if (instance?.agent?.id !== agentId) throw new Problem('agent_unknown', 'another key is bound by now', { agentId });
   const overtakenAt = report.overtakenAt === undefined ? undefined : parseTime(report.overtakenAt);
-  const decision = decideCheckin({ agentId, said: { ...report, overtakenAt }, seq, instance, lease, now }, timing);
+  const given = { agentId, said: { ...report, overtakenAt }, seq, instance, now };
+  const decision = await unlessRestored(decideCheckin({ ...given, lease }, timing), { ...given, lease }, ports);
   if (decision.decide === 'conflict') return refuseTwin(binding, decision.reason, now, ports);
   if (decision.decide === 'late') {
     // The check-in that overtook this one keeps `overtakenAt` on the lease, or its write fails and it decides again.
@@ -115,6 +126,25 @@ async function tryCheckIn(
     return undefined;
   const link = decision.write || decision.taken ? 'taken' : 'open';
   return { nextCheckinSeconds: decision.nextCheckinSeconds, link, tasks: [] };
+}
+
+/**
+ * A check-in that would be a conflict, where it may begin its chain anew because the table was restored. Only such a check-in
+ * reads whether it was.
+ */
+async function unlessRestored(
+  decision: CheckinDecision,
+  given: CheckinCase,
+  ports: CheckinPorts,
+): Promise<CheckinDecision> {
+  const { instance, lease, agentId, seq, now } = given;
+  if (decision.decide !== 'conflict' || decision.reason !== 'broken_chain' || !lease) return decision;
+  if (instance.identity.conflict) return decision;
+  const restore = await ports.store.get('restore', restoreId);
+  if (!beginsAnew(restore, lease, seq, now, ports.timing)) return decision;
+  const { account, region, instanceId } = instance;
+  ports.begunAnew({ account, region, instanceId, agentId });
+  return decideCheckin({ ...given, lease: undefined }, ports.timing);
 }
 
 async function write(

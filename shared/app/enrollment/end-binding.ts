@@ -4,6 +4,7 @@ import {
   type Ending,
   finishedEnding,
   planEnding,
+  readmit,
   reenroll,
   release,
   unblock,
@@ -33,6 +34,14 @@ export const unblockInstance = (key: InstanceKey, now: Instant, ports: EndingPor
 export async function reenrollByKey(key: InstanceKey, agentId: string, now: Instant, ports: EndingPorts) {
   requireUnbound(await ports.store.get('binding', agentId), key);
   return carryOut(key, (instance, proof) => reenroll(instance, { by: agentId, proof }, now, ports.timing), now, ports);
+}
+
+/** Lets an agent whose enrollment a restore has lost enroll again with its key. Throws what `requireUnbound` throws. */
+export async function readmitAgent(key: InstanceKey, agentId: string, now: Instant, ports: EndingPorts) {
+  const binding = await ports.store.get('binding', agentId);
+  if (binding?.status === 'bound' && (await ports.store.getInstance(key))?.agent?.id === agentId) return;
+  requireUnbound(binding, key);
+  await carryOut(key, (instance) => readmit(instance, agentId, now, ports.timing), now, ports);
 }
 
 /** Re-enrolls the instance with any key that comes with this grant. The operator has the grant's seed, Muster its public half. */

@@ -1,4 +1,5 @@
 import { accountRecord } from '../account/record.ts';
+import { restoreRecord } from '../agent/restore-record.ts';
 import { bindingRecord } from '../enrollment/binding-record.ts';
 import { enrollmentKeyRecord } from '../enrollment/key-record.ts';
 import { instanceRecord } from '../instance/record.ts';
@@ -14,6 +15,7 @@ export const records = {
   key: enrollmentKeyRecord,
   binding: bindingRecord,
   account: accountRecord,
+  restore: restoreRecord,
 } as const;
 
 export type Kind = keyof typeof records;

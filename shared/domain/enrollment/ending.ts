@@ -109,6 +109,23 @@ export function reenroll(instance: Instance, awaited: Awaited, now: Instant, tim
   return decided.do === 'change' ? { ...decided, by: awaited.by } : decided;
 }
 
+/**
+ * Lets an agent whose enrollment a restore has lost enroll again with its key, as a re-enrollment by that key does. Here the
+ * instance need not be managed. What an operator has decided since the restore stands.
+ */
+export function readmit(instance: Instance, agentId: string, now: Instant, timing: Timing): Ending {
+  const { agent, management, identity } = instance;
+  if (agent?.id === agentId) return { do: 'nothing' };
+  if (management.reason === 'blocked') return { do: 'refuse', code: 'instance_blocked' };
+  if (identity.reenroll && identity.reenroll.by !== agentId && now <= identity.reenroll.until)
+    return { do: 'refuse', code: 're_enrollment_only' };
+  if (identity.reenroll && now <= identity.reenroll.until) return { do: 'nothing' };
+  return {
+    ...{ do: 'change', reason: 're_enrolled', by: agentId },
+    instance: awaiting(instance, { by: agentId, proof: null }, now, timing),
+  };
+}
+
 function awaiting(instance: Instance, { by, proof }: Awaited, at: Instant, timing: Timing): Instance {
   const open = instance.identity.reenroll;
   return {

@@ -4,15 +4,9 @@ import { KeyAnswer, KeyPage } from '#shared/app/enrollment/key-view.ts';
 import { listKeys, registerKey, revokeKey, showKey } from '#shared/app/enrollment/keys.ts';
 import { account, instanceId, region } from '#shared/app/id-schemas.ts';
 import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
-import { type Instant, parseTime } from '#shared/domain/time.ts';
 import { PageQuery, pageOf } from '../request.ts';
 import { defineRoute } from '../route.ts';
-import { bytes32, few, RecordPath, tagsNamed } from './parameters.ts';
-
-const time = z.pipe(
-  z.string().check(z.refine((text) => parseTime(text) !== undefined, 'is no RFC 3339 time')),
-  z.transform((text): Instant => parseTime(text) ?? 0),
-);
+import { bytes32, few, RecordPath, tagsNamed, time } from './parameters.ts';
 
 /** A day: the window is for instances that start late; a key that never ends has no `expiresAt`. */
 const longestWindowSeconds = 86_400;

@@ -6,6 +6,7 @@ import { enrollRoute } from './enroll.ts';
 import { enrollmentKeyRoutes } from './enrollment-keys.ts';
 import { instanceRoutes } from './instances.ts';
 import { openApiRoute } from './openapi.ts';
+import { restoreRoutes } from './restore.ts';
 import { serverRoutes } from './servers.ts';
 
 /** What people ask. */
@@ -15,6 +16,7 @@ export const operatorRoutes: readonly Route[] = [
   ...serverRoutes,
   ...enrollmentKeyRoutes,
   ...accountRegionRoutes,
+  ...restoreRoutes,
 ];
 
 /** Every route of the API. */

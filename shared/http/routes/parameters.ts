@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { account, instanceId, region } from '#shared/app/id-schemas.ts';
 import { bytes32Pattern, recordIdPattern } from '#shared/domain/ids.ts';
+import { type Instant, parseTime } from '#shared/domain/time.ts';
 
 /** Parameters and body members that the routes of several nouns take. */
 
@@ -14,6 +15,15 @@ export const instanceKeyOf = ({ account, region, id }: z.output<typeof InstanceP
   region,
   instanceId: id,
 });
+
+/** An RFC 3339 time. */
+export const time = z.pipe(
+  z.string().check(z.refine((text) => parseTime(text) !== undefined, 'is no RFC 3339 time')),
+  z.transform((text): Instant => parseTime(text) ?? 0),
+);
+
+/** Why an operator asks for a change of many records. */
+export const reason = z.string().check(z.minLength(1), z.maxLength(200), z.regex(/^[\p{L}\p{N}\p{P}\p{S}\p{Zs}]*$/u));
 
 export const bytes32 = z.string().check(z.regex(bytes32Pattern));
 

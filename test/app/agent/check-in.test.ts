@@ -10,7 +10,16 @@ import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
-import { bindingNamed, instanceNamed, keyNamed, leaseOf, linkOf, second, start } from '#test/build/records.ts';
+import {
+  bindingNamed,
+  instanceNamed,
+  keyNamed,
+  leaseOf,
+  linkOf,
+  restoreOf,
+  second,
+  start,
+} from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 
@@ -53,11 +62,17 @@ async function setupWith(
   const verify = new KeepingOutbox<VerifyMessage>();
   const twins: object[] = [];
   const finished: object[] = [];
+  const begun: object[] = [];
   const ports: CheckinPorts = {
     ...{ store, verify, audiences: ['https://muster.example/prod'], timing: defaultTiming },
-    ...{ isRegistered: () => true, twinSeen: (twin) => twins.push(twin), endingFinished: (one) => finished.push(one) },
+    ...{
+      isRegistered: () => true,
+      twinSeen: (twin) => twins.push(twin),
+      endingFinished: (one) => finished.push(one),
+      begunAnew: (one) => begun.push(one),
+    },
   };
-  return { store, written, leases, verify, twins, finished, send: sendWith(ports) };
+  return { store, written, leases, verify, twins, finished, begun, send: sendWith(ports) };
 }
 
 const sendWith =
@@ -220,6 +235,53 @@ describe('a check-in is refused', () => {
     const { code, facts } = await refusalOf(send({ report: late }, { store: { ...store, getLease } }));
     expect([code, facts]).toMatchObject(['stale_sequence', { seq: 1007 }]);
     expect(written).toEqual([]);
+  });
+});
+
+describe('after a restore', () => {
+  /** Muster had taken links since, which are lost. */
+  const ahead = { link: linkOf(9), previousLink: linkOf(8) };
+  const opened = { now: start + interval, claims: { seq: 50 }, report: ahead };
+  async function restored(fields: Parameters<typeof restoreOf>[0] = {}) {
+    const setup = await setupWith();
+    await setup.store.commit([{ kind: 'restore', before: undefined, after: restoreOf(fields) }]);
+    return setup;
+  }
+
+  it('an agent that is ahead of the lease begins its chain anew, once, and is told of', async () => {
+    const { send, store, twins, begun } = await restored();
+    expect(await send(opened)).toMatchObject({ link: 'taken' });
+    expect(await store.getLease(here)).toMatchObject({ seq: 50, link: linkOf(9) });
+    expect([twins, begun]).toEqual([[], [{ ...here, agentId: key.id }]]);
+    const other = { ...opened, claims: { seq: 51 }, report: { link: linkOf(7), previousLink: linkOf(6) } };
+    expect((await refusalOf(send(other))).code).toBe('identity_conflict');
+  });
+
+  it.each<[string, Parameters<typeof restoreOf>[0], Sending]>([
+    ['the opening has ended', { until: start + interval - 1 }, opened],
+    ['the lease was written since', { restoredTo: start - 3 * second }, opened],
+    ['it names another instance', {}, { ...opened, report: { ...ahead, instanceId: 'i-0fedcba9876543210' } }],
+  ])('it is a conflict as ever where %s', async (_case, fields, sending) => {
+    const { send, begun } = await restored(fields);
+    expect((await refusalOf(send(sending))).code).toBe('identity_conflict');
+    expect(begun).toEqual([]);
+  });
+
+  it('a conflict that stands is not ended by it', async () => {
+    const { send, store, begun } = await restored();
+    const before = (await store.getInstance(here))!;
+    await store.saveInstance(before, {
+      ...before,
+      identity: { ...before.identity, conflict: { reason: 'broken_chain', since: start } },
+    });
+    expect((await refusalOf(send(opened))).code).toBe('identity_conflict');
+    expect(begun).toEqual([]);
+  });
+
+  it('is asked for by no check-in that goes on in its chain', async () => {
+    const { send, store } = await setupWith();
+    const get: Store['get'] = async (kind, id) => (kind === 'restore' ? expect.unreachable() : store.get(kind, id));
+    expect(await send({ now: start + 2 * interval }, { store: { ...store, get } })).toMatchObject({ link: 'taken' });
   });
 });
 

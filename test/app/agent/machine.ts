@@ -47,7 +47,7 @@ export async function oneKey() {
   await store.commit([{ kind: 'binding', before: undefined, after: binding }]);
   const ports: CheckinPorts = {
     ...{ store, verify: new KeepingOutbox(), audiences: [audience], timing: defaultTiming },
-    ...{ isRegistered: () => true, twinSeen: () => {}, endingFinished: () => {} },
+    ...{ isRegistered: () => true, twinSeen: () => {}, endingFinished: () => {}, begunAnew: () => {} },
   };
   const muster = { key, store, ports, now: start, spoken: [] as Spoken[], codes: [] as ProblemCode[], linksTaken: 0 };
   return muster;

@@ -210,7 +210,13 @@ harmless(103, 'a token that was seen, before anything was applied', async () => 
   const renewLease = () => expect.unreachable('the lease was written');
   const ports = {
     ...{ store: { ...memory, renewLease }, verify: new KeepingOutbox<never>(), twinSeen: renewLease },
-    ...{ audiences: [audience], isRegistered: () => true, endingFinished: () => {}, timing: defaultTiming },
+    ...{
+      audiences: [audience],
+      isRegistered: () => true,
+      endingFinished: () => {},
+      begunAnew: () => {},
+      timing: defaultTiming,
+    },
   };
   const links = { link: linkOf(1), previousLink: linkOf(0) };
   const report = { instanceId, bootId: 'b0', state: 'operational', ...links } as const;

@@ -172,7 +172,7 @@ const apiHandlers: Record<ApiFunction, (host: Host, runtime: Runtime, ports: Por
       checkin.make(
         () => ({
           ...{ store, verify, audiences: [audience], isRegistered, timing },
-          ...{ twinSeen: () => {}, endingFinished: () => {} },
+          ...{ twinSeen: () => {}, endingFinished: () => {}, begunAnew: () => {} },
         }),
         runtime,
       ),
@@ -180,7 +180,16 @@ const apiHandlers: Record<ApiFunction, (host: Host, runtime: Runtime, ports: Por
       operatorApi.make(() => ({ store, history, timing }), runtime),
     operatorChange: ({ timing, random }, runtime, { store, userData, launch }) => {
       const grantKey = () => newGrantKey((length) => Buffer.from(hex(random, 2 * length), 'hex'));
-      const ports = { store, userData, launch, accounts: registered, audience, newId: runtime.newId, timing };
+      const ports = {
+        store,
+        userData,
+        launch,
+        accounts: registered,
+        acted: () => {},
+        audience,
+        newId: runtime.newId,
+        timing,
+      };
       return operatorChange.make(() => ({ ...ports, newGrantKey: grantKey }), runtime);
     },
     operatorEc2: (_host, runtime, { store }) => operatorEc2.make(() => ({ store, terminate: async () => {} }), runtime),

@@ -1,0 +1,83 @@
+import {
+  type AttributeValue,
+  BatchWriteItemCommand,
+  type DynamoDBClient,
+  ScanCommand,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
+
+/** BatchWriteItem takes 25 (amazondynamodb/latest/APIReference/API_BatchWriteItem.html). */
+const atOnce = 25;
+/** A table that takes nothing for so many tries in a row is not copied to by waiting. */
+const attempts = 10;
+
+type Item = Record<string, AttributeValue>;
+
+export interface Copied {
+  written: number;
+  deleted: number;
+}
+
+/**
+ * Makes one table hold what another holds: writes every item of `from`, and deletes what `from` has not. May be run again after it
+ * stopped. Nobody else may write to `to` meanwhile. Throws the SDK's errors, and one if the table goes on refusing.
+ */
+export async function copyTable(
+  client: DynamoDBClient,
+  { from, to }: { from: string; to: string },
+  wait: (seconds: number) => Promise<void>,
+): Promise<Copied> {
+  const kept = new Set<string>();
+  const copied: Copied = { written: 0, deleted: 0 };
+  for await (const items of pages(client, from)) {
+    for (const item of items) kept.add(nameOf(item));
+    await writeAll(
+      client,
+      to,
+      items.map((Item) => ({ PutRequest: { Item } })),
+      wait,
+    );
+    copied.written += items.length;
+  }
+  for await (const items of pages(client, to)) {
+    const foreign = items.filter((item) => !kept.has(nameOf(item)));
+    await writeAll(
+      client,
+      to,
+      foreign.map((item) => ({ DeleteRequest: { Key: keyOf(item) } })),
+      wait,
+    );
+    copied.deleted += foreign.length;
+  }
+  return copied;
+}
+
+const keyOf = ({ pk, sk }: Item): Item => ({ pk: pk as AttributeValue, sk: sk as AttributeValue });
+const nameOf = (item: Item): string => JSON.stringify(keyOf(item));
+
+async function* pages(client: DynamoDBClient, TableName: string): AsyncGenerator<Item[], void> {
+  let from: Item | undefined;
+  do {
+    const page = { TableName, ExclusiveStartKey: from, ConsistentRead: true };
+    const { Items = [], LastEvaluatedKey } = await client.send(new ScanCommand(page));
+    yield Items;
+    from = LastEvaluatedKey;
+  } while (from);
+}
+
+async function writeAll(
+  client: DynamoDBClient,
+  table: string,
+  requests: readonly WriteRequest[],
+  wait: (seconds: number) => Promise<void>,
+): Promise<void> {
+  for (let start = 0; start < requests.length; start += atOnce) {
+    let left = requests.slice(start, start + atOnce);
+    for (let attempt = 0; left.length > 0; attempt++) {
+      if (attempt === attempts) throw new Error(`${table} does not take what is written to it`);
+      if (attempt > 0) await wait(Math.min(2 ** attempt, 30));
+      const { UnprocessedItems } = await client.send(new BatchWriteItemCommand({ RequestItems: { [table]: left } }));
+      left = UnprocessedItems?.[table] ?? [];
+    }
+  }
+}
