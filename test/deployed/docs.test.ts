@@ -5,7 +5,7 @@ import { type Clone, makeClone } from './clone.ts';
 import { deploySteps, removalSteps } from './deploy-page.ts';
 import { deployerPolicy } from './deployer-policy.ts';
 import { commandsOf } from './documented-commands.ts';
-import { identitySteps, runbookSteps } from './other-pages.ts';
+import { firstDaySteps, identitySteps, runbookSteps } from './other-pages.ts';
 import { play } from './steps.ts';
 
 // What the pages tell people to type, as it stands there and in the order of the page. One deployment serves them all; what the page
@@ -27,6 +27,7 @@ it.each([
   { page: 'docs/deploy.md', steps: [...deploy, ...removal] },
   { page: 'docs/identity.md', steps: identity },
   { page: 'docs/runbook.md', steps: runbook },
+  { page: 'docs/first-day.md', steps: firstDaySteps },
 ])('$page has the commands that are run or listed here, in this order', ({ page, steps }) => {
   const text = readFileSync(resolve(import.meta.dirname, '../..', page), 'utf8');
   expect(commandsOf(text)).toEqual(steps.map(({ command }) => command));
@@ -35,5 +36,6 @@ it.each([
 describe('docs/deploy.md', () => play(deploy, clone));
 describe('docs/runbook.md', () => play(runbook, clone));
 describe('docs/identity.md', () => play(identity, clone));
+describe('docs/first-day.md', () => play(firstDaySteps, clone));
 describe('infra/deployer-policy.json', () => deployerPolicy(clone));
 describe('docs/deploy.md, its end', () => play(removal, clone));

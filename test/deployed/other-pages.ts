@@ -75,6 +75,53 @@ export const runbookSteps = (clone: () => Clone): Step[] => [
   }),
 ];
 
+const onAws = 'it settles what only AWS can say';
+
+/** docs/first-day.md: what the emulator can answer too. */
+export const firstDaySteps: readonly Step[] = [
+  runs('npx serverless info --verbose', (printed) => {
+    for (const output of ['HttpApiUrl', 'RedriveRoleArn', 'MemberParameters']) expect(printed).toContain(output);
+  }),
+  runs('npx serverless invoke -f tick', (printed) => expect(JSON.parse(printed)).toMatchObject({ failed: 0 })),
+  runs('npx muster api GET /v1/instances', (printed) => expect(JSON.parse(printed)).toHaveProperty('items')),
+  listed(
+    'npx muster api POST /v1/servers/srv_0/launch',
+    'test/deployed/operator-routes.ts asks as a reader and as an operator',
+  ),
+  awsCli('aws ec2 run-instances --region us-east-1 --image-id <image> --instance-type t4g.nano'),
+  listed('npx muster api GET /v1/instances/<account>/us-east-1/<id>/history', onAws),
+  ...[
+    "aws lambda list-event-source-mappings --function-name muster-prod-verify --query 'EventSourceMappings[0].UUID' --output text",
+    'aws lambda update-event-source-mapping --uuid <uuid> --no-enabled',
+    'aws ec2 run-instances --region us-east-1 --image-id <image> --instance-type t4g.nano',
+    'for n in 1 2 3 4 5 6 7; do aws sqs receive-message --queue-url <verify queue> --visibility-timeout 1; sleep 3; done',
+    'aws sqs get-queue-attributes --queue-url <verify dead letters> --attribute-names ApproximateNumberOfMessages',
+  ].map((command) => awsCli(command)),
+  listed(
+    "aws sqs start-message-move-task --source-arn <the dead letters' ARN> --destination-arn <the queue's ARN>",
+    'test/deployed/redrive.ts sends a dead letter back with the role',
+  ),
+  awsCli("aws sqs list-message-move-tasks --source-arn <the dead letters' ARN>"),
+  awsCli('aws lambda update-event-source-mapping --uuid <uuid> --enabled'),
+  awsCli('aws ec2 run-instances --region us-west-2 --image-id <image> --instance-type t4g.nano'),
+  listed('npx muster api GET /v1/instances/<account>/us-west-2/<id>/history', onAws),
+  listed('npx muster identity verify --kind iid-rsa2048 --signature rsa2048', 'the steps of docs/identity.md run it'),
+  listed('npx muster api GET /v1/instances/<account>/us-east-1/<id>/history', onAws),
+  awsCli("aws cloudwatch describe-alarms --alarm-names muster-prod-agents-silent --query 'MetricAlarms[0].StateValue'"),
+  listed(
+    `seq 2000 | xargs -P 100 -I{} curl -s -o /dev/null -w '%{http_code}\\n' -X POST "$MUSTER_URL/v1/enroll" | sort | uniq -c`,
+    'the emulator has no throttles',
+  ),
+  awsCli(
+    "aws cloudwatch describe-alarms --alarm-names muster-prod-enroll-turned-away muster-prod-api-refuses --query 'MetricAlarms[].StateValue'",
+  ),
+  awsCli('aws lambda put-function-concurrency --function-name muster-prod-tick --reserved-concurrent-executions 0'),
+  listed('sleep 600', onAws),
+  awsCli('aws lambda delete-function-concurrency --function-name muster-prod-tick'),
+  runs('npx serverless logs -f tick', (printed) => expect(printed).toContain('"message":')),
+  runs('npx muster api GET /v1/instances', (printed) => expect(JSON.parse(printed)).toHaveProperty('items')),
+];
+
 function genuine() {
   const vector = vectors.find(({ kind }) => kind === 'rsa2048');
   if (!vector) throw new Error('test/fixtures has no rsa2048');

@@ -135,7 +135,7 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
     expect(byAction.get('iam:PassRole')).toMatchObject([
       {
         resource: given.LaunchRoleArns.split(','),
-        condition: { StringEquals: { 'iam:PassedToService': 'ec2.amazonaws.com' } },
+        condition: { StringEquals: { 'iam:PassedToService': ['ec2.amazonaws.com', 'ec2.amazonaws.com'] } },
       },
     ]);
     expect(byAction.get('ec2:RunInstances')).toMatchObject([
@@ -257,7 +257,12 @@ const parameters: Record<string, string> = {
   ...Object.fromEntries(
     callers.map((caller) => [`${logicalId(caller)}Role`, `arn:aws:iam::${ownAccount}:role/${caller}`]),
   ),
-  ...{ LaunchImageOwners: 'amazon', 'AWS::AccountId': memberAccount, 'AWS::Partition': 'aws' },
+  ...{
+    LaunchImageOwners: 'amazon',
+    'AWS::AccountId': memberAccount,
+    'AWS::Partition': 'aws',
+    'AWS::URLSuffix': 'amazonaws.com',
+  },
 };
 const filled = (node: Node) => filledIn(node, parameters);
 
