@@ -118,3 +118,29 @@ export function readConfig<N extends Name>(
   const config = { ...(rest as { [K in N]: z.output<Variables[K]> }), STAGE, TIMING, AWS_REGION };
   return { ...config, stage: STAGE, timing, region: AWS_REGION };
 }
+
+/** Time limits of a call of an AWS service, in milliseconds, as the SDK's clients take them for `requestHandler`. */
+export interface CallLimits {
+  connectionTimeout: number;
+  requestTimeout: number;
+  throwOnRequestTimeout: true;
+}
+
+/** An answer takes tens of milliseconds. A page of a sweep's listing has up to 1,000 instances, and takes longer. */
+const limits = { connect: 1000, request: 5000, page: 20_000 };
+/** What answers in AWS's place on this machine shares its processors with all else, so Muster waits this many times as long. */
+const localPatience = 10;
+const localEndpoint = /^https?:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?(?:\/|$)/;
+
+/** The limits of a call, or of a page of a sweep's listing. The SDK tries a call that passed them again, as any that failed on its way. */
+export function readCallLimits(what: 'request' | 'page' = 'request'): CallLimits {
+  const isLocal = Object.entries(process.env).some(
+    ([name, url]) => name.startsWith('AWS_ENDPOINT_URL') && localEndpoint.test(url ?? ''),
+  );
+  const times = isLocal ? localPatience : 1;
+  return {
+    connectionTimeout: limits.connect * times,
+    requestTimeout: limits[what] * times,
+    throwOnRequestTimeout: true,
+  };
+}

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { readConfig } from '#shared/config.ts';
+import { readCallLimits, readConfig } from '#shared/config.ts';
 import { usualLaunchPolicy } from '#shared/domain/enrollment/enrollment-case.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -41,5 +41,26 @@ describe('the policy', () => {
       ...usualLaunchPolicy,
       proofKinds: ['sts'],
     });
+  });
+});
+
+describe('the time limits of a call', () => {
+  const noEndpoints = () => {
+    for (const name of Object.keys(process.env).filter((one) => one.startsWith('AWS_ENDPOINT_URL')))
+      vi.stubEnv(name, undefined);
+  };
+
+  it.each([
+    ['AWS', undefined, 1],
+    ['an endpoint of a VPC', 'https://vpce-1.dynamodb.us-east-1.vpce.amazonaws.com', 1],
+    ['a host that only begins as this machine', 'http://localhost.example.com', 1],
+    ['what stands in its place on this machine', 'http://127.0.0.1:4566', 10],
+    ['the same by name', 'http://localhost:8000/', 10],
+  ])('are for %s: connect 1 s, request 5 s, a page 20 s, times what the machine needs', (_where, url, times) => {
+    noEndpoints();
+    vi.stubEnv('AWS_ENDPOINT_URL_DYNAMODB', url);
+    const common = { connectionTimeout: 1000 * times, throwOnRequestTimeout: true };
+    expect(readCallLimits()).toEqual({ ...common, requestTimeout: 5000 * times });
+    expect(readCallLimits('page')).toEqual({ ...common, requestTimeout: 20_000 * times });
   });
 });

@@ -68,6 +68,7 @@ export interface AccountRegionStore {
   /** Every record of the account and Region, with when its agents were last heard of and what describes said, by instance id. */
   readPair(account: string, region: string): Promise<PairRecords>;
   getFacts(key: InstanceKey): Promise<InstanceFacts | undefined>;
+  /** Writes nothing where a later answer of EC2's stands, by `describedAt`. */
   putFacts(facts: InstanceFacts): Promise<void>;
   /** Makes the pair's item on first sight. Nothing is written once it is there. */
   ensurePair(account: string, region: string): Promise<void>;

@@ -12,6 +12,16 @@ export function besideContract(makeStore: MakeStore): void {
       expect(await store.getInstance(keyNamed('i-1'))).toBeUndefined();
     });
 
+    test('facts of an older answer overwrite nothing, however late they come', async () => {
+      const store = await makeStore();
+      const described = (at: number, publicIp: string) => factsOf('i-1', { describedAt: start + at, publicIp });
+      await store.putFacts(described(2, '192.0.2.2'));
+      await store.putFacts(described(1, '192.0.2.1'));
+      expect(await store.getFacts(keyNamed('i-1'))).toEqual(described(2, '192.0.2.2'));
+      await store.putFacts(described(3, '192.0.2.3'));
+      expect(await store.getFacts(keyNamed('i-1'))).toEqual(described(3, '192.0.2.3'));
+    });
+
     test('facts keep tags by whatever name EC2 lets people give them', async () => {
       const store = await makeStore();
       const tags = { constructor: 'x', toString: 'y', 'a b/c:d': '' };

@@ -6,6 +6,7 @@ import {
   type PutEventsResultEntry,
 } from '@aws-sdk/client-eventbridge';
 import type { EventBus, PublishedEvent, Refusal } from '#shared/app/events/event-bus.ts';
+import { readCallLimits } from '#shared/config.ts';
 
 /** EventBridge takes ten entries and 256 KB in one request (eventbridge/latest/userguide/eb-quota.html, eb-putevent-size.html). */
 const perRequest = { entries: 10, bytes: 256 * 1024 };
@@ -15,7 +16,7 @@ const passing: readonly (string | undefined)[] = ['ThrottlingException', 'Intern
 
 /** The bus that tells the world. `settings` are for the client: a transport other than the network. */
 export function openBus(busName: string, settings: EventBridgeClientConfig = {}): EventBus {
-  const client = new EventBridgeClient(settings);
+  const client = new EventBridgeClient({ requestHandler: readCallLimits(), ...settings });
   const put = async (Entries: PutEventsRequestEntry[]): Promise<(Refusal | undefined)[]> => {
     try {
       const answer = await client.send(new PutEventsCommand({ Entries }));

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { LaunchAnswer, Launcher } from '#shared/app/launch/run-launch.ts';
 import type { DescribeAnswer, Described } from '#shared/app/ports.ts';
+import { readCallLimits } from '#shared/config.ts';
 import { partitionOf } from '#shared/domain/account/accounts.ts';
 import { transitionTime } from '#shared/domain/cloud/merge-describe.ts';
 import { type InstanceKey, isEc2State } from '#shared/domain/instance/instance.ts';
@@ -37,12 +38,15 @@ export function openEc2(
   settings: EC2ClientConfig = {},
 ): Ec2 {
   const clients = new Map<string, EC2Client>();
+  const pageLimits = settings.requestHandler ? {} : { requestTimeout: readCallLimits('page').requestTimeout };
 
   /** Member credentials are asked for here as well, so that what goes wrong with them is no refusal of EC2's. */
   async function clientOf(account: string, region: string): Promise<EC2Client> {
     const credentials = account === ownAccount ? undefined : await credentialsOf(account, region);
     const key = `${partitionOf(region)}/${account}/${region}`;
-    const client = clients.get(key) ?? new EC2Client({ ...settings, region, ...(credentials && { credentials }) });
+    const client =
+      clients.get(key) ??
+      new EC2Client({ requestHandler: readCallLimits(), ...settings, region, ...(credentials && { credentials }) });
     clients.set(key, client);
     return client;
   }
@@ -73,7 +77,12 @@ export function openEc2(
     }
   }
 
-  async function list(account: string, region: string, input: DescribeInstancesCommandInput): Promise<DescribeAnswer> {
+  async function list(
+    account: string,
+    region: string,
+    input: DescribeInstancesCommandInput,
+    limits: { requestTimeout?: number } = {},
+  ): Promise<DescribeAnswer> {
     const client = await clientOf(account, region);
     const sentAt = now();
     const found: Described[] = [];
@@ -81,15 +90,14 @@ export function openEc2(
     const tokens = new Set<string>();
     let NextToken: string | undefined;
     do {
-      const page = await client.send(
-        new DescribeInstancesCommand({
-          ...input,
-          ...(!input.InstanceIds && { MaxResults: pageSize }),
-          // Instances that another AWS service manages exist too
-          IncludeManagedResources: true,
-          NextToken,
-        }),
-      );
+      const request = new DescribeInstancesCommand({
+        ...input,
+        ...(!input.InstanceIds && { MaxResults: pageSize }),
+        // Instances that another AWS service manages exist too
+        IncludeManagedResources: true,
+        NextToken,
+      });
+      const page = await client.send(request, limits);
       for (const reservation of answered(page.Reservations)) {
         // A region's listing is of one account; anything else is not ours to believe.
         if (reservation.OwnerId !== undefined && reservation.OwnerId !== account)
@@ -111,7 +119,7 @@ export function openEc2(
   return {
     describe: (account, region, ids) => list(account, region, { Filters: [{ Name: 'instance-id', Values: [...ids] }] }),
     describeNamed: listNamed,
-    describeAll: (account, region) => list(account, region, {}),
+    describeAll: (account, region) => list(account, region, {}, pageLimits),
     describeByToken: (account, region, token) =>
       list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
     async runInstances(launch, userData) {

@@ -1,5 +1,6 @@
 import { ChangeMessageVisibilityCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Outbox } from '#shared/app/ports.ts';
+import { readCallLimits } from '#shared/config.ts';
 
 let client: SQSClient | undefined;
 
@@ -10,7 +11,7 @@ const perRequest = 10;
 export function openQueue<Message>(queueUrl: string): Outbox<Message> {
   return {
     async send(messages, delaySeconds = 0) {
-      client ??= new SQSClient({});
+      client ??= new SQSClient({ requestHandler: readCallLimits() });
       for (let start = 0; start < messages.length; start += perRequest) {
         const entries = messages.slice(start, start + perRequest).map((message, index) => ({
           Id: String(index),
@@ -41,7 +42,7 @@ export async function giveBack(
   message: { receiptHandle: string; attributes: { ApproximateReceiveCount: string } },
   random: () => number,
 ): Promise<void> {
-  client ??= new SQSClient({});
+  client ??= new SQSClient({ requestHandler: readCallLimits() });
   const VisibilityTimeout = secondsAway(Number(message.attributes.ApproximateReceiveCount), random);
   await client.send(
     new ChangeMessageVisibilityCommand({ QueueUrl: queueUrl, ReceiptHandle: message.receiptHandle, VisibilityTimeout }),

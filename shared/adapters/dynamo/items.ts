@@ -73,8 +73,15 @@ function itemOf(change: RecordChange, version: number, timing: Timing): Item {
   return wrap(kind, place.keyOf(id), pack?.(record) ?? record, { ...beside?.(record), ...waits });
 }
 
-export const factsItem = (facts: InstanceFacts): Item =>
-  wrap('facts', factsItemKey(facts), facts, { expiresAt: expiryAfter(facts.describedAt, keptBesideSeconds) });
+/** The put of what a describe said, on condition that no later answer stands: a sweep's may be minutes old when it is written. */
+export function factsPut(facts: InstanceFacts): Put {
+  const { describedAt } = facts;
+  const item = wrap('facts', factsItemKey(facts), facts, {
+    describedAt,
+    expiresAt: expiryAfter(describedAt, keptBesideSeconds),
+  });
+  return { item, tests: [{ attribute: 'describedAt', absentOrBelow: describedAt + 1 }] };
+}
 
 /** The put of a lease, on condition that the one it was decided on stands: no two of them are alike in all that is tested. */
 export const leasePut = (before: Lease | undefined, after: Lease): Put => ({

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { HistoryStore, Store, UserDataStore } from '#shared/app/ports.ts';
+import { readCallLimits } from '#shared/config.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { createDynamoHistory } from './history.ts';
 import { createDynamoStore } from './store.ts';
@@ -10,7 +11,7 @@ let shared: DynamoDBClient | undefined;
 
 /** One client, so that a process keeps its connections; where it goes is the SDK's own affair (AWS_ENDPOINT_URL_DYNAMODB). */
 const client = (): DynamoDBClient => {
-  shared ??= new DynamoDBClient({});
+  shared ??= new DynamoDBClient({ requestHandler: readCallLimits() });
   return shared;
 };
 

@@ -21,7 +21,7 @@ import type { Timing } from '#shared/domain/timing.ts';
 import { listDue, putOff } from './due.ts';
 import { firstTryUpdate } from './first-try-update.ts';
 import { fromInstanceItem } from './instance-item.ts';
-import { factsItem, leasePut, markItem, pairItem, putOf, readRecord, unwrap } from './items.ts';
+import { factsPut, leasePut, markItem, pairItem, putOf, readRecord, unwrap } from './items.ts';
 import {
   factsItemKey,
   type ItemKey,
@@ -100,7 +100,7 @@ function accountRegionStore(table: Table): AccountRegionStore {
     readPair: (account, region) => readPair(table, account, region),
     getFacts: (key) => read<InstanceFacts>(table, factsItemKey(key)),
     async putFacts(facts) {
-      await putItem(table, { item: factsItem(facts), tests: [] });
+      await putItem(table, factsPut(facts));
     },
     async ensurePair(account, region) {
       const pair = pairName(account, region);

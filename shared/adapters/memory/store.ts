@@ -105,7 +105,10 @@ function besideInstances(
 ): Pick<Store, 'getFacts' | 'putFacts' | 'getLease' | 'renewLease'> {
   return {
     getFacts: async (key) => facts.get(keyOf(key)),
-    putFacts: async (described) => void facts.set(keyOf(described), described),
+    async putFacts(described) {
+      const known = facts.get(keyOf(described));
+      if (!known || known.describedAt <= described.describedAt) facts.set(keyOf(described), described);
+    },
     getLease: async (key) => leases.get(keyOf(key)),
     async renewLease(before, after) {
       const stored = leases.get(keyOf(after));

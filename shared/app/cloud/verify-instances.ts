@@ -27,7 +27,7 @@ export interface VerifyPorts {
 /**
  * Asks EC2 about instances in doubt, in as few requests as their accounts and regions allow, and merges what it says.
  * Returns the messages whose question is still open because EC2 or the record failed; the queue gives those again.
- * An account's Region that throttles is asked nothing more, and holds up no other.
+ * Accounts and Regions are asked side by side. One that throttles or does not answer is asked nothing more and holds up no other.
  */
 export async function verifyInstances(
   messages: readonly VerifyMessage[],
@@ -36,11 +36,8 @@ export async function verifyInstances(
   const registered = messages.filter(({ account, region }) => ports.isRegistered(account, region));
   const open = await Promise.all(registered.map((message) => isOpen(message, ports.store)));
   const wanted = registered.filter((_message, index) => open[index]);
-  const failed: VerifyMessage[] = [];
-  for (const group of Map.groupBy(wanted, ({ account, region }) => `${account}/${region}`).values()) {
-    failed.push(...(await verifyGroup(group, ports)));
-  }
-  return failed;
+  const groups = [...Map.groupBy(wanted, ({ account, region }) => `${account}/${region}`).values()];
+  return (await Promise.all(groups.map((group) => verifyGroup(group, ports)))).flat();
 }
 
 /** A question about a doubt is open while the doubt is. */
@@ -48,14 +45,13 @@ async function isOpen(message: VerifyMessage, store: Store): Promise<boolean> {
   return !message.onlyIfInDoubt || (await store.getInstance(message))?.cloud.verify !== null;
 }
 
-/** One account's Region. */
+/** One account's Region: whatever goes wrong there gives its own messages back. */
 async function verifyGroup(group: readonly VerifyMessage[], ports: VerifyPorts): Promise<readonly VerifyMessage[]> {
   const failed: VerifyMessage[] = [];
   for (let start = 0; start < group.length; start += describeLimit) {
     try {
       failed.push(...(await verifyBatch(group.slice(start, start + describeLimit), ports)));
     } catch (error) {
-      if (!isThrottle(error)) throw error;
       return [...failed, ...giveBack(group.slice(start), error, ports)];
     }
   }
@@ -79,12 +75,14 @@ async function describeAs(
     const ids = [...new Set(batch.map(({ instanceId }) => instanceId))];
     return await ec2[how](first.account, first.region, ids);
   } catch (error) {
-    if (isThrottle(error)) throw error;
+    if (asksNoMore(error)) throw error;
     return { error };
   }
 }
 
-const isThrottle = (error: unknown): boolean => error instanceof Error && error.name === 'RequestLimitExceeded';
+/** EC2 throttles, or did not answer in time: to ask again would take as long, for each zone and each half of a batch. */
+const asksNoMore = (error: unknown): boolean =>
+  error instanceof Error && (error.name === 'RequestLimitExceeded' || error.name === 'TimeoutError');
 
 /** With a zone impaired only a request that names none but instances of healthy zones is answered (API_DescribeInstances.html). */
 async function verifyByZone(batch: readonly VerifyMessage[], ports: VerifyPorts): Promise<VerifyMessage[]> {
@@ -152,12 +150,13 @@ async function saveDescribed(
 ): Promise<boolean> {
   // Before the record: a crash in between leaves none that no listing and no sweep would find.
   await ports.store.ensurePair(sight.account, sight.region);
+  // Before the record too: what a record says of a start, an enrollment checks against the facts of that start. Also where nothing
+  // changed: an enrollment may wait for an answer that is newer than its request.
+  await ports.store.putFacts(facts);
   const merged = await readAndSaveMerged(ports.store, sight, (current) => mergeDescribed(current, sight, ports.timing));
   if (!merged) return false;
   if (merged.outcome.alarm) ports.alarm(merged.outcome.alarm, sight);
   if (merged.outcome.alarm || cameBack) await detachReplaced(merged.outcome.instance, ports.store);
-  // Also where nothing changed: an enrollment may wait for an answer that is newer than its request.
-  await ports.store.putFacts(facts);
   return merged.outcome.needsDescribe;
 }
 

@@ -1,6 +1,6 @@
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import { describe, expect, test } from 'vitest';
-import { factsItem, leasePut, pairItem, putOf, readRecord } from '#shared/adapters/dynamo/items.ts';
+import { factsPut, leasePut, pairItem, putOf, readRecord } from '#shared/adapters/dynamo/items.ts';
 import { newAccountRegion } from '#shared/domain/cloud/sweep.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
@@ -18,7 +18,7 @@ import {
 const days60 = 60 * 86_400;
 const itemsByKind = {
   instance: putOf({ kind: 'instance', before: undefined, after: instanceNamed('i-1') }, defaultTiming).item,
-  facts: factsItem(factsOf('i-1')),
+  facts: factsPut(factsOf('i-1')).item,
   lease: leasePut(undefined, leaseOf('i-1', { seq: 7 })).item,
   pair: pairItem(newAccountRegion('111122223333', 'us-east-1')),
   server: putOf({ kind: 'server', before: undefined, after: serverNamed('srv_1') }, defaultTiming).item,
