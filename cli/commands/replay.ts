@@ -6,7 +6,15 @@ import { isAccount, isInstanceId, isRegion } from '#shared/domain/ids.ts';
 import type { InstanceKey } from '#shared/domain/instance/instance.ts';
 import { isEc2State } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
-import { type Case, newCase, type RecordedObservation, replay, summarize } from '#shared/domain/replay.ts';
+import {
+  type Case,
+  newCase,
+  type RecordedAct,
+  type RecordedObservation,
+  recordedActs,
+  replay,
+  summarize,
+} from '#shared/domain/replay.ts';
 import { type Instant, parseTime } from '#shared/domain/time.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 
@@ -71,10 +79,12 @@ function readRecorded(json: Json): RecordedObservation {
     case 'enroll':
     case 'checkin':
       return { ...head, observe: json.observe, key: readKey(json) };
+    case 'act':
+      return { ...head, observe: 'act', ...readAct(json) };
     case 'time':
       return { ...head, observe: 'time' };
     default:
-      throw new Error('"observe" is none of event, describe, enroll, checkin, time');
+      throw new Error('"observe" is none of event, describe, enroll, checkin, act, time');
   }
 }
 
@@ -94,6 +104,13 @@ function readPair(json: Json): { account: string; region: string } {
 function readKey(json: Json): InstanceKey {
   if (!isInstanceId(json.instanceId)) throw new Error('"instanceId" is none');
   return { ...readPair(json), instanceId: json.instanceId };
+}
+
+function readAct(json: Json): { key: InstanceKey; act: RecordedAct } {
+  const act = recordedActs.find((known) => known === json.act);
+  if (!act) throw new Error(`"act" is none of ${recordedActs.join(', ')}`);
+  if (typeof json.by !== 'string') throw new Error('"by" is missing');
+  return { key: readKey(json), act };
 }
 
 function readDescribe(

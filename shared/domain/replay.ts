@@ -5,6 +5,7 @@ import { readNotification } from './cloud/notification.ts';
 import { type AccountRegion, newAccountRegion, planSweep } from './cloud/sweep.ts';
 import type { Outcome } from './cloud/transition.ts';
 import { mergeWarning, presentWarnings } from './cloud/warnings.ts';
+import { block, release, unblock } from './enrollment/ending.ts';
 import { type DomainEvent, eventsOf } from './events/events.ts';
 import { mergeTime } from './instance/deadline.ts';
 import { type Instance, type InstanceKey, keyOf, newInstance } from './instance/instance.ts';
@@ -25,8 +26,13 @@ export type RecordedObservation = { case: string; receivedAt: Instant } & (
       unreadableIds: readonly string[];
     }
   | { observe: 'enroll' | 'checkin'; key: InstanceKey }
+  | { observe: 'act'; key: InstanceKey; act: RecordedAct }
   | { observe: 'time' }
 );
+
+/** What an operator did, already accepted. `adopt` opens an instance for an enrollment and changes no record by itself. */
+export const recordedActs = ['release', 'block', 'unblock', 'adopt'] as const;
+export type RecordedAct = (typeof recordedActs)[number];
 
 /** One case of a timeline: its records, its pairs, and the events that it emitted, as the store would hold them. */
 export interface Case {
@@ -100,6 +106,9 @@ function observe(state: Case, recorded: RecordedObservation, timing: Timing): vo
     case 'checkin':
       replayCheckin(state, recorded.key, recorded.receivedAt);
       break;
+    case 'act':
+      replayAct(state, recorded.key, recorded.act, recorded.receivedAt);
+      break;
     case 'time':
       for (const instance of state.instances.values()) put(state, mergeTime(instance, recorded.receivedAt, timing));
   }
@@ -114,6 +123,16 @@ function put(state: Case, outcome: Outcome): void {
   const after = outcome.changed ? { ...instance, version: (before?.version ?? 0) + 1 } : instance;
   if (outcome.changed) state.events.push(...eventsOf(before, after));
   state.instances.set(key, after);
+}
+
+const endings = { release, block, unblock };
+
+/** The same rules as for an operator's request. One that they refuse changes nothing. */
+function replayAct(state: Case, key: InstanceKey, act: RecordedAct, at: Instant): void {
+  const instance = state.instances.get(keyOf(key));
+  if (!instance || act === 'adopt') return;
+  const ending = endings[act](instance, at);
+  if (ending.do === 'change') put(state, { instance: ending.instance, changed: true, needsDescribe: false });
 }
 
 function replayEvent(state: Case, event: unknown, receivedAt: Instant, timing: Timing): void {

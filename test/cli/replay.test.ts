@@ -205,6 +205,8 @@ describe('a bad line', () => {
       'a describe without `instances`',
       line('describe', '10:00:00', { sentAt: '2026-11-02T10:00:00Z', complete: true, account, region }),
     ],
+    ['an act that is none', line('act', '10:00:00', { ...aKey, act: 'delete', by: 'an operator' })],
+    ['an act of nobody', line('act', '10:00:00', { ...aKey, act: 'release' })],
     ['an account of eleven digits', line('enroll', '10:00:00', { ...aKey, account: '11112222333' })],
     ['a region that is none', line('checkin', '10:00:00', { ...aKey, region: 'mars' })],
     ['an instance id that is none', line('enroll', '10:00:00', { ...aKey, instanceId: 'i-1' })],
@@ -216,6 +218,42 @@ describe('a bad line', () => {
       facts: { line: 3 },
       message: expect.stringContaining('line 3: '),
     });
+  });
+});
+
+describe('an operator’s act', () => {
+  const act = (word: string, time: string) =>
+    line('act', time, { ...aKey, act: word, by: 'arn:aws:iam::111122223333:user/ops' });
+  const enrolled = [event('running', '10:00:00'), line('enroll', '10:01:00', aKey)];
+  const managements = (events: Summary['events']) =>
+    events.filter(({ detailType }) => detailType === 'Instance Discovered-Only').map(({ reason, at }) => [reason, at]);
+
+  it.each([
+    ['release', 'released'],
+    ['block', 'blocked'],
+  ])('%s ends the enrollment, and is told', async (word, reason) => {
+    const { instances, events } = await only(...enrolled, act(word, '10:02:00'), act(word, '10:03:00'));
+    expect(instances).toMatchObject([{ management: 'discovered-only', state: 'running' }]);
+    expect(managements(events)).toEqual([[reason, '2026-11-02T10:02:00Z']]);
+  });
+
+  it('unblock makes a blocked instance a released one', async () => {
+    const { events } = await only(...enrolled, act('block', '10:02:00'), act('unblock', '10:03:00'));
+    expect(managements(events).map(([reason]) => reason)).toEqual(['blocked', 'released']);
+  });
+
+  it('changes nothing where Muster would refuse it, and adopt changes no record by itself', async () => {
+    const quiet = await only(event('running', '10:00:00'));
+    const acts = ['release', 'block', 'unblock', 'adopt'].map((word) => act(word, '10:02:00'));
+    expect(await only(event('running', '10:00:00'), ...acts)).toEqual(quiet);
+    expect((await only(act('release', '10:00:00'))).instances).toEqual([]);
+    const { instances } = await only(
+      ...enrolled,
+      act('release', '10:02:00'),
+      act('adopt', '10:03:00'),
+      line('enroll', '10:04:00', aKey),
+    );
+    expect(instances).toMatchObject([{ management: 'enrolled' }]);
   });
 });
 
