@@ -1,11 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { chapters } from '#local/scenario/chapters.ts';
 import { playScenario, type Row, type Verdict } from '#local/scenario/play.ts';
 import { type Engine, simulatedStage } from '#local/scenario/simulated-stage.ts';
-import { patienceSeconds } from '#local/stack/settings.ts';
+import { patienceSeconds, stackName } from '#local/stack/settings.ts';
 import { freePort, ownFolder, startMuster } from '../e2e/muster-process.ts';
 import { functionNames } from '../stack/packaged-stack.ts';
 import { type DeployedStack, deployedStack } from './deployed-stack.ts';
@@ -31,8 +32,11 @@ beforeAll(async () => {
   let interruption: Promise<void> | undefined;
   const operator = operatorOf(stack);
   const interrupt = async () => {
-    await lookAtTrail(); // the emulator forgets it
-    await operator.pauseFor(stack.restart);
+    await operator.pauseFor(async () => {
+      await launchesSent(stack);
+      await lookAtTrail(); // the emulator forgets it
+      await stack.restart();
+    });
     await newVersion(stack);
   };
   const stage = simulatedStage({ ...stack, request: operator.request }, patienceSeconds);
@@ -66,6 +70,19 @@ function operatorOf({ request }: Engine) {
       return pause;
     },
   };
+}
+
+/** Resolves when no launch waits for its function: on a slow machine all launches are sent just before the restart. */
+async function launchesSent({ root }: DeployedStack): Promise<void> {
+  const sqs = new SQSClient(root);
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: `${stackName}-launch` }));
+  const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
+  const isEmpty = async () => {
+    const asked = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...AttributeNames] });
+    const { Attributes = {} } = await sqs.send(asked);
+    return AttributeNames.every((name) => Attributes[name] === '0');
+  };
+  await vi.waitUntil(isEmpty, { timeout: 120_000, interval: 500 });
 }
 
 async function lookAtTrail(): Promise<void> {

@@ -68,6 +68,15 @@ describe('an instance that is not pending or running', () => {
     });
   });
 
+  it('and whose document is of an earlier start: that is told first, also to a stranger, and no doubt comes of it', async () => {
+    const ended = running({ cloud: { state: 'stopped', at: longEnough, epoch: start + 61 * second } });
+    for (const asking of [byKey, {}]) {
+      const setup = await enrollmentSetup([instanceChange(ended), keyChange()]);
+      expect((await refusalOf(setup.enroll(asking))).code).toBe('stale_document');
+      expect(await setup.store.getInstance(here)).toMatchObject({ cloud: { verify: null } });
+    }
+  });
+
   it.each(['stopped', 'terminated'] as const)(
     'is in doubt, and EC2 is asked, if it is %s and its agent speaks',
     async (state) => {
