@@ -176,6 +176,18 @@ describe('a launch that EC2 does not take', () => {
     expect(await server(setup)).toMatchObject({ launchState: 'refused_by_ec2', instance: null });
   });
 
+  it('keeps its user data until its end is on record: another writer was faster', async () => {
+    const setup = await launchSetup();
+    const launchId = await asked(setup);
+    const refused = { what: 'refuse', where: { service: 'ec2', operation: 'RunInstances' } } as const;
+    setup.region.faults.add({ ...refused, code: 'UnauthorizedOperation' });
+    const overtaken = { ...setup.ports, store: { ...setup.store, commit: async () => false } };
+    await expect(setup.attempt(launchId, overtaken)).rejects.toThrow('changed meanwhile');
+    expect(await setup.ports.userData.get(launchId)).toContain('"grant"');
+    expect(await setup.attempt(launchId)).toBe('refused_by_ec2');
+    expect(await setup.ports.userData.get(launchId)).toBeUndefined();
+  });
+
   it.each(['RequestLimitExceeded', 'InsufficientInstanceCapacity', 'InternalError', 'Unavailable'] as const)(
     'now is tried again until its deadline, and never after: %s',
     async (code) => {
