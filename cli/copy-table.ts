@@ -41,15 +41,20 @@ export async function copyTable(
   }
   for await (const items of pages(client, to)) {
     const foreign = items.filter((item) => !kept.has(nameOf(item)));
-    await writeAll(
-      client,
-      to,
-      foreign.map((item) => ({ DeleteRequest: { Key: keyOf(item) } })),
-      wait,
-    );
+    await writeAll(client, to, foreign.flatMap(parted), wait);
+    const deletes = foreign.map((item) => ({ DeleteRequest: { Key: keyOf(item) } }));
+    await writeAll(client, to, deletes, wait);
     copied.deleted += foreign.length;
   }
   return copied;
+}
+
+/**
+ * An instance's record leads to its server, where its history is. Before the record goes, it parts from the server: the stream
+ * sees that and notes in the history where to look (docs/decisions/0013-history-is-kept-once.md).
+ */
+function parted({ server, ...rest }: Item): WriteRequest[] {
+  return rest.kind?.S === 'instance' && server ? [{ PutRequest: { Item: rest } }] : [];
 }
 
 const keyOf = ({ pk, sk }: Item): Item => ({ pk: pk as AttributeValue, sk: sk as AttributeValue });

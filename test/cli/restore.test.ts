@@ -131,6 +131,15 @@ describe('a table that is copied', () => {
     ]);
   });
 
+  it('parts an instance from its server before its record goes: the history is with the server', async () => {
+    const { server: _, ...parted } = { ...item('i-1'), kind: { S: 'instance' }, server: { S: 'srv_1' } };
+    const whole = { ...parted, server: { S: 'srv_1' } };
+    const { client, written } = clientWith({ from: [], to: [whole] }, 25);
+    await copyTable(client, { from: 'from', to: 'to' }, async () => {});
+    const { pk, sk } = whole;
+    expect(written).toEqual([{ PutRequest: { Item: parted } }, { DeleteRequest: { Key: { pk, sk } } }]);
+  });
+
   it('that takes nothing ends with an error', async () => {
     const { client } = clientWith({ from: [item('a')], to: [] }, 0);
     await expect(copyTable(client, { from: 'from', to: 'to' }, async () => {})).rejects.toThrow('to does not take');
