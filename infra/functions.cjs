@@ -174,7 +174,8 @@ module.exports = [
     name: 'onRecordChanged',
     handler: 'on-record-changed',
     timeout: 60,
-    memory: 1024,
+    // One processor (lambda/latest/dg/configuration-memory.html): a change takes half a millisecond of it, and a thousand may come a second
+    memory: 1769,
     environment: { PRIVATE_TABLE_NAME: privateTable, BUS_NAME: { Ref: 'Bus' } },
     stream: {
       startingPosition: 'TRIM_HORIZON',
