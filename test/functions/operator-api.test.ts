@@ -96,6 +96,8 @@ describe('the operator API', () => {
     expect((await documented('GET', path)).json).toEqual(created.json);
     expect((await documented('GET', '/v1/enrollment-keys')).json.items).toHaveLength(1);
     expect((await documented('DELETE', path)).json.revokedAt).toEqual(expect.any(String));
+    const acts = setup.lines.filter(({ message, id }) => message === 'change by an operator' && id === created.json.id);
+    expect(acts).toMatchObject([{ by: 'local', action: 'revokeEnrollmentKey' }]);
   });
 
   it('shows the whole scope of an enrollment key', async () => {
