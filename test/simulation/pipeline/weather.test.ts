@@ -23,6 +23,7 @@ const invariants = [
   ['24 reversible', 'enrollment, once there, stays'],
   ['25 heartbeats', 'no enrollment and no check-in changes a cloud state, however wrong the clock'],
   ['34 operators win', 'an enrollment that an operator has ended never comes back, and a block stays'],
+  ['35 agents cannot crowd', 'an agent that floods Muster is heard at most every five seconds'],
   ['28 partial failure', 'without deaths and outages no message is given up'],
   ['a defect', 'the program itself makes no mistake'],
 ] as const;

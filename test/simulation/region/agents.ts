@@ -1,6 +1,6 @@
 import { type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import { seconds } from '#shared/domain/time.ts';
-import { Machine } from './machine.ts';
+import { Machine, type Nature } from './machine.ts';
 import type { Pipeline } from './pipeline.ts';
 import { agentImage } from './places.ts';
 
@@ -9,11 +9,11 @@ export class Agents {
   readonly #machines = new Map<string, Machine>();
   readonly #pipeline: Pipeline;
 
-  /** `drawSkew`: how far a new machine's clock is off, in milliseconds. */
-  constructor(pipeline: Pipeline, drawSkew: () => number = () => 0) {
+  /** `draw`: how a new machine differs from others. */
+  constructor(pipeline: Pipeline, draw: () => Nature = () => ({})) {
     this.#pipeline = pipeline;
     pipeline.listeners.push(({ account, region, detail }) => {
-      if (detail.state === 'running') this.#boot({ account, region, instanceId: detail['instance-id'] }, drawSkew);
+      if (detail.state === 'running') this.#boot({ account, region, instanceId: detail['instance-id'] }, draw);
     });
   }
 
@@ -24,10 +24,10 @@ export class Agents {
     return machine;
   }
 
-  #boot(key: InstanceKey, drawSkew: () => number): void {
+  #boot(key: InstanceKey, draw: () => Nature): void {
     const { ec2, random, clock } = this.#pipeline;
     if (ec2.instance(key)?.configuration.imageId !== agentImage) return;
-    const machine = this.#machines.get(keyOf(key)) ?? new Machine(this.#pipeline, key, drawSkew());
+    const machine = this.#machines.get(keyOf(key)) ?? new Machine(this.#pipeline, key, draw());
     this.#machines.set(keyOf(key), machine);
     clock.after(random() * seconds(20), () => machine.start());
   }

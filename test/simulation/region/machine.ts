@@ -19,6 +19,8 @@ const patienceMs = seconds(600);
 /** An operator who reads so often in a row that the clock is wrong stops the agent: waiting does not mend a clock. */
 const mostClockSkews = 3;
 const restartMs = seconds(5);
+const floodMs = seconds(60);
+const floodPauseMs = 500;
 const never = new AbortController().signal;
 
 /** What an agent sends its requests by, apart from those to the metadata service. */
@@ -29,8 +31,11 @@ export class Machine {
   readonly key: InstanceKey;
   /** How far its clock is off. */
   readonly #skewMs: number;
+  /** Its agent floods Muster with check-ins for a minute after each start, as another boot each time. */
+  readonly #isHostile: boolean;
   readonly #pipeline: Pipeline;
   readonly #imds: ReturnType<typeof openImds>;
+  #floodsUntil = 0;
   /** The text of the state file. */
   #disk: string | undefined;
   /** Counts the agent's processes; the last one alone may run. */
@@ -38,8 +43,9 @@ export class Machine {
   #lastGoodAt = 0;
   #clockSkews = 0;
 
-  constructor(pipeline: Pipeline, key: InstanceKey, skewMs = 0) {
+  constructor(pipeline: Pipeline, key: InstanceKey, { skewMs = 0, isHostile = false }: Nature = {}) {
     this.#pipeline = pipeline;
+    this.#isHostile = isHostile;
     this.key = { account: key.account, region: key.region, instanceId: key.instanceId };
     this.#skewMs = skewMs;
     this.#imds = openImds({
@@ -68,6 +74,7 @@ export class Machine {
     const process = new AgentProcess(this.#pipeline);
     this.#lastGoodAt = this.#pipeline.now();
     this.#clockSkews = 0;
+    if (this.#isHostile) this.#floodsUntil = this.#pipeline.now() + floodMs;
     const state = { ...this.#folder(), hold: async () => async () => {} };
     const ports: AgentPorts = {
       ...this.#ports((url, init) => process.call(() => this.#send(url, init))),
@@ -80,7 +87,7 @@ export class Machine {
       },
       wait: async (waitSeconds) => {
         process.assertAlive();
-        await turns.wait(seconds(waitSeconds));
+        await turns.wait(this.#floods() ? floodPauseMs : seconds(waitSeconds));
         process.live();
       },
       stopped: () => this.#clockSkews >= mostClockSkews || this.#pipeline.now() > this.#lastGoodAt + patienceMs,
@@ -132,6 +139,10 @@ export class Machine {
     return JSON.parse(Buffer.from(userData ?? '', 'base64').toString()).muster;
   }
 
+  #floods(): boolean {
+    return this.#pipeline.now() < this.#floodsUntil;
+  }
+
   #folder(): StateFolder {
     const write = async (text: string) => {
       this.#disk = text;
@@ -141,13 +152,14 @@ export class Machine {
 
   #ports(send: Send): AgentPorts {
     const { random } = this.#pipeline;
-    const bootId = `boot-${this.#launchTime()}`;
-    const about = { version: '0.1.0', os: 'linux', osVersion: '6', arch: 'arm64', hostname: 'same-for-all', bootId };
+    const boot = `boot-${this.#launchTime()}`;
+    const about = { version: '0.1.0', os: 'linux', osVersion: '6', arch: 'arm64', hostname: 'same-for-all' };
+    const bootId = () => (this.#floods() ? `${boot}-${this.#pipeline.now()}` : boot);
     return {
       fetch: (url, init) => this.#fetch(String(url), init ?? {}, send),
       metadataEndpoint,
       state: this.#folder(),
-      describe: () => about,
+      describe: () => ({ ...about, bootId: bootId() }),
       now: () => this.#pipeline.now() + this.#skewMs,
       wait: async () => {},
       timeout: () => never,
@@ -180,6 +192,13 @@ export class Machine {
     this.#clockSkews = body.includes('"clock_skew"') ? this.#clockSkews + 1 : 0;
     return new Response(body, { status: statusCode });
   }
+}
+
+/** How a machine differs from others. */
+export interface Nature {
+  /** How far its clock is off. */
+  skewMs?: number;
+  isHostile?: boolean;
 }
 
 interface Asked {

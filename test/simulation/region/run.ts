@@ -27,6 +27,7 @@ const spanMs = seconds(5400);
  * of a sweep's find (three quarters), the turn of an empty pair (an hour), two sweeps more than S apart after that.
  */
 const quietMs = seconds(3 * 3600);
+const hostileShare = 0.1;
 const skewsMs = [0, 0, 0, seconds(200), -seconds(200), seconds(36_000), -seconds(36_000)];
 
 /** Everything at once, from one seed: a fleet that does things, in foul weather, then calm, then the verdict. */
@@ -34,7 +35,10 @@ export async function runSeed(seed: number, change: Partial<Weather> = {}): Prom
   const watch = new Watch();
   const pipeline = new Pipeline({ seed, watch, timing });
   const weather = { ...drawWeather(random(seed ^ 0x5eed), spanMs), ...change };
-  new Agents(pipeline, () => skewsMs[Math.floor(pipeline.random() * skewsMs.length)] ?? 0);
+  new Agents(pipeline, () => ({
+    skewMs: skewsMs[Math.floor(pipeline.random() * skewsMs.length)] ?? 0,
+    isHostile: pipeline.random() < hostileShare,
+  }));
   startWorkload(pipeline, { servers: 3, directLaunches: 4, changes: 16, spanMs });
   const operators = new Operators(pipeline);
   operators.startActing(weather.acts, spanMs);

@@ -20,10 +20,13 @@ export class Watch {
   readonly owed = new Map<string, string>();
   /** How often an instance became discovered-only in one epoch. */
   readonly #discoveries = new Map<string, number>();
+  /** The agents whose keys an operator has denied. */
+  readonly #denied = new Set<string>();
 
   changed(change: RecordChange, by: Invocation): void {
     if (change.kind === 'instance') this.#instanceChanged(change.before, change.after, by);
     if (change.kind === 'server') this.servers.set(change.after.id, change.after);
+    if (change.kind === 'binding' && change.after.status === 'denied') this.#denied.add(change.after.agentId);
     if (change.kind === 'launch') this.launches.set(change.after.id, change.after);
     if (change.kind === 'key')
       for (const event of keyEventsOf(change.before, change.after)) this.owed.set(eventId(event), event.record);
@@ -50,25 +53,24 @@ export class Watch {
     if ((by.name === 'checkin' || by.name === 'enroll') && after.cloud.state !== before.cloud.state)
       this.#note('25 heartbeats are evidence, not state', after, by);
     if (before.agent && after.agent && before.agent.id !== after.agent.id) this.#note('14 no theft', after, by);
+    if (heardTooSoon(before.agent, after.agent)) this.#note('35 agents cannot crowd', after, by);
     // No disk is copied here: whatever is lost, and wherever a process dies, one agent is never taken for two.
     if (after.identity.conflict) this.#note('one agent is never two', after, by);
-    if (
-      before.management.status === 'enrolled' &&
-      after.management.status !== 'enrolled' &&
-      by.name !== 'operatorChange'
-    )
-      this.#note('24 reversible', after, by);
+    const wasEnrolled = before.management.status === 'enrolled' && after.management.status !== 'enrolled';
+    // What an operator has begun, the denied agent's next request finishes.
+    if (wasEnrolled && !this.#denied.has(before.agent?.id ?? '')) this.#note('24 reversible', after, by);
     this.#lookAtDeadline(before, after, by);
   }
 
   #lookAtDeadline(before: Instance, after: Instance, by: Invocation): void {
     if (after.management.status !== 'discovered-only' || before.management.status === 'discovered-only') return;
     // An operator released or blocked it.
-    if (by.name === 'operatorChange') return;
+    if (after.management.reason !== 'deadline_passed') return;
     const deadline = enrollmentDeadline(before, defaultTiming);
     if (deadline === null) this.#note('23 running time only', after, by);
     else if (by.at < deadline) this.#note('21 not early', after, by);
-    const epoch = `${keyOf(after)} ${after.cloud.epoch}`;
+    // A re-enrollment begins the wait anew.
+    const epoch = `${keyOf(after)} ${after.cloud.epoch} ${after.management.notBefore}`;
     this.#discoveries.set(epoch, (this.#discoveries.get(epoch) ?? 0) + 1);
     if (this.#discoveries.get(epoch) !== 1) this.#note('21 not twice', after, by);
   }
@@ -98,6 +100,14 @@ export class Watch {
     this.broken.push(`${invariant}: ${JSON.stringify(record)} by ${when}`);
   }
 }
+
+/** An agent's word is applied at most every five seconds, however often it checks in. */
+const heardTooSoon = (before: Instance['agent'], after: Instance['agent']): boolean =>
+  before?.stateAt != null &&
+  after?.stateAt != null &&
+  before.id === after.id &&
+  after.stateAt !== before.stateAt &&
+  after.stateAt - before.stateAt < seconds(defaultTiming.reportSeconds);
 
 /** As shared/app/events/publish-changes.ts makes them. */
 const eventId = ({ record, detailType, entry }: DomainEvent): string =>

@@ -88,6 +88,8 @@ function drawSpell(random: Random, spanMs: number): Fault {
     () => ({ what: 'lose-answer', where: launches, when }),
     () => ({ what: 'repeat-page', where: ec2, when }),
     () => ({ what: 'empty', where: ec2, when }),
+    // A Region that hangs: the time limit of each call ends it.
+    () => ({ what: 'refuse', where: { ...ec2, region: pick(random, regions) }, when, code: 'InternalError' }),
     () => ({ what: 'zone-down', where: { ...ec2, zone: `${pick(random, regions)}a` }, when }),
     () => ({ what: 'fail-start', where: launches, when, code: 'Server.InsufficientInstanceCapacity', times: 2 }),
     () => ({ what: 'fail-start', where: starts, when, code: 'Server.InternalError', times: 2 }),
