@@ -65,8 +65,11 @@ interface PairRecords {
 
 /** What lies beside the instances of an account and Region, and what is known of that pair. */
 export interface AccountRegionStore {
-  /** Every record of the account and Region, with when its agents were last heard of and what describes said, by instance id. */
-  readPair(account: string, region: string): Promise<PairRecords>;
+  /**
+   * The records of the account and Region, with when their agents were last heard of and what describes said, by instance id. Leaves out
+   * what `isOver` before `endedBefore`, with what lies beside it; null leaves out nothing.
+   */
+  readPair(account: string, region: string, endedBefore: Instant | null): Promise<PairRecords>;
   getFacts(key: InstanceKey): Promise<InstanceFacts | undefined>;
   /** Writes nothing where a later answer of EC2's stands, by `describedAt`. */
   putFacts(facts: InstanceFacts): Promise<void>;

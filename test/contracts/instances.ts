@@ -129,10 +129,35 @@ export function instanceContract(makeStore: MakeStore): void {
       await store.renewLease(undefined, leaseOf('i-3', { region: 'us-east-2' }));
       await store.putFacts(factsOf('i-1'));
       await store.putFacts({ ...factsOf('i-3'), region: 'us-east-2' });
-      const { instances, lastHeardAt, facts } = await store.readPair('111122223333', 'us-east-1');
+      const { instances, lastHeardAt, facts } = await store.readPair('111122223333', 'us-east-1', null);
       expect(instances.map(({ instanceId }) => instanceId)).toEqual(['i-1', 'i-2']);
       expect([...lastHeardAt]).toEqual([['i-2', start]]);
       expect([...facts]).toEqual([['i-1', factsOf('i-1')]]);
+    });
+
+    test('a pair is read without what ended before a moment, unless it is in doubt, and without what lies beside that', async () => {
+      const store = await makeStore();
+      const verify = { reason: 'alive_when_ended', since: start } as const;
+      const records = {
+        'i-1': { state: 'terminated', at: start - 1 },
+        'i-10': { state: 'running', at: start - 1 },
+        'i-2': { state: 'terminated', at: start },
+        'i-3': { state: 'terminated', at: start - 1, verify },
+        'i-4': { state: 'terminated', at: start - 1, inferred: true },
+      } as const;
+      for (const [id, cloud] of Object.entries(records)) {
+        await store.saveInstance(undefined, instanceNamed(id, { cloud }));
+        await store.renewLease(undefined, leaseOf(id));
+        await store.putFacts(factsOf(id));
+      }
+      const read = await store.readPair('111122223333', 'us-east-1', start);
+      const kept = ['i-10', 'i-2', 'i-3'];
+      expect(read.instances.map(({ instanceId }) => instanceId)).toEqual(kept);
+      expect([...read.lastHeardAt.keys()]).toEqual(kept);
+      expect([...read.facts.keys()]).toEqual(kept);
+      const everything = await store.readPair('111122223333', 'us-east-1', null);
+      expect(everything.instances).toHaveLength(5);
+      expect(everything.facts.size).toBe(5);
     });
   });
 }

@@ -150,7 +150,7 @@ export async function contentOf(store: Store): Promise<object> {
   const page = { size: 100, after: null };
   const one = keyNamed('i-1');
   return {
-    pair: await store.readPair('111122223333', 'us-east-1'),
+    pair: await store.readPair('111122223333', 'us-east-1', null),
     instances: [
       await store.getInstance(one),
       await store.getInstance(keyNamed('i-2')),

@@ -2,10 +2,13 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { toAttributeValue } from './table.ts';
 
 /** What an item must be like for a write to happen; all tests of a write must hold. An attribute that is not there satisfies no comparison. */
-export type Test =
+export type Test = OneTest | { anyOf: readonly OneTest[] };
+
+type OneTest =
   | { attribute: string; is: 'absent' | 'present' }
   | { attribute: string; equals: string | number }
   | { attribute: string; atMost: number }
+  | { attribute: string; atLeast: number }
   | { attribute: string; absentOrBelow: number }
   | { attribute: string; notBelow: { attribute: string } }
   | { attribute: string; oneOf: readonly string[] }
@@ -48,12 +51,17 @@ export class Placeholders {
 
 /** A condition expression: amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html */
 export const conditionOf = (tests: readonly Test[], to: Placeholders): string =>
-  tests.map((test) => oneCondition(test, to)).join(' AND ');
+  tests
+    .map((test) =>
+      'anyOf' in test ? `(${test.anyOf.map((one) => oneCondition(one, to)).join(' OR ')})` : oneCondition(test, to),
+    )
+    .join(' AND ');
 
-function oneCondition(test: Test, to: Placeholders): string {
+function oneCondition(test: OneTest, to: Placeholders): string {
   const name = to.name(test.attribute);
   if ('is' in test) return `attribute_${test.is === 'absent' ? 'not_exists' : 'exists'}(${name})`;
   if ('equals' in test) return `${name} = ${to.value(test.equals)}`;
+  if ('atLeast' in test) return `${name} >= ${to.value(test.atLeast)}`;
   if ('atMost' in test) return `${name} <= ${to.value(test.atMost)}`;
   if ('absentOrBelow' in test) return `(attribute_not_exists(${name}) OR ${name} < ${to.value(test.absentOrBelow)})`;
   if ('notBelow' in test) return `${name} >= ${to.name(test.notBelow.attribute)}`;

@@ -1,6 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { keyUse } from '#shared/app/enrollment/key-record.ts';
-import { instancePartition } from '#shared/app/instance/record.ts';
 import type {
   AccountRegionStore,
   InstanceStore,
@@ -33,7 +32,8 @@ import {
   revocationMarks,
 } from './keys.ts';
 import { listInstances, listPairs, listRecords } from './listings.ts';
-import { getItem, query } from './read.ts';
+import { getItem } from './read.ts';
+import { readPair } from './read-pair.ts';
 import type { Table } from './table.ts';
 import { type Check, ensureItem, putAll, putItem, updateItem, type Written } from './write.ts';
 
@@ -97,7 +97,7 @@ function instanceStore(table: Table, timing: Timing): InstanceStore {
 function accountRegionStore(table: Table): AccountRegionStore {
   const known = new Set<string>();
   return {
-    readPair: (account, region) => readPair(table, account, region),
+    readPair: (account, region, endedBefore) => readPair(table, account, region, endedBefore),
     getFacts: (key) => read<InstanceFacts>(table, factsItemKey(key)),
     async putFacts(facts) {
       await putItem(table, factsPut(facts));
@@ -120,21 +120,6 @@ function accountRegionStore(table: Table): AccountRegionStore {
 async function read<R>(table: Table, key: ItemKey): Promise<R | undefined> {
   const item = await getItem(table, key);
   return item && unwrap<R>(item);
-}
-
-async function readPair(table: Table, account: string, region: string): ReturnType<AccountRegionStore['readPair']> {
-  const instances: Instance[] = [];
-  const lastHeardAt = new Map<string, number>();
-  const facts = new Map<string, InstanceFacts>();
-  for await (const item of query(table, { pk: instancePartition(account, region) })) {
-    if (item.kind?.S === 'instance') instances.push(fromInstanceItem(item));
-    if (item.kind?.S === 'lease') {
-      const { instanceId, lastSeenAt } = unwrap<Lease>(item);
-      lastHeardAt.set(instanceId, lastSeenAt);
-    }
-    if (item.kind?.S === 'facts') facts.set(unwrap<InstanceFacts>(item).instanceId, unwrap<InstanceFacts>(item));
-  }
-  return { instances, lastHeardAt, facts };
 }
 
 function leaseStore(table: Table): LeaseStore {

@@ -4,7 +4,7 @@ import type { PageRequest, Store } from '#shared/app/ports.ts';
 import { definitionOf, type Kind, type RecordChange, type RecordOf } from '#shared/app/records/registry.ts';
 import type { Lease } from '#shared/domain/agent/lease.ts';
 import { applyFirstTry, guardHolds } from '#shared/domain/cloud/first-try.ts';
-import { type AccountRegion, newAccountRegion } from '#shared/domain/cloud/sweep.ts';
+import { type AccountRegion, isOver, newAccountRegion } from '#shared/domain/cloud/sweep.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import { type Instance, type InstanceKey, keyOf } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
@@ -76,15 +76,18 @@ function instanceReads(records: Records, { leases, facts, pairs }: Beside): Inst
       .filter((record) => pairOf(record) === pair);
   return {
     getInstance: async (key) => find(key),
-    async readPair(account, region) {
-      const pair = pairName(account, region);
-      const heard = [...leases.values()].filter((lease) => pairOf(lease) === pair);
-      const lastHeardAt = new Map(heard.map(({ instanceId, lastSeenAt }) => [instanceId, lastSeenAt]));
-      const described = [...facts.values()].filter((one) => pairOf(one) === pair);
+    async readPair(account, region, endedBefore) {
+      const all = inPair(pairName(account, region));
+      const instances = endedBefore === null ? all : all.filter((one) => !isOver(one, endedBefore));
+      const besideThem = <T>(held: ReadonlyMap<string, T>): [string, T][] =>
+        instances.flatMap((one) => {
+          const found = held.get(keyOf(one));
+          return found === undefined ? [] : [[one.instanceId, found]];
+        });
       return {
-        instances: inPair(pair),
-        lastHeardAt,
-        facts: new Map(described.map((one) => [one.instanceId, one])),
+        instances,
+        lastHeardAt: new Map(besideThem(leases).map(([id, { lastSeenAt }]) => [id, lastSeenAt])),
+        facts: new Map(besideThem(facts)),
       };
     },
     async listInstances({ size, after }) {

@@ -1,7 +1,14 @@
 import type { AgentCount } from '#shared/domain/agent/silence.ts';
 import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
-import { type AccountRegion, newAccountRegion, planSweep, type SweepPlan } from '#shared/domain/cloud/sweep.ts';
+import {
+  type AccountRegion,
+  newAccountRegion,
+  planSweep,
+  readsEndedSince,
+  type SweepPlan,
+} from '#shared/domain/cloud/sweep.ts';
 import { isRepair, listen } from '#shared/domain/cloud/unheard.ts';
+import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { noteSilences } from '../agent/note-silences.ts';
@@ -42,12 +49,14 @@ export interface SweepReport extends AgentCount {
  */
 export async function sweepRegion(account: string, region: string, ports: SweepRegionPorts): Promise<SweepReport> {
   const pair = await ports.store.getPair(account, region);
-  const { instances, lastHeardAt, facts } = await ports.store.readPair(account, region);
+  const { instances, lastHeardAt, facts } = await ports.store.readPair(account, region, readsEndedSince(pair));
   const { sentAt, found, unreadableIds, complete } = await listAll(account, region, instances, ports.ec2);
   const sights = found.map(({ sight }) => sight);
+  const others = await readOthers(sights, instances, facts, ports.store);
   const sweep = {
     pair: pair ?? newAccountRegion(account, region),
     records: instances,
+    others,
     lastHeardAt,
     sentAt,
     complete,
@@ -67,9 +76,35 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
   if (pair || found.length > 0) await savePair({ ...swept, ...(unheard && { unheard }) }, ports.store);
   if (unreadableIds.length > 0) ports.alarm('instance_unreadable', { account, region });
   for (const alarm of plan.alarms) ports.alarm(alarm, { account, region });
-  await attachByToken(unattached(found, instances), ports);
+  await attachByToken(unattached(found, [...instances, ...others]), ports);
   const withheld = plan.withheldIds.length;
   return { seen: found.length, unreadable: unreadableIds.length, repaired, withheld, ...agents };
+}
+
+/** How many records are read side by side. */
+const readAtOnce = 20;
+
+/**
+ * The records of instances that EC2 shows and that were not read: they had ended long ago, or are newer than the reading. What is known of
+ * their facts joins the others. A sight counts by the time of its request, so a record that is read after it takes nothing from it.
+ */
+async function readOthers(
+  sights: readonly InstanceKey[],
+  records: readonly Instance[],
+  facts: Map<string, InstanceFacts>,
+  store: Store,
+): Promise<Instance[]> {
+  const known = new Set(records.map(({ instanceId }) => instanceId));
+  const unknown = sights.filter(({ instanceId }) => !known.has(instanceId));
+  const others: Instance[] = [];
+  for (let start = 0; start < unknown.length; start += readAtOnce) {
+    const read = await Promise.all(unknown.slice(start, start + readAtOnce).map((key) => store.getInstance(key)));
+    const standing = read.filter((record) => record !== undefined);
+    others.push(...standing);
+    const described = await Promise.all(standing.map((record) => store.getFacts(record)));
+    for (const one of described) if (one) facts.set(one.instanceId, one);
+  }
+  return others;
 }
 
 /**

@@ -34,10 +34,18 @@ export async function verifyInstances(
   ports: VerifyPorts,
 ): Promise<VerifyMessage[]> {
   const registered = messages.filter(({ account, region }) => ports.isRegistered(account, region));
-  const open = await Promise.all(registered.map((message) => isOpen(message, ports.store)));
-  const wanted = registered.filter((_message, index) => open[index]);
+  const unreadable: VerifyMessage[] = [];
+  const isWanted = async (message: VerifyMessage): Promise<VerifyMessage[]> => {
+    try {
+      return (await isOpen(message, ports.store)) ? [message] : [];
+    } catch (error) {
+      unreadable.push(...giveBack([message], error, ports));
+      return [];
+    }
+  };
+  const wanted = (await Promise.all(registered.map(isWanted))).flat();
   const groups = [...Map.groupBy(wanted, ({ account, region }) => `${account}/${region}`).values()];
-  return (await Promise.all(groups.map((group) => verifyGroup(group, ports)))).flat();
+  return [...unreadable, ...(await Promise.all(groups.map((group) => verifyGroup(group, ports)))).flat()];
 }
 
 /** A question about a doubt is open while the doubt is. */

@@ -28,6 +28,8 @@ export const newAccountRegion = (account: string, region: string): AccountRegion
 export interface Sweep {
   pair: AccountRegion;
   records: readonly Instance[];
+  /** Records of instances that the listing shows and that `records` lacks, read after the listing. They are merged, and never missed. */
+  others?: readonly Instance[];
   /** When each agent was last heard of, by instance id. */
   lastHeardAt: ReadonlyMap<string, Instant>;
   sentAt: Instant;
@@ -44,12 +46,23 @@ export interface SweepPlan {
   withheldIds: readonly string[];
 }
 
+/** A sweep has nothing to do with a record that ended so long before the sweep before it, unless EC2 shows the instance. */
+const endedSeconds = 86_400;
+
+/** Records that ended before this moment need not be read for the next sweep. Null: no sweep has looked at the pair yet. */
+export const readsEndedSince = (pair: AccountRegion | undefined): Instant | null =>
+  pair?.lastSweepAt ? pair.lastSweepAt - seconds(endedSeconds) : null;
+
+/** Whether the instance terminated before that moment and nobody doubts it. */
+export const isOver = ({ cloud }: Instance, endedBefore: Instant): boolean =>
+  cloud.state === 'terminated' && cloud.verify === null && (cloud.at ?? 0) < endedBefore;
+
 /** A sweep that would end more records than this count and more than this share of the pair ends none (docs/design/merging.md, "absence is not death"). */
 const massRemoval = { count: 5, share: 0.1 } as const;
 
 /** Merges what the sweep saw. Only a complete sweep says anything about instances that it lacks (docs/design/merging.md, "absence is not death"). */
 export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
-  const known = new Map(sweep.records.map((record) => [record.instanceId, record]));
+  const known = new Map([...sweep.records, ...(sweep.others ?? [])].map((record) => [record.instanceId, record]));
   const seen = sweep.sights.map((sight) => {
     const before = known.get(sight.instanceId);
     return { before, outcome: before ? mergeDescribed(before, sight, timing) : found(sight, timing) };

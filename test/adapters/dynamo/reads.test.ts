@@ -38,7 +38,7 @@ it('every read of records is strongly consistent; the index of what is due canno
     store.getLease(key),
     store.getPair('111122223333', 'us-east-1'),
   ]);
-  await Promise.all([store.listPairs(), store.listInstances(page), store.readPair('111122223333', 'us-east-1')]);
+  await Promise.all([store.listPairs(), store.listInstances(page), store.readPair('111122223333', 'us-east-1', null)]);
   await userData.get('lch_1');
   await store.listDue(start, 10);
   const [ofIndex, others] = [true, false].map((is) => requests.filter(({ input }) => 'IndexName' in input === is));

@@ -36,7 +36,7 @@ async function vanished(count: number): Promise<Setup> {
 }
 
 const states = async (setup: Setup) =>
-  (await setup.store.readPair(place.account, place.region)).instances.map(({ cloud: { state } }) => state);
+  (await setup.store.readPair(place.account, place.region, null)).instances.map(({ cloud: { state } }) => state);
 
 describe('a sweep', () => {
   it('finds what no event told of: records, facts, the pair, and how much it had to repair', async () => {
@@ -57,6 +57,50 @@ describe('a sweep', () => {
     const { length } = setup.written;
     expect(await sweep(setup)).toEqual({ seen: 3, unreadable: 0, repaired: 0, withheld: 0, agents: 0, silent: 0 });
     expect(setup.written).toHaveLength(length);
+  });
+
+  it('reads no record that ended a day before the last sweep, unless EC2 shows it; then it is alive again, and costs no write later', async () => {
+    const setup = await ec2Setup();
+    const [back = ''] = await run(setup, 2);
+    await sweep(setup);
+    const before = (await setup.store.getInstance({ ...place, instanceId: back }))!;
+    const cloud = { ...before.cloud, state: 'terminated' as const, at: setup.now(), inferred: true };
+    await setup.store.saveInstance(before, { ...before, cloud });
+    const dead = newInstance({ ...place, instanceId: 'i-0fedcba9876543210' }, setup.now());
+    await setup.store.saveInstance(undefined, {
+      ...dead,
+      cloud: { ...dead.cloud, state: 'terminated', at: setup.now() },
+    });
+    const pair = (await setup.store.getPair(place.account, place.region))!;
+    setup.clock.advance(86_401 * second);
+    await setup.store.savePair({ ...pair, lastSweepAt: setup.now() });
+    setup.clock.advance(period);
+    const reads: string[][] = [];
+    const readPair: Store['readPair'] = async (...asked) => {
+      const read = await setup.store.readPair(...asked);
+      reads.push(read.instances.map(({ instanceId }) => instanceId));
+      return read;
+    };
+    const store = { ...setup.store, readPair };
+    await sweep(setup, { store });
+    expect(reads.flat()).not.toContain(back);
+    expect(reads.flat()).not.toContain(dead.instanceId);
+    expect(reads.flat()).toHaveLength(1);
+    expect(await setup.store.getInstance(before)).toMatchObject({ cloud: { state: 'running', inferred: false } });
+    expect(setup.alarms).toEqual(['termination_inferred_wrongly']);
+    const { length } = setup.written;
+    const facts: string[] = [];
+    const counting: Store = {
+      ...store,
+      putFacts: async (one) => {
+        facts.push(one.instanceId);
+        await setup.store.putFacts(one);
+      },
+    };
+    setup.clock.advance(period);
+    await sweep(setup, { store: counting });
+    expect(setup.written).toHaveLength(length);
+    expect(facts).toEqual([]);
   });
 
   it('notes once that an agent became silent, and that it spoke again', async () => {
@@ -179,7 +223,7 @@ describe('a sweep', () => {
 
   it('never ends an instance whose agent speaks', async () => {
     const setup = await vanished(2);
-    const { instances } = await setup.store.readPair(place.account, place.region);
+    const { instances } = await setup.store.readPair(place.account, place.region, null);
     for (let sweeps = 1; sweeps <= 4; sweeps++) {
       setup.clock.advance(period);
       const { instanceId } = instances[0]!;
@@ -232,7 +276,7 @@ describe('a sweep that would end more than five instances and more than a tenth'
     const setup = await withheld();
     expect(await states(setup)).toEqual(running);
     expect(setup.alarms).toEqual(['mass_removal_withheld']);
-    const { instances } = await setup.store.readPair(place.account, place.region);
+    const { instances } = await setup.store.readPair(place.account, place.region, null);
     expect(instances.every(({ cloud: { absent } }) => absent?.since !== null)).toBe(true);
   });
 
@@ -258,8 +302,8 @@ describe('a sweep that would end more than five instances and more than a tenth'
   it('keeps a release that comes while it runs', async () => {
     const setup = await withheld();
     setup.clock.advance(period);
-    const readPair: Store['readPair'] = async (account, region) => {
-      const read = await setup.store.readPair(account, region);
+    const readPair: Store['readPair'] = async (account, region, endedBefore) => {
+      const read = await setup.store.readPair(account, region, endedBefore);
       await releaseRemoval(account, region, setup.ports);
       return read;
     };
@@ -302,7 +346,7 @@ describe('a sweep, overtaken by an event between its reading and its writing', (
     setup.clock.advance(period);
     await sweep(setup);
     setup.clock.advance(period);
-    const [record] = (await setup.store.readPair(place.account, place.region)).instances;
+    const [record] = (await setup.store.readPair(place.account, place.region, null)).instances;
     const touched = once(() =>
       setup.store.saveInstance(record, { ...record!, cloud: { ...record!.cloud, absent: null } }),
     );

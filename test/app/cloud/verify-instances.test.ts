@@ -207,6 +207,20 @@ describe('verify, when EC2 fails', () => {
     expect(await verifyInstances([there, elsewhere], setup.ports)).toEqual([there]);
   });
 
+  it('keeps one record that cannot be read from holding up the others', async () => {
+    const setup = await ec2Setup();
+    const [a = '', b = ''] = await run(setup, 2);
+    const getInstance: Store['getInstance'] = async (key) => {
+      if (key.instanceId === a) throw new Error('the item cannot be read');
+      return setup.store.getInstance(key);
+    };
+    const messages = [a, b].map((id) => asking(id, { onlyIfInDoubt: true }));
+    const ports = { ...setup.ports, store: { ...setup.store, getInstance } };
+    expect(await verifyInstances(messages, ports)).toEqual([messages[0]]);
+    expect(setup.failures).toEqual([`${a}: Error: the item cannot be read`]);
+    expect(await setup.store.getInstance(messages[1]!)).toMatchObject({ instanceId: b });
+  });
+
   it('keeps one record that cannot be written from holding up the others', async () => {
     const setup = await ec2Setup();
     const [a = '', b = '', c = ''] = await run(setup, 3);
