@@ -55,8 +55,8 @@ export function firstTry(event: StateChange, timing: Timing): FirstTry | undefin
       { field: 'cloud.at', atMost: at - seconds(timing.orderingWindowSeconds) - 1 },
       { field: 'cloud.verify', is: 'null' },
       { field: 'cloud.ledger', shorterThan: ledgerLimit },
-      // A describe as late as the event may have shown its transition already.
-      { field: 'cloud.seenAt', nullOrBefore: at },
+      // A describe may have shown the event's transition already: its time is an estimate, and the stamp is off by the window.
+      { field: 'cloud.seenAt', nullOrBefore: at - seconds(timing.orderingWindowSeconds) },
       ...particulars(state, at),
     ],
     set: { state, at, source: 'event', absent: null, inferred: false, ...consequences(state, at) },
