@@ -85,7 +85,12 @@ export function firstTryContract(makeStore: MakeStore, cases: number): void {
       ['in a state that does not come before', { cloud: { state: 'stopping' } }, 'running'],
       ['within the ordering window', { cloud: { at: start + 18 * second } }, 'running'],
       ['later than the event', { cloud: { at: start + 30 * second } }, 'running'],
-      ['that a describe saw less than the window before', { cloud: { seenAt: start + 18 * second } }, 'running'],
+      ['that a describe saw as late as the event', { cloud: { seenAt: start + 20 * second } }, 'running'],
+      [
+        'that has stopped, and a describe saw less than the window before',
+        { cloud: { state: 'stopped', stoppedAt: start + second, seenAt: start + 18 * second } },
+        'pending',
+      ],
       ['in doubt', { cloud: { verify: { reason: 'illegal_step', since: start } } }, 'running'],
       [
         'with a full ledger',

@@ -55,9 +55,9 @@ export function firstTry(event: StateChange, timing: Timing): FirstTry | undefin
       { field: 'cloud.at', atMost: at - seconds(timing.orderingWindowSeconds) - 1 },
       { field: 'cloud.verify', is: 'null' },
       { field: 'cloud.ledger', shorterThan: ledgerLimit },
-      // A describe may have shown the event's transition already: its time is an estimate, and the stamp is off by the window.
-      { field: 'cloud.seenAt', nullOrBefore: at - seconds(timing.orderingWindowSeconds) },
-      ...particulars(state, at),
+      // A describe as late as the event may have shown its transition already.
+      { field: 'cloud.seenAt', nullOrBefore: at },
+      ...particulars(state, at, timing),
     ],
     set: { state, at, source: 'event', absent: null, inferred: false, ...consequences(state, at) },
     entry: ledgerEntry(state, at, event.id),
@@ -66,13 +66,18 @@ export function firstTry(event: StateChange, timing: Timing): FirstTry | undefin
 }
 
 /** Whatever else the merge's answer depends on; none of it is met by an instance whose events come in order. */
-function particulars(state: Ec2State, at: Instant): readonly GuardTest[] {
+function particulars(state: Ec2State, at: Instant, timing: Timing): readonly GuardTest[] {
   // A start changes why a record waits, if it is for anything but an enrollment.
   const waitsForEnrollment: GuardTest = { field: 'management.reason', noneOf: ['start_failed', 'ended_unenrolled'] };
   const noFailedStart: GuardTest = { field: 'cloud.failedStart', is: 'null' };
   switch (state) {
     case 'pending':
-      return [waitsForEnrollment, { field: 'cloud.stoppedAt', notBefore: 'cloud.epoch' }];
+      return [
+        waitsForEnrollment,
+        { field: 'cloud.stoppedAt', notBefore: 'cloud.epoch' },
+        // A describe of a start that failed shows `pending` and `stopped` at once, and both stamps may be off by the window.
+        { field: 'cloud.seenAt', nullOrBefore: at - seconds(timing.orderingWindowSeconds) },
+      ];
     case 'running':
       return [
         waitsForEnrollment,
