@@ -64,6 +64,7 @@ export const runbookSteps = (clone: () => Clone): Step[] => [
   ...[
     `npx serverless logs -f enroll --filter '"refused"'`,
     `npx serverless logs -f checkin --filter '"identity conflict"'`,
+    `npx serverless logs -f operatorChange --filter '"operator acted"'`,
     `npx serverless logs -f enroll --filter '"identity key needs attention"'`,
   ].map((command) => runs(command, (printed) => expect(printed).not.toContain('"decision":"enrolled"'))),
   runs('npx muster api DELETE /v1/enrollment-keys/key_…', (printed) =>
@@ -73,6 +74,20 @@ export const runbookSteps = (clone: () => Clone): Step[] => [
     const used = { lastUsedBy: expect.stringContaining(String(clone().known.get('i-…'))) };
     expect(JSON.parse(printed).items).toContainEqual(expect.objectContaining(used));
   }),
+  awsCli(
+    [
+      'aws dynamodb restore-table-to-point-in-time --source-table-name <MainTableName> --target-table-name <MainTableName>-restored \\',
+      '  --restore-date-time 2026-11-02T09:00:00Z',
+    ].join('\n'),
+  ),
+  // One deployment serves all pages here: nothing of it may be put back.
+  ...[
+    'npx muster copy-table <MainTableName>-restored <MainTableName>',
+    'npx serverless deploy',
+    "npx muster restore 2026-11-02T09:00:00Z --reason 'what happened'",
+    `echo '{"instances":[{"account":"…","region":"…","instanceId":"i-…"}],"since":"2026-11-02T09:00:00Z","until":"2026-11-03T00:00:00Z","reason":"restore"}' |`,
+    '  npx muster api POST /v1/conflicts/end --data -',
+  ].map((command) => listed(command, 'test/functions/restore.test.ts rehearses it with a hundred agents')),
 ];
 
 const onAws = 'it settles what only AWS can say';
