@@ -5,6 +5,7 @@ import {
   ScanCommand,
   type WriteRequest,
 } from '@aws-sdk/client-dynamodb';
+import { Problem } from '#shared/domain/problems.ts';
 
 /** BatchWriteItem takes 25 (amazondynamodb/latest/APIReference/API_BatchWriteItem.html). */
 const atOnce = 25;
@@ -20,13 +21,15 @@ export interface Copied {
 
 /**
  * Makes one table hold what another holds: writes every item of `from`, and deletes what `from` has not. May be run again after it
- * stopped. Nobody else may write to `to` meanwhile. Throws the SDK's errors, and one if the table goes on refusing.
+ * stopped. Nobody else may write to `to` meanwhile. Throws the SDK's errors, one if the table goes on refusing, and Problem `usage`
+ * if `from` is `to` or holds nothing: then all of `to` would go.
  */
 export async function copyTable(
   client: DynamoDBClient,
   { from, to }: { from: string; to: string },
   wait: (seconds: number) => Promise<void>,
 ): Promise<Copied> {
+  if (from === to) throw new Problem('usage', 'The restored table and the table that takes its content are the same.');
   const kept = new Set<string>();
   const copied: Copied = { written: 0, deleted: 0 };
   for await (const items of pages(client, from)) {
@@ -39,6 +42,7 @@ export async function copyTable(
     );
     copied.written += items.length;
   }
+  if (kept.size === 0) throw new Problem('usage', `${from} holds nothing. Are the two tables in the right order?`);
   for await (const items of pages(client, to)) {
     const foreign = items.filter((item) => !kept.has(nameOf(item)));
     await writeAll(client, to, foreign.flatMap(parted), wait);

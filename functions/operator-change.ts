@@ -7,7 +7,6 @@ import type { ChangePorts } from '#shared/app/operator-ports.ts';
 import { readConfig } from '#shared/config.ts';
 import { allRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { log } from '#shared/observe/log.ts';
 import { lambda, once } from './make-handler.ts';
 import { makeRoutesHandler } from './make-routes-handler.ts';
 
@@ -26,7 +25,6 @@ export const handler = make(
       userData: openUserData(config.PRIVATE_TABLE_NAME),
       launch: openQueue<LaunchMessage>(config.LAUNCH_QUEUE_URL),
       accounts: config.ACCOUNTS,
-      acted: (line: Readonly<Record<string, unknown>>) => log.warn('operator acted', line),
       audience,
       newGrantKey: () => newGrantKey(randomBytes),
       newId,

@@ -90,16 +90,21 @@ const alarm = (name, stage, Properties) => ({
 });
 const twoOfThree = { EvaluationPeriods: 3, DatapointsToAlarm: 2 };
 
+/** A queue of messages that nobody takes: one is too many. */
+const anyMessageIn = (queue) => ({
+  Namespace: 'AWS/SQS',
+  MetricName: 'ApproximateNumberOfMessagesVisible',
+  Statistic: 'Maximum',
+  Period: 60,
+  EvaluationPeriods: 1,
+  Threshold: 0,
+  Dimensions: ofQueue(queue),
+});
+
 const queueAlarms = ({ id, name, ageAlarm }, stage) => ({
   [`${id}DeadLettersAlarm`]: alarm(`${name}-dead-letters`, stage, {
     AlarmDescription: 'Messages that were given up. See docs/runbook.md, "Dead letters".',
-    Namespace: 'AWS/SQS',
-    MetricName: 'ApproximateNumberOfMessagesVisible',
-    Statistic: 'Maximum',
-    Period: 60,
-    EvaluationPeriods: 1,
-    Threshold: 0,
-    Dimensions: ofQueue(`${id}DeadLetters`),
+    ...anyMessageIn(`${id}DeadLetters`),
   }),
   [`${id}QueueAgeAlarm`]: alarm(`${name}-age`, stage, {
     AlarmDescription: 'Messages wait longer than they may. See docs/runbook.md, "Queues fall behind".',
@@ -195,13 +200,7 @@ function missedSchedules(scheduled, stage) {
     },
     [`${id}Alarm`]: alarm('missed-schedules', stage, {
       AlarmDescription: 'EventBridge could not start a scheduled function. See docs/runbook.md, "A schedule stopped".',
-      Namespace: 'AWS/SQS',
-      MetricName: 'ApproximateNumberOfMessagesVisible',
-      Statistic: 'Maximum',
-      Period: 60,
-      EvaluationPeriods: 1,
-      Threshold: 0,
-      Dimensions: ofQueue(id),
+      ...anyMessageIn(id),
     }),
   };
 }

@@ -7,7 +7,7 @@ const retried: ReadonlySet<string> = new Set([
   ...['instance_not_described', 'instance_not_running', 'sts_unavailable', 'rotated_too_often'],
 ]);
 
-/** True if a request that was refused with this code may succeed later without a change of the request or of the instance. */
+/** True if a request that was refused with this code may succeed later without a change of the request or of the instance. A refusal with `retryAfterSeconds` may too, whatever its code. */
 export const mayBeRetried = (code: string): boolean => retried.has(code);
 
 /** True for the problem code of a check-in that says that the agent's enrollment has ended. */

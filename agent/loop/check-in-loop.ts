@@ -38,7 +38,10 @@ export async function checkInUntilEnd(
     if (answer?.code && losesEnrollment(answer.code)) {
       const back = await comeBack(state, settings, ports);
       if (back === 'refused') return 'refused';
+      failures += 1;
+      // Enrolled, and unknown again: no answer of Muster's makes the agent send without a pause.
       if (back !== 'enrolled') await ports.wait(back);
+      else if (failures > 1) await ports.wait(backoff(failures, ports.random));
       continue;
     }
     if (answer) overtakenAt = answer.overtakenAt;

@@ -17,8 +17,6 @@ export interface ChangePorts {
   userData: Pick<UserDataStore, 'put'>;
   launch: Outbox<LaunchMessage>;
   accounts: Accounts;
-  /** Told who changed what and why, for the log. */
-  acted: (line: Readonly<Record<string, unknown>>) => void;
   /** The base URL that launched agents are told. */
   audience: string;
   /** A new Ed25519 key: its seed, and its public half in base64url. */

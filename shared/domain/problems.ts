@@ -276,8 +276,8 @@ export const problems = {
   },
   ec2_refused: { title: 'EC2 refused the request', todo: 'ec2Code is the error code of EC2.' },
   launch_not_allowed: {
-    title: 'The launch request uses something that this account may not use',
-    todo: 'See the stack’s launch parameters.',
+    title: 'The launch request does not name what the account lists for launches',
+    todo: 'Name one of the values that the stack’s parameter `accounts` lists for `field`.',
   },
 
   // the command line

@@ -30,7 +30,7 @@ export interface Timing {
   checkinIntervalSeconds: number;
   /** Agents' and servers' clocks may differ by this much. */
   clockSkewSeconds: number;
-  /** An enrollment key enrolls instances at most this long after their pendingTime, unless it names them. */
+  /** An enrollment key enrolls instances at most this long after EC2 saw them running, unless it names them. */
   enrollmentWindowSeconds: number;
   /** How long an operator's re-enrollment waits for the key that it named. */
   reenrollSeconds: number;

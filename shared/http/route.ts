@@ -71,13 +71,20 @@ interface Definition<
   /** What the route can refuse, beside what `problemsOf` adds for each route of its kind. */
   problems: readonly ProblemCode[];
   run: (request: Request<Path, Query, Body>, now: Instant, ports: PortsOf[F]) => Promise<Shown<Answer>>;
+  /** What the log line of a change says beside who asked for which action, and the path: records that only body or answer name, a reason. */
+  logs?: (request: Request<Path, Query, Body>, answer: Shown<Answer>) => Fields;
 }
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Told of each request that changed something: who, what, on which record, and why if the request says so. */
+export type Changed = (line: Fields) => void;
 
 /** A route as functions serve it, and as the OpenAPI document describes it. */
 export interface Route<F extends ApiFunction = ApiFunction>
-  extends Omit<Definition<F, z.ZodMiniType, ObjectSchema, ObjectSchema, z.ZodMiniType>, 'run'> {
+  extends Omit<Definition<F, z.ZodMiniType, ObjectSchema, ObjectSchema, z.ZodMiniType>, 'run' | 'logs'> {
   /** Answers a request that API Gateway sent to this route. Throws a Problem. */
-  serve(event: APIGatewayProxyEventV2, now: Instant, ports: PortsOf[F]): Promise<HttpAnswer>;
+  serve(event: APIGatewayProxyEventV2, now: Instant, ports: PortsOf[F], changed?: Changed): Promise<HttpAnswer>;
 }
 
 /** Declares a route. Unknown members of query and body are refused. */
@@ -87,21 +94,27 @@ export function defineRoute<
   Path extends ObjectSchema = Nothing,
   Query extends ObjectSchema = Nothing,
   Body extends z.ZodMiniType = Nothing,
->({ run, ...route }: Definition<F, Answer, Path, Query, Body>): Route<F> {
-  const { pathParameters, query, body, mediaType = 'application/json', token, status } = route;
+>({ run, logs, ...route }: Definition<F, Answer, Path, Query, Body>): Route<F> {
+  const { method, operationId, pathParameters, query, body, mediaType = 'application/json', token, status } = route;
   return {
     ...route,
-    async serve(event, now, ports) {
+    async serve(event, now, ports, changed) {
       const signed = token ? readBearer(event) : '';
       const bytes = body ? readBody(event, mediaType) : Buffer.alloc(0);
-      const request = {
+      const parts = {
         path: checked(pathParameters ?? z.object({}), event.pathParameters ?? {}),
         query: readQuery(event, query ?? nothing),
         body: body && (mediaType === 'application/json' ? readJson(bytes, body) : bytes.toString('latin1')),
         ...{ bytes, token: signed, caller: callerOf(event) },
       };
       // Absent schemas have the type of the empty object, which nothing reads
-      return jsonAnswer(status, await run(request as Request<Path, Query, Body>, now, ports));
+      const request = parts as Request<Path, Query, Body>;
+      const answer = await run(request, now, ports);
+      if (method !== 'GET') {
+        const { requestId } = event.requestContext;
+        changed?.({ by: request.caller, action: operationId, ...parts.path, ...logs?.(request, answer), requestId });
+      }
+      return jsonAnswer(status, answer);
     },
   };
 }
@@ -122,12 +135,13 @@ export function served<F extends ApiFunction>(
   routes: readonly Route[],
   now: () => Instant,
   ports: () => PortsOf[F],
+  changed: Changed,
 ) {
   return routes.map((route) => ({
     method: route.method,
     path: route.path,
     handler: async (event: APIGatewayProxyEventV2) => {
-      if (isOf(route, own)) return route.serve(event, now(), ports());
+      if (isOf(route, own)) return route.serve(event, now(), ports(), changed);
       throw new Problem('wrong_function', `the function ${route.function} serves this route`, {
         function: route.function,
       });

@@ -414,6 +414,13 @@ describe('an agent whose enrollment Muster has lost', () => {
     expect([again.outcome, again.said.at(-1)]).toMatchObject(['stopped', expect.stringContaining('enrolled again as')]);
   });
 
+  it('waits longer each time where Muster enrolls it and does not know it afterwards', async () => {
+    const { waited, sent } = await run({ enroll: [enrolledAnswer], checkin: [unknown], waits: 4 });
+    expect([waited.length, sent('checkin').length, sent('enroll').length]).toEqual([4, 5, 6]);
+    expect(waited).toEqual(waited.toSorted((a, b) => a - b));
+    expect(Math.min(...waited)).toBeGreaterThan(0);
+  });
+
   it('waits as long as it is told', async () => {
     const enroll = [enrolledAnswer, problem('refused', 403, { retryAfterSeconds: 900 })];
     expect((await run({ enroll, checkin: [unknown], waits: 1 })).waited).toEqual([900]);

@@ -38,7 +38,6 @@ export function operatorSetup() {
     ...{ store, launch, history: createMemoryHistory(), userData, timing: defaultTiming },
     terminate: async ({ account, region, instanceId }) => void terminated.push(`${account}/${region}/${instanceId}`),
     accounts: { '111122223333': { regions: ['us-east-1'], launch: allowed } },
-    acted: () => {},
     audience: 'https://muster.example/prod',
     newGrantKey: () => newGrantKey(randomBytes),
     newId: (prefix) => `${prefix}_${++ids}`,

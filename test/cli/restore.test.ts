@@ -134,10 +134,23 @@ describe('a table that is copied', () => {
   it('parts an instance from its server before its record goes: the history is with the server', async () => {
     const { server: _, ...parted } = { ...item('i-1'), kind: { S: 'instance' }, server: { S: 'srv_1' } };
     const whole = { ...parted, server: { S: 'srv_1' } };
-    const { client, written } = clientWith({ from: [], to: [whole] }, 25);
+    const kept = item('a');
+    const { client, written } = clientWith({ from: [kept], to: [kept, whole] }, 25);
     await copyTable(client, { from: 'from', to: 'to' }, async () => {});
     const { pk, sk } = whole;
-    expect(written).toEqual([{ PutRequest: { Item: parted } }, { DeleteRequest: { Key: { pk, sk } } }]);
+    expect(written.slice(1)).toEqual([{ PutRequest: { Item: parted } }, { DeleteRequest: { Key: { pk, sk } } }]);
+  });
+
+  it.each([
+    ['holds nothing, as after a change of order', { from: 'from', to: 'to' }, 'from holds nothing'],
+    ['is the other table', { from: 'to', to: 'to' }, 'are the same'],
+  ])('is not emptied by one that %s', async (_case, tables, detail) => {
+    const { client, written } = clientWith({ from: [], to: [item('a')] }, 25);
+    await expect(copyTable(client, tables, async () => {})).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining(detail),
+    });
+    expect(written).toEqual([]);
   });
 
   it('that takes nothing ends with an error', async () => {

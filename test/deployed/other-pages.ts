@@ -64,7 +64,7 @@ export const runbookSteps = (clone: () => Clone): Step[] => [
   ...[
     `npx serverless logs -f enroll --filter '"refused"'`,
     `npx serverless logs -f checkin --filter '"identity conflict"'`,
-    `npx serverless logs -f operatorChange --filter '"operator acted"'`,
+    `npx serverless logs -f operatorChange --filter '"openCheckins"'`,
     `npx serverless logs -f enroll --filter '"identity key needs attention"'`,
   ].map((command) => runs(command, (printed) => expect(printed).not.toContain('"decision":"enrolled"'))),
   runs('npx muster api DELETE /v1/enrollment-keys/key_…', (printed) =>

@@ -97,7 +97,10 @@ describe('the operator API', () => {
     expect((await documented('GET', '/v1/enrollment-keys')).json.items).toHaveLength(1);
     expect((await documented('DELETE', path)).json.revokedAt).toEqual(expect.any(String));
     const acts = setup.lines.filter(({ message, id }) => message === 'change by an operator' && id === created.json.id);
-    expect(acts).toMatchObject([{ by: 'local', action: 'revokeEnrollmentKey' }]);
+    expect(acts).toMatchObject([
+      { by: 'local', action: 'registerEnrollmentKey' },
+      { by: 'local', action: 'revokeEnrollmentKey' },
+    ]);
   });
 
   it('shows the whole scope of an enrollment key', async () => {
@@ -182,10 +185,13 @@ describe('the operator API', () => {
     const ended = await documented('POST', '/v1/conflicts/end', { instances: [key], ...times, reason });
     expect(ended.json).toEqual({ items: [{ ...key, done: true, code: null }] });
     expect((await documented('POST', '/v1/restore/readmit', lost)).json).toEqual(ended.json);
-    const lines = setup.lines.filter(({ message }) => message === 'operator acted');
-    expect(lines.map(({ act, by, reason: why }) => [act, by, why])).toEqual(
-      ['open_checkins', 'end_conflict', 'readmit_agent'].map((act) => [act, 'local', reason]),
-    );
+    const lines = setup.lines.filter(({ message }) => message === 'change by an operator');
+    const done = { items: [{ ...key, done: true, code: null }] };
+    expect(lines).toMatchObject([
+      { by: 'local', action: 'openCheckins', reason, restoredTo, until: opened.json.until },
+      { by: 'local', action: 'endConflicts', reason, ...done },
+      { by: 'local', action: 'readmitAgents', reason, ...done },
+    ]);
     for (const body of [{}, { restoredTo }, { restoredTo, reason: '' }, { restoredTo: 'x', reason }])
       expect((await documented('POST', '/v1/restore', body)).json.code).toBe('malformed_request');
     const tooMany = { agents: Array(101).fill(lost.agents[0]), reason };

@@ -102,7 +102,6 @@ it('brings a hundred agents back after the table was put back by an hour, with o
   expect(await store.getInstance(released.key)).toMatchObject({ agent: null, management: { reason: 'released' } });
   expect(await store.getInstance(blocked.key)).toMatchObject({ agent: null, management: { reason: 'blocked' } });
   expect(world.begunAnew).toBeGreaterThan(0);
-  expect(world.acted.length).toBeGreaterThan(0);
 
   // Once more changes nothing, and the next second machine is seen as ever.
   const again = await restoreFleet(ask, formatTime(restoredTo), 'a rehearsal');

@@ -36,7 +36,7 @@ export const grantRecords = [
 
 /** Muster's functions over a store that can be put back, a clock that the test moves, and all that its stream would tell. */
 export function musterOver(first: Store) {
-  const world = { now: start, store: first, begunAnew: 0, twins: 0, acted: [] as object[] };
+  const world = { now: start, store: first, begunAnew: 0, twins: 0 };
   const told = new Map<string, object[]>();
   const note = (before: Instance | undefined, after: Instance) => {
     const events = eventsOf(before, { ...after, version: (before?.version ?? 0) + 1 });
@@ -82,7 +82,7 @@ export function musterOver(first: Store) {
   );
   const change = {
     ...{ store, timing, userData: createMemoryUserData(), launch: new KeepingOutbox<never>(), accounts: {}, audience },
-    ...{ acted: (line: object) => void world.acted.push(line), newId: runtime.newId },
+    newId: runtime.newId,
     newGrantKey: () => newGrantKey(randomBytes),
   };
   const handlers = {

@@ -112,6 +112,7 @@ it('a function that is asked for the route of another names that one', async () 
     allRoutes,
     () => 0,
     () => ({}) as never,
+    () => {},
   ).find(({ method, path }) => method === 'POST' && path === '/v1/servers');
   const refused = await refusalOf(create!.handler({} as APIGatewayProxyEventV2));
   expect(refused).toEqual({ code: 'wrong_function', facts: { function: 'operatorChange' } });

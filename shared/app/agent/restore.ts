@@ -32,22 +32,18 @@ export const ManyInstances = answer(
   }),
 );
 
-type RestorePorts = Pick<ChangePorts, 'store' | 'acted' | 'timing'>;
-/** Who asks for a change of many records, and why. */
-interface Act {
-  by: string;
-  reason: string;
-}
+type RestorePorts = Pick<ChangePorts, 'store' | 'timing'>;
 
 /** Opens the check-ins after a restore. Throws Problem `malformed_request` or `conflict`. */
-export async function openCheckins(restoredTo: Instant, { by, reason }: Act, now: Instant, ports: RestorePorts) {
-  const { store, acted, timing } = ports;
+export async function openCheckins(
+  { restoredTo, openedBy, reason }: Pick<Restore, 'restoredTo' | 'openedBy' | 'reason'>,
+  now: Instant,
+  { store, timing }: RestorePorts,
+) {
   const before = await store.get('restore', restoreId);
-  const after = openedRestore(before, { restoredTo, openedBy: by, reason }, now, timing);
+  const after = openedRestore(before, { restoredTo, openedBy, reason }, now, timing);
   await commitOrConflict(store, [{ kind: 'restore', before, after }], { restore: restoreId });
-  const view = restoreView(after);
-  acted({ act: 'open_checkins', by, reason, restoredTo: view.restoredTo, until: view.until });
-  return view;
+  return restoreView(after);
 }
 
 const restoreView = ({ restoredTo, openedAt, until, openedBy, reason }: Restore): Shown<typeof RestoreAnswer> => ({
@@ -64,14 +60,9 @@ export interface LostAgent extends InstanceKey {
  * Lets each agent enroll again with its own key, as an operator's re-enrollment by that key does, but also where the
  * instance is not managed any more. Throws Problem `restore_not_open`.
  */
-export async function readmitAgents(
-  agents: readonly LostAgent[],
-  { by, reason }: Act,
-  now: Instant,
-  ports: RestorePorts,
-) {
+export async function readmitAgents(agents: readonly LostAgent[], now: Instant, ports: RestorePorts) {
   requireOpen(await ports.store.get('restore', restoreId), now);
-  return forEach(agents, { act: 'readmit_agent', by, reason }, ports, async ({ agentId, ...key }) => {
+  return forEach(agents, async ({ agentId, ...key }) => {
     await readmitAgent(key, agentId, now, ports);
   });
 }
@@ -80,9 +71,8 @@ export async function readmitAgents(
  * Ends each conflict that Muster has seen in that time: the operator says that no second machine has the key. The next check-in
  * begins a new chain of links, and shows another machine as before.
  */
-export function endConflicts(keys: readonly InstanceKey[], seen: Seen, { by, reason }: Act, ports: RestorePorts) {
-  return forEach(keys, { act: 'end_conflict', by, reason }, ports, async (key) => {
-    const { store } = ports;
+export function endConflicts(keys: readonly InstanceKey[], seen: Seen, { store }: Pick<RestorePorts, 'store'>) {
+  return forEach(keys, async (key) => {
     const [instance, lease] = await Promise.all([store.getInstance(key), store.getLease(key)]);
     if (!instance) throw new Problem('not_found', 'no such instance is on record', { ...key });
     if (!isSeenIn(instance.identity.conflict, seen))
@@ -99,8 +89,6 @@ const atOnce = 10;
 
 async function forEach<Key extends InstanceKey>(
   keys: readonly Key[],
-  act: Act & { act: string },
-  { acted }: RestorePorts,
   change: (key: Key) => Promise<void>,
 ): Promise<Shown<typeof ManyInstances>> {
   const items: Shown<typeof ManyInstances>['items'][number][] = [];
@@ -108,7 +96,6 @@ async function forEach<Key extends InstanceKey>(
     const batch = keys.slice(start, start + atOnce);
     items.push(...(await Promise.all(batch.map(async (key) => ({ ...named(key), ...(await fateOf(change(key))) })))));
   }
-  for (const item of items) acted({ ...act, ...item });
   return { items };
 }
 

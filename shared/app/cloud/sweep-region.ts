@@ -7,7 +7,7 @@ import {
   readsEndedSince,
   type SweepPlan,
 } from '#shared/domain/cloud/sweep.ts';
-import { isRepair, listen } from '#shared/domain/cloud/unheard.ts';
+import { countUntold, isRepair } from '#shared/domain/cloud/untold.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
 import type { Timing } from '#shared/domain/timing.ts';
@@ -67,16 +67,18 @@ export async function sweepRegion(account: string, region: string, ports: SweepR
   // First: a crash in between leaves a change that the next sweep sees again.
   for (const one of found) await keepFacts(one.facts, facts.get(one.facts.instanceId), ports.store);
   await applyPlan(plan, found, ports);
-  const agents = await noteSilences(instances, lastHeardAt, sentAt, ports);
   const repaired = plan.changes.filter(isRepair).length;
   const isFirst = sweep.pair.lastSweepAt === null;
-  const { unheard, deaf } = listen({ before: sweep.pair.unheard, isFirst, records: instances, repaired, sentAt });
-  if (deaf) ports.alarm('events_not_arriving', { account, region });
-  const { unheard: _, ...swept } = plan.pair;
-  if (pair || found.length > 0) await savePair({ ...swept, ...(unheard && { unheard }) }, ports.store);
+  const findings = { before: sweep.pair.untold, isFirst, records: instances, repaired, sentAt };
+  const { untold, eventsAreMissing } = countUntold(findings);
+  if (eventsAreMissing) ports.alarm('events_not_arriving', { account, region });
+  const { untold: _, ...swept } = plan.pair;
+  if (pair || found.length > 0) await savePair({ ...swept, ...(untold && { untold }) }, ports.store);
   if (unreadableIds.length > 0) ports.alarm('instance_unreadable', { account, region });
   for (const alarm of plan.alarms) ports.alarm(alarm, { account, region });
   await attachByToken(unattached(found, [...instances, ...others]), ports);
+  // Last: many agents may become silent at once, and nothing else of the sweep waits for that.
+  const agents = await noteSilences(instances, lastHeardAt, sentAt, ports);
   const withheld = plan.withheldIds.length;
   return { seen: found.length, unreadable: unreadableIds.length, repaired, withheld, ...agents };
 }

@@ -4,7 +4,7 @@ import type { Timing } from '../timing.ts';
 import { entryId } from './ledger.ts';
 import { type DescribedState, mergeDescribed } from './merge-describe.ts';
 import { enter, entriesOf, type Outcome, unchanged } from './transition.ts';
-import type { Unheard } from './unheard.ts';
+import type { Untold } from './untold.ts';
 
 /** What is known of one account and region: when it was last swept, and whether a mass removal is withheld. */
 export interface AccountRegion {
@@ -14,7 +14,7 @@ export interface AccountRegion {
   /** A complete sweep missed more than max(5, 10 %) of the pair: since when, until an operator or an hour releases it. */
   withheld: { since: Instant; released: boolean } | null;
   /** Changes that sweeps found since the last event of the pair. Absent where there are none. */
-  unheard?: Unheard;
+  untold?: Untold;
 }
 
 export const newAccountRegion = (account: string, region: string): AccountRegion => ({

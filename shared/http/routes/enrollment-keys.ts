@@ -53,6 +53,7 @@ export const enrollmentKeyRoutes = [
     summary: 'Register an enrollment key’s public half',
     ...{ body: KeyBody, status: 201, answer: KeyAnswer, problems: ['weak_key', 'already_exists'] },
     run: ({ body, caller }, now, ports) => registerKey(body, caller, now, ports),
+    logs: (_request, { id }) => ({ id }),
   }),
   defineRoute({
     ...{ ...one, method: 'GET', operationId: 'showEnrollmentKey', group: 'reader', function: 'operatorApi' },

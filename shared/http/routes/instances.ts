@@ -70,5 +70,6 @@ export const instanceRoutes = [
       if (agentId !== undefined) return ending.reenrollByKey(key, agentId, now, ports);
       return ending.reenrollByGrant(key, { publicKey, createdBy: caller }, now, ports);
     },
+    logs: (_request, { reenrollment }) => ({ agentId: reenrollment?.agentId, keyId: reenrollment?.keyId }),
   }),
 ];

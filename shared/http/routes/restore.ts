@@ -16,8 +16,8 @@ export const restoreRoutes = [
     summary: 'After the main table was put back to a time: accept check-ins that are ahead of it, for two hours',
     body: z.strictObject({ restoredTo: time, reason }),
     problems: ['conflict'],
-    run: ({ body: { restoredTo, reason }, caller }, now, ports) =>
-      openCheckins(restoredTo, { by: caller, reason }, now, ports),
+    run: ({ body, caller: openedBy }, now, ports) => openCheckins({ ...body, openedBy }, now, ports),
+    logs: (_request, { restoredTo, until, reason }) => ({ restoredTo, until, reason }),
   }),
   defineRoute({
     ...{ ...change, path: '/v1/restore/readmit', operationId: 'readmitAgents', answer: ManyInstances },
@@ -25,15 +25,15 @@ export const restoreRoutes = [
       'After a restore: let agents whose enrollment was lost enroll again, each with its own key, for 15 minutes',
     body: z.strictObject({ agents: many(z.strictObject({ ...one, agentId: bytes32 })), reason }),
     problems: ['restore_not_open'],
-    run: ({ body: { agents, reason }, caller }, now, ports) =>
-      readmitAgents(agents, { by: caller, reason }, now, ports),
+    run: ({ body: { agents } }, now, ports) => readmitAgents(agents, now, ports),
+    logs: ({ body: { reason } }, { items }) => ({ reason, items }),
   }),
   defineRoute({
     ...{ ...change, path: '/v1/conflicts/end', operationId: 'endConflicts', answer: ManyInstances },
     summary: 'End the identity conflicts of many instances where no second machine has the key',
     body: z.strictObject({ instances: many(z.strictObject(one)), since: time, until: time, reason }),
     problems: [],
-    run: ({ body: { instances, since, until, reason }, caller }, _now, ports) =>
-      endConflicts(instances, { since, until }, { by: caller, reason }, ports),
+    run: ({ body: { instances, since, until } }, _now, ports) => endConflicts(instances, { since, until }, ports),
+    logs: ({ body: { reason } }, { items }) => ({ reason, items }),
   }),
 ];

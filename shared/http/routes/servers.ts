@@ -49,6 +49,7 @@ export const serverRoutes = [
     ...{ body: ServerBody, status: 201, answer: ServerAnswer },
     problems: ['account_not_registered', 'launch_not_allowed', 'conflict'],
     run: ({ body }, now, ports) => createServer(body, now, ports),
+    logs: (_request, { id }) => ({ id }),
   }),
   defineRoute({
     ...{ ...one, method: 'GET', path: '/v1/servers/{id}', operationId: 'showServer' },

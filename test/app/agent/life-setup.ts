@@ -39,7 +39,7 @@ export async function lifeSetup(
   ]);
   const operate: ChangePorts = {
     ...{ store: setup.store, userData: createMemoryUserData(), timing: defaultTiming },
-    ...{ launch: new KeepingOutbox(), accounts: {}, acted: () => {}, audience: '' },
+    ...{ launch: new KeepingOutbox(), accounts: {}, audience: '' },
     ...{ newGrantKey: () => newGrantKey(randomBytes), newId: (prefix) => `${prefix}_1` },
   };
   const held = async () => (await setup.store.getInstance(here))!;

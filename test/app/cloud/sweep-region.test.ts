@@ -139,7 +139,7 @@ describe('a sweep', () => {
     const told = setup.alarms.filter((what) => what === 'events_not_arriving');
     expect(told).toHaveLength(1);
     expect(await setup.store.getPair(place.account, place.region)).toMatchObject({
-      unheard: { changes: expect.any(Number) },
+      untold: { changes: expect.any(Number) },
     });
   });
 

@@ -23,7 +23,6 @@ export async function launchSetup() {
   const operate: ChangePorts = {
     ...{ store, userData, launch, timing: setup.ports.timing, audience: 'https://muster.example/prod' },
     accounts: { [place.account]: { regions: [place.region], launch: allowed } },
-    acted: () => {},
     newGrantKey: () => newGrantKey(randomBytes),
     newId: (prefix) => `${prefix}_${randomUUID().replaceAll('-', '')}`,
   };

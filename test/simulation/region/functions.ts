@@ -185,7 +185,6 @@ const apiHandlers: Record<ApiFunction, (host: Host, runtime: Runtime, ports: Por
         userData,
         launch,
         accounts: registered,
-        acted: () => {},
         audience,
         newId: runtime.newId,
         timing,

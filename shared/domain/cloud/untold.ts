@@ -3,8 +3,8 @@ import { type Instant, seconds } from '../time.ts';
 import { readEntry } from './ledger.ts';
 import type { Outcome } from './transition.ts';
 
-/** Changes that sweeps of an account and Region found while no event of it arrived. */
-export interface Unheard {
+/** Changes that sweeps of an account and Region found and that no event told. */
+export interface Untold {
   /** When the sweep began that found the first of them. */
   since: Instant;
   changes: number;
@@ -20,8 +20,8 @@ export function isRepair({ before, outcome }: { before: Instance | undefined; ou
 }
 
 /** What one sweep found. `records` as they were before it, `repaired` as many changes as `isRepair` counts. */
-export interface Listening {
-  before: Unheard | undefined;
+export interface SweepFindings {
+  before: Untold | undefined;
   /** The pair was never swept: nothing told of the instances that were there. */
   isFirst: boolean;
   records: readonly Instance[];
@@ -30,18 +30,18 @@ export interface Listening {
 }
 
 /**
- * Tells events that are lost now and then from a rule that delivers none: `deaf` where sweeps found three changes or more in ten minutes or
- * longer, and no record tells of an event since the first.
+ * Counts the changes since the last event. `eventsAreMissing`: sweeps found three changes or more in ten minutes or longer, and no
+ * record tells of an event since the first. Then a rule delivers none; single events that are lost now and then do not count so far.
  */
-export function listen({ before, isFirst, records, repaired, sentAt }: Listening): {
-  unheard: Unheard | undefined;
-  deaf: boolean;
+export function countUntold({ before, isFirst, records, repaired, sentAt }: SweepFindings): {
+  untold: Untold | undefined;
+  eventsAreMissing: boolean;
 } {
-  const isHeard = before !== undefined && lastEventAt(records) > before.since;
-  const known = isHeard ? undefined : before;
-  if (repaired === 0 || isFirst) return { unheard: known, deaf: false };
-  const unheard = { since: known?.since ?? sentAt, changes: (known?.changes ?? 0) + repaired };
-  return { unheard, deaf: unheard.changes >= enough.changes && sentAt - unheard.since >= enough.ms };
+  const anEventCame = before !== undefined && lastEventAt(records) > before.since;
+  const known = anEventCame ? undefined : before;
+  if (repaired === 0 || isFirst) return { untold: known, eventsAreMissing: false };
+  const untold = { since: known?.since ?? sentAt, changes: (known?.changes ?? 0) + repaired };
+  return { untold, eventsAreMissing: untold.changes >= enough.changes && sentAt - untold.since >= enough.ms };
 }
 
 function lastEventAt(records: readonly Instance[]): Instant {

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
-import { isRepair, type Listening, listen } from '#shared/domain/cloud/unheard.ts';
+import { countUntold, isRepair, type SweepFindings } from '#shared/domain/cloud/untold.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anInstance, aSight, clock } from '#test/build/an-instance.ts';
 
-const swept = (parts: Partial<Listening> = {}) =>
-  listen({ before: undefined, isFirst: false, records: [], repaired: 0, sentAt: clock('11:00:00'), ...parts });
+const swept = (parts: Partial<SweepFindings> = {}) =>
+  countUntold({ before: undefined, isFirst: false, records: [], repaired: 0, sentAt: clock('11:00:00'), ...parts });
 const since = clock('10:50:00');
 const heardAt = (time: string) => anInstance({ cloud: { source: 'event', at: clock(time) } });
 
 describe('events of a pair do not arrive', () => {
   it('if sweeps find three changes in ten minutes, and no event came', () => {
     expect(swept({ before: { since, changes: 2 }, repaired: 1 })).toEqual({
-      unheard: { since, changes: 3 },
-      deaf: true,
+      untold: { since, changes: 3 },
+      eventsAreMissing: true,
     });
   });
 
@@ -24,15 +24,15 @@ describe('events of a pair do not arrive', () => {
     ['the first sweep of the pair', { repaired: 100, isFirst: true }],
     ['an event after the first change', { before: { since, changes: 9 }, repaired: 9, records: [heardAt('10:50:01')] }],
   ])('but not by %s', (_, parts) => {
-    expect(swept(parts).deaf).toBe(false);
+    expect(swept(parts).eventsAreMissing).toBe(false);
   });
 
   it('counts from the first change, and anew after an event', () => {
-    expect(swept({ repaired: 2 }).unheard).toEqual({ since: clock('11:00:00'), changes: 2 });
+    expect(swept({ repaired: 2 }).untold).toEqual({ since: clock('11:00:00'), changes: 2 });
     const before = { since, changes: 9 };
-    expect(swept({ before, records: [heardAt('10:50:00')] }).unheard).toEqual(before);
-    expect(swept({ before, records: [heardAt('10:50:01')] }).unheard).toBeUndefined();
-    expect(swept({ before, repaired: 1, records: [heardAt('10:55:00')] }).unheard).toEqual({
+    expect(swept({ before, records: [heardAt('10:50:00')] }).untold).toEqual(before);
+    expect(swept({ before, records: [heardAt('10:50:01')] }).untold).toBeUndefined();
+    expect(swept({ before, repaired: 1, records: [heardAt('10:55:00')] }).untold).toEqual({
       since: clock('11:00:00'),
       changes: 1,
     });
@@ -40,7 +40,7 @@ describe('events of a pair do not arrive', () => {
 
   it('a describe’s word is no event', () => {
     const described = anInstance({ cloud: { source: 'describe', at: clock('10:59:00') } });
-    expect(swept({ before: { since, changes: 9 }, repaired: 1, records: [described] }).deaf).toBe(true);
+    expect(swept({ before: { since, changes: 9 }, repaired: 1, records: [described] }).eventsAreMissing).toBe(true);
   });
 });
 
