@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import rows from '../../infra/functions.cjs';
 import { allowsService, nameOf } from './cloudformation.ts';
 import { functionNames, logicalId, type PackagedStack } from './packaged-stack.ts';
 
@@ -9,6 +10,21 @@ const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.to
 
 /** A variable that only an emulator sets. */
 const never = new Set(['AWS_ENDPOINT_URL_EC2']);
+
+/** What a variable says, in every function that has it. */
+const variables: Record<string, string> = {
+  STAGE: 'prod',
+  TIMING: '{}',
+  HOME_ACCOUNT: 'AWS::AccountId',
+  TABLE_NAME: 'MainTable',
+  PRIVATE_TABLE_NAME: 'PrivateTable',
+  BUS_NAME: 'Bus',
+  VERIFY_QUEUE_URL: 'VerifyQueue',
+  SWEEP_QUEUE_URL: 'SweepQueue',
+  LAUNCH_QUEUE_URL: 'LaunchQueue',
+  POLICY: '{"proofKinds":["iid-rsa2048"]}',
+  EXTRA_ANCHORS: '[]',
+};
 
 export function functions(stack: () => PackagedStack): void {
   const properties = (name: string, resources = stack().resources) =>
@@ -35,6 +51,27 @@ export function functions(stack: () => PackagedStack): void {
     const read = [...source.matchAll(/'([A-Z][A-Z0-9_]+)'/g)].map(([, variable = '']) => variable);
     const expected = new Set(['STAGE', 'TIMING', ...read.filter((variable) => !never.has(variable))]);
     expect(Object.keys(properties(name).Environment.Variables).sort()).toEqual([...expected].sort());
+  });
+
+  it.each(functionNames)('%s is told of the things that its variables say', (name) => {
+    const given = Object.entries<object | string>(properties(name).Environment.Variables);
+    const told = given
+      .filter(([variable]) => variable in variables)
+      .map(([variable, value]) => [variable, nameOf(value)]);
+    expect(told).toEqual(told.map(([variable = '']) => [variable, variables[variable]]));
+    // The tests of routes, rules and schedules say what these are
+    const others = ['ACCOUNTS', 'AUDIENCES', 'EVENT_SOURCE', 'TEST_ANCHORS', 'SWEEP_PERIOD_SECONDS'];
+    expect(given.map(([variable]) => variable).filter((one) => !(one in variables || others.includes(one)))).toEqual(
+      [],
+    );
+  });
+
+  it.each(functionNames)('%s ends before whoever waits for it gives up', (name) => {
+    const { api, schedule, timeout } = rows.find((row) => row.name === name)!;
+    expect(properties(name).Timeout).toBe(timeout);
+    // apigateway/latest/developerguide/http-api-quotas.html; the tick must not meet the next one
+    if (api) expect(timeout).toBeLessThan(30);
+    if (schedule) expect(timeout).toBeLessThan(60);
   });
 
   it.each([

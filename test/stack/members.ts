@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { type CollectionTag, parse, type ScalarTag } from 'yaml';
+import { during, rings } from './alarm-states.ts';
 import { allowsService, denies, filledIn, listOf, type Node, nameOf, resolveConditions } from './cloudformation.ts';
 import { logicalId, memberAccount, ownAccount, type PackagedStack } from './packaged-stack.ts';
 
@@ -213,7 +214,11 @@ export function memberAccounts(stack: () => PackagedStack, withoutMembers: () =>
         allowsService(PolicyDocument, 'events.amazonaws.com', sending, { 'aws:SourceArn': rule });
       expect(['InstanceEventsRule', 'HealthEventsRule', 'AnotherRule'].map(by)).toEqual([true, true, false]);
       expect(denies(PolicyDocument, sending, { 'aws:SecureTransport': 'false' })).toBe(true);
-      expect(nameOf(UndeliveredEventsAlarm.Properties.Dimensions[0].Value)).toBe('UndeliveredEvents.QueueName');
+      const waiting = (count: number) => ({
+        'ApproximateNumberOfMessagesVisible of UndeliveredEvents.QueueName': during([10, 11], [0, count], [0]),
+      });
+      expect([1, 0].map((count) => rings(UndeliveredEventsAlarm.Properties, waiting(count)))).toEqual([true, false]);
+      expect(rings(UndeliveredEventsAlarm.Properties, {})).toBe(false);
       expect(UndeliveredEventsAlarm.Properties.AlarmActions).toEqual([]);
       const AlarmTopicArn = 'arn:aws:sns:us-west-2:444455556666:on-call';
       const told = resourcesOf(file, { AlarmTopicArn }).UndeliveredEventsAlarm;
