@@ -17,6 +17,7 @@ import { StreamPump } from '../aws/streams/stream-pump.ts';
 import { RealClock } from '../clock.ts';
 import { type Fault, Faults } from '../faults.ts';
 import { random } from '../random.ts';
+import { Listener } from '../scenario/listener.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
 import { queueFunctions, streamSettings } from '../topology.ts';
 import { assembled, type Undo } from './assemble.ts';
@@ -101,7 +102,8 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
   undo.push(() => functions.close(), gateway.close);
 
   wireBus(defaultBus, musterBus, queues);
-  consumeQueues(queues, functions, join(folder, 'consumed.jsonl'));
+  const listener = new Listener(join(folder, 'consumed.jsonl'));
+  consumeQueues(queues, functions, listener);
   clock.every(settings.tickPeriodMs, () => functions.invoke('tick', scheduled(clock.now())));
   clock.every(settings.sweepPeriodMs, () => functions.invoke('sweep', scheduled(clock.now())));
   const pump = new StreamPump({
@@ -117,7 +119,7 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
     () => cloud.machines.close(),
   );
   await cloud.machines.follow();
-  return { url: gateway.url, cloud, request, env };
+  return { url: gateway.url, cloud, listener, request, env };
 }
 
 /** Nobody signs here: the gateway answers this machine alone. */
@@ -199,7 +201,7 @@ function wireBus(defaultBus: Bus, musterBus: Bus, queues: Queues): void {
   musterBus.rule('everything', { source: ['muster'] }, { queue: queues.queue(consumer) });
 }
 
-function consumeQueues(queues: Queues, functions: FunctionHost, consumedFile: string): void {
+function consumeQueues(queues: Queues, functions: FunctionHost, listener: Listener): void {
   const { consumer } = settings.queueNames;
   for (const { name, queue } of queueFunctions) {
     queues.consume(queue.name, {
@@ -209,12 +211,11 @@ function consumeQueues(queues: Queues, functions: FunctionHost, consumedFile: st
       invoke: (event) => functions.invoke<SQSBatchResponse>(name, event),
     });
   }
-  // Somebody who listens to Muster's bus: what arrives is kept, one line an event.
   queues.consume(consumer, {
     batchSize: 10,
     maxConcurrency: 1,
     invoke: async ({ Records }) => {
-      for (const { body } of Records) appendFileSync(consumedFile, `${body}\n`);
+      for (const { body } of Records) listener.hear(body);
     },
   });
 }

@@ -80,10 +80,16 @@ async function judge(chapter: Chapter, key: InstanceKey, stage: Stage): Promise<
   const ended = record
     ? wordsFor(record.state, record.management, record.managementReason, record.serverId !== null)
     : 'no record';
-  const row = { name: chapter.name, expected, ended, ok: expected === ended };
+  const row = believedToo({ name: chapter.name, expected, ended, ok: expected === ended }, record, stage.believed(key));
   if (!chapter.more || !record) return row;
   const unknown = { expected: 'more to be seen', ended: 'nothing more to be seen' };
   return withMore(row, await chapter.more(stage, key).catch(() => unknown));
+}
+
+/** Nothing is right that a listener on Muster's bus does not believe as well. */
+function believedToo(row: Row, record: ShownInstance | undefined, believed: string | undefined): Row {
+  if (!record || believed === record.state) return row;
+  return { ...row, ended: `${row.ended}, but the bus told ${believed ?? 'nothing'}`, ok: false };
 }
 
 function withMore(row: Row, { expected, ended }: { expected: string; ended: string }): Row {

@@ -7,6 +7,7 @@ import { wholeSecond } from '../aws/ec2/lifecycle.ts';
 import { presentOf } from '../aws/ec2/simulated-instance.ts';
 import * as settings from '../region/settings.ts';
 import type { SimulatedCloud } from '../region/simulated-cloud.ts';
+import type { Listener } from './listener.ts';
 import type { Stage } from './stage.ts';
 
 /** The longest that anything in the scenario takes; then it is wrong. */
@@ -18,6 +19,8 @@ export interface Engine {
   /** Where agents enroll and operators ask. */
   url: string;
   cloud: Pick<SimulatedCloud, 'ec2' | 'ec2Url' | 'machines'>;
+  /** Whoever hears what Muster tells. */
+  listener: Pick<Listener, 'stateOf'>;
   /** Sends a request of an operator. */
   request(url: string, init: OperatorRequest): Promise<Response>;
 }
@@ -30,7 +33,7 @@ interface OperatorRequest {
 
 /** The scenario's view of an engine: the simulated EC2's own truth, the agents' own files, and the API. */
 export function simulatedStage(engine: Engine, patienceSeconds: number = usualPatienceSeconds): Stage {
-  const { url, cloud } = engine;
+  const { url, cloud, listener } = engine;
   const clients = new Map<string, EC2Client>();
   return {
     url,
@@ -67,6 +70,7 @@ export function simulatedStage(engine: Engine, patienceSeconds: number = usualPa
       return { state: presentOf(instance).state, steps, starts, reboots: instance.reboots.length };
     },
     launchedByMuster: (key) => cloud.ec2.instance(key)?.clientToken.startsWith('mst-') ?? false,
+    believed: (key) => listener.stateOf(key),
     agentFile: (key) => cloud.machines.agentFile(key),
     install: (key, agentSettings) => cloud.machines.install(key, agentSettings),
     failNextLaunch(account, name) {

@@ -13,6 +13,8 @@ export interface Stage {
   truth(key: InstanceKey): Truth | undefined;
   /** By the ClientToken that EC2 holds: Muster asked for this instance. */
   launchedByMuster(key: InstanceKey): boolean;
+  /** The state of an instance that a listener on Muster's bus believes; undefined where nothing was told. */
+  believed(key: InstanceKey): string | undefined;
   /** What the agent of an instance keeps on its own disk; null where there is none. */
   agentFile(key: InstanceKey): AgentFile | null;
   /** Puts an agent on a running instance whose image has none. */

@@ -1,4 +1,3 @@
-import { appendFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
 import {
@@ -15,17 +14,17 @@ const queueName = 'consumer';
 const patienceSeconds = 5;
 const askAgainAfterMs = 1000;
 
-/** Somebody who listens to Muster's bus by a queue of their own: what arrives is kept, one line an event. */
+/** Somebody who listens to Muster's bus by a queue of their own. */
 export async function startConsumer(
   root: ClientOptions,
   bus: string,
-  file: string,
+  hear: (body: string) => void,
   report: (error: unknown) => void,
 ): Promise<{ stop(): Promise<void> }> {
   const sqs = new SQSClient(root);
   const QueueUrl = await subscribe(sqs, root, bus);
   const stopped = new AbortController();
-  const listening = listen(sqs, QueueUrl, stopped.signal, (body) => appendFileSync(file, `${body}\n`), report);
+  const listening = listen(sqs, QueueUrl, stopped.signal, hear, report);
   return {
     async stop() {
       stopped.abort();
@@ -68,7 +67,7 @@ async function listen(
   sqs: SQSClient,
   QueueUrl: string,
   stopped: AbortSignal,
-  keep: (body: string) => void,
+  hear: (body: string) => void,
   report: (error: unknown) => void,
 ): Promise<void> {
   const ask = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: patienceSeconds });
@@ -76,7 +75,7 @@ async function listen(
     try {
       const { Messages = [] } = await sqs.send(ask, { abortSignal: stopped });
       for (const { Body = '', ReceiptHandle } of Messages) {
-        keep(Body);
+        hear(Body);
         await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
       }
     } catch (error) {

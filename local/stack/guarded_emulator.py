@@ -6,6 +6,7 @@ import os
 import re
 from urllib.parse import parse_qsl
 
+import durable_streams
 import message_moves
 import ministack.app as emulator
 from ministack.core import sigv4
@@ -75,6 +76,7 @@ def guarded(app):
     return door
 
 
+durable_streams.install()
 message_moves.install()
 emulator.app = guarded(emulator.app)
 emulator.main()

@@ -10,6 +10,7 @@ import { assembled, type Undo } from '../region/assemble.ts';
 import { account, homeRegion } from '../region/settings.ts';
 import { type SimulatedCloud, startSimulatedCloud } from '../region/simulated-cloud.ts';
 import { StartError } from '../region/start-error.ts';
+import { Listener } from '../scenario/listener.ts';
 import type { Engine } from '../scenario/simulated-stage.ts';
 import type { ClientOptions, Outputs, Person } from './account.ts';
 import { startConsumer } from './consumer.ts';
@@ -111,14 +112,15 @@ async function assemble({ port, folder, pythons, say }: StackOptions, undo: Undo
   await deploy();
   const outputs = await readOutputs(root);
   await people.admit(outputs);
-  const consumer = await startConsumer(root, String(outputs.BusName), join(folder, 'consumed.jsonl'), report);
+  const listener = new Listener(join(folder, 'consumed.jsonl'));
+  const consumer = await startConsumer(root, String(outputs.BusName), (body) => listener.hear(body), report);
   undo.push(
     consumer.stop,
     () => clock.stop(),
     () => cloud.machines.close(),
   );
   return {
-    ...{ endpoint, outputs, people, root, cloud, deploy, failed },
+    ...{ endpoint, outputs, people, root, cloud, listener, deploy, failed },
     url: apiUrl(endpoint, String(outputs.HttpApiId)),
     request: inTurns((url, { method, body }) =>
       signedFetch({ url, method, body, credentials: people.operator, region: homeRegion }),
