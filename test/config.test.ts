@@ -44,6 +44,22 @@ describe('the policy', () => {
   });
 });
 
+describe('the period of the sweeps', () => {
+  const periodOf = (text: string | undefined) => {
+    vi.stubEnv('AWS_REGION', 'us-east-1');
+    vi.stubEnv('SWEEP_PERIOD_SECONDS', text);
+    return readConfig('SWEEP_PERIOD_SECONDS').SWEEP_PERIOD_SECONDS;
+  };
+
+  it('is as many seconds as the stack says, five minutes where it says nothing', () => {
+    expect([periodOf('60'), periodOf(undefined)]).toEqual([60, 300]);
+  });
+
+  it.each(['0', '-300', '', 'soon'])('is never %j: a share of no time is none', (text) => {
+    expect(() => periodOf(text)).toThrow(/^the environment is not usable: SWEEP_PERIOD_SECONDS: /);
+  });
+});
+
 describe('the time limits of a call', () => {
   const noEndpoints = () => {
     for (const name of Object.keys(process.env).filter((one) => one.startsWith('AWS_ENDPOINT_URL')))

@@ -373,6 +373,21 @@ describe('an agent whose enrollment was ended', () => {
     expect(links()[1]!.previousLink).toBeNull();
   });
 
+  it('has stored whatever key it signs with before it sends: a retry comes from the same agent', async () => {
+    const folder = newFolder();
+    let asked = 0;
+    const onSend = (path: string, body: string) => {
+      if (path !== 'enroll') return;
+      const { key } = stateIn(folder);
+      expect(headerOf(body).jwk.x).toBe(importAgentKey(key).publicKeyX);
+      asked += 1;
+    };
+    const checkin = [checkinAnswer, problem('key_denied', 403), checkinAnswer];
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer], onSend });
+    await run({ folder, settings, enroll: ['cut', enrolledAnswer], checkin, onSend });
+    expect(asked).toBe(3);
+  });
+
   it('and refused then stops; a further start asks again, with that key and without the grant that was used', async () => {
     const folder = newFolder();
     await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bodyHash, signAgentToken } from '#agent/key/sign.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import { problems } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { enrollmentKeyNamed, linkOf } from '#test/build/records.ts';
@@ -81,7 +82,8 @@ describe('POST /v1/enroll', () => {
     const { statusCode, json } = await call(enroll, posted(body));
     expect([statusCode, json.code]).toEqual([403, 'refused']);
     expect(Object.keys(json).sort()).toEqual(['code', 'detail', 'reference', 'status', 'title', 'todo', 'type']);
-    const line = { message: 'enrollment decided', code: 'grant_unknown', reference: json.reference };
+    const { todo } = problems.grant_unknown;
+    const line = { message: 'enrollment decided', code: 'grant_unknown', reference: json.reference, todo };
     expect(setup.lines).toContainEqual(expect.objectContaining(line));
   });
 

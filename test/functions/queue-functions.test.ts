@@ -67,6 +67,17 @@ describe('onInstanceChanged', () => {
     expect(setup.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', messageId: 'm1' }));
   });
 
+  it('takes EC2’s own stamps in its own Region: two starts ten seconds apart are two', async () => {
+    const ago = (seconds: number) => formatTime(Math.floor(Date.now() / 1000 - seconds) * 1000);
+    const told = (state: string, seconds: number) =>
+      changed(61, { id: `${state}-${seconds}`, time: ago(seconds), detail: { 'instance-id': instanceId(61), state } });
+    for (const event of [told('pending', 40), told('running', 30), told('running', 20)])
+      expect(await failuresOf(handlers.onInstanceChanged, sqsBatch([event]))).toEqual([]);
+    const record = await setup.store.getInstance({ ...place, instanceId: instanceId(61) });
+    expect(record?.cloud.ledger).toHaveLength(3);
+    expect(record?.cloud.verify).toMatchObject({ reason: 'illegal_step' });
+  });
+
   it('asks for a describe of each instance that it has not seen', async () => {
     await failuresOf(handlers.onInstanceChanged, sqsBatch([changed(50), changed(50)]));
     const [message] = setup.queue('verify').receive(10);

@@ -48,7 +48,9 @@ describe('readBody', () => {
   it.each([
     [{ 'content-type': 'text/plain' }, 'text/plain'],
     [{}, ''],
-    [{ 'content-type': 'application/json', 'content-encoding': 'gzip' }, 'application/json'],
+    ...['gzip', 'br', 'identity', ''].map(
+      (encoding) => [{ 'content-type': 'application/json', 'content-encoding': encoding }, 'application/json'] as const,
+    ),
   ])('refuses %j', (headers, contentType) => {
     const refused = refusal(() => readBody(event({ headers, body: '{}' }), 'application/json'));
     expect(refused).toEqual({ code: 'unsupported_media_type', facts: { contentType } });

@@ -54,6 +54,10 @@ describe('parseStrictJson', () => {
     expect(codeOf(Uint8Array.from(bytes))).toBe('malformed_jws');
   });
 
+  it('reads eight levels', () => {
+    expect(parse(`${'['.repeat(8)}${']'.repeat(8)}`)).toEqual([[[[[[[[]]]]]]]]);
+  });
+
   it('lets the same name stand in different objects, and values repeat', () => {
     expect(parse('[{"a":"a"},{"a":"a","b":{"a":"\\\\"}}]')).toEqual([{ a: 'a' }, { a: 'a', b: { a: '\\' } }]);
   });

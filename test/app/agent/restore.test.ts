@@ -4,6 +4,7 @@ import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { keyNamed, leaseOf, linkOf, second } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
+import { ignoreDeath, killable, Life } from '#test/simulation/region/killable.ts';
 import { here, now } from '../enrollment/enrollment-setup.ts';
 import { later, lifeSetup } from './life-setup.ts';
 
@@ -60,4 +61,28 @@ describe('after a restore', () => {
     expect((await held()).identity.conflict).toBeNull();
     expect(await store.getLease(here)).toMatchObject({ agentId: '', seq: 7 });
   });
+
+  it.each(['before', 'after'] as const)(
+    'a conflict whose end died %s any of its calls stands, or has a new chain',
+    async (when) => {
+      const endDying = async (atCall: number) => {
+        const { ports, store, held, key } = await setupWith({
+          identity: { conflict: { reason: 'broken_chain', since: now } },
+        });
+        await store.renewLease(undefined, leaseOf(here.instanceId, { agentId: key.id, seq: 7, link: linkOf(3) }));
+        const life = new Life({ dies: (call, side) => call === atCall && side === when });
+        const seen = { since: now, until: later };
+        await endConflicts([here], seen, { store: killable(store, life) }).catch(ignoreDeath);
+        const how = `died ${when} call ${atCall}`;
+        if ((await held()).identity.conflict === null)
+          expect(await store.getLease(here), how).toMatchObject({ agentId: '' });
+        await endConflicts([here], seen, ports);
+        expect((await held()).identity.conflict, how).toBeNull();
+        expect(await store.getLease(here), how).toMatchObject({ agentId: '' });
+        return life.calls;
+      };
+      const calls = await endDying(Number.POSITIVE_INFINITY);
+      for (let atCall = 1; atCall <= calls; atCall++) await endDying(atCall);
+    },
+  );
 });

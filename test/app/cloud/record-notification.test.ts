@@ -53,6 +53,23 @@ describe('a notification', () => {
     expect(verify.messages).toEqual([{ ...here, attempt: 0 }]);
   });
 
+  it('lists the pair of an unknown instance before its record, also where several come together', async () => {
+    for (const states of [['pending'], ['pending', 'running']]) {
+      const { store, recordAll } = stageOf();
+      const unlisted: Store = {
+        ...store,
+        saveInstance: async (before, after) => {
+          expect(await store.listPairs()).toHaveLength(1);
+          return store.saveInstance(before, after);
+        },
+      };
+      const batch = states.map((state, nth) => notification(state, start + nth * second));
+      expect(await recordAll(batch, start + 3 * second, { store: unlisted })).toMatchObject(
+        states.map(() => ({ what: 'merged' })),
+      );
+    }
+  });
+
   it('in order is one blind write that reads nothing and asks nothing', async () => {
     const { store, written, verify, record } = stageOf();
     await record(notification('pending', start));

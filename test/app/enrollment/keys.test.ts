@@ -4,8 +4,9 @@ import { listKeys, registerKey, revokeKey, showKey } from '#shared/app/enrollmen
 import type { Store } from '#shared/app/ports.ts';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
-import { second, start } from '#test/build/records.ts';
+import { second, serverNamed, start } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
+import { ignoreDeath, killable, Life } from '#test/simulation/region/killable.ts';
 import { operatorSetup } from '../operator-setup.ts';
 
 describe('an enrollment key', () => {
@@ -52,6 +53,26 @@ describe('an enrollment key', () => {
     expect(await revokeKey(keyId, start + 2 * second, ports)).toEqual(revoked);
     expect(written).toHaveLength(2);
   });
+
+  it.each(['before', 'after'] as const)(
+    'whose revocation died %s any of its calls enrolls nobody once it is revoked again',
+    async (when) => {
+      const revokeDying = async (atCall: number) => {
+        const { ports, store } = operatorSetup();
+        await registerKey({ ...key, uses: null }, 'ann', start, ports);
+        const life = new Life({ dies: (call, side) => call === atCall && side === when });
+        await revokeKey(keyId, start, { store: killable(store, life) }).catch(ignoreDeath);
+        await revokeKey(keyId, start + second, ports);
+        const enrollment = [{ kind: 'server', before: undefined, after: serverNamed('srv_1') }] as const;
+        const committed = await store.commit(enrollment, { keyId, agentId: 'agent' });
+        expect(committed, `died ${when} call ${atCall}`).toBe(false);
+        return life.calls;
+      };
+      const calls = await revokeDying(Number.POSITIVE_INFINITY);
+      expect(calls).toBe(3);
+      for (let atCall = 1; atCall <= calls; atCall++) await revokeDying(atCall);
+    },
+  );
 
   it('is not found where there is none', async () => {
     const { ports } = operatorSetup();

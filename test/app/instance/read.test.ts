@@ -33,6 +33,14 @@ describe('what an operator sees', () => {
     expect(await shown(start + second + silentAfter + 1)).toMatchObject({ silent: true });
   });
 
+  it('of an agent is its enrollment where it has said nothing since: the lease may be of the agent before', async () => {
+    const { ports, store } = operatorSetup();
+    await store.saveInstance(undefined, instanceNamed('i-1', enrolled));
+    await store.renewLease(undefined, leaseOf('i-1', { agentId: 'former', lastSeenAt: start - 3600 * second }));
+    const { agent: shown } = await showInstance(here, start + second, ports);
+    expect(shown).toMatchObject({ lastSeenAt: '2026-11-02T10:00:00Z', silent: false });
+  });
+
   it('of warnings is each of them, the most severe first, and that one as the prediction', async () => {
     const { ports, store } = operatorSetup();
     const at = start + second;

@@ -3,6 +3,11 @@ export class ProcessDied extends Error {
   override readonly name = 'ProcessDied';
 }
 
+/** For the callers of a process that may die: any other error is theirs. */
+export function ignoreDeath(error: unknown): void {
+  if (!(error instanceof ProcessDied)) throw error;
+}
+
 /** What happens to a process at one of its calls, counted from 1. */
 export interface Fate {
   /** Whether the process dies before, or after, the call takes effect. */
