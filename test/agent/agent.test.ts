@@ -419,6 +419,16 @@ describe('an agent whose enrollment Muster has lost', () => {
     expect(after.seq).toBeGreaterThan(before.seq);
   });
 
+  it('keeps every grant that it came back with: none enrolls it twice after an operator ended it', async () => {
+    const folder = newFolder();
+    await run({ folder, enroll: [enrolledAnswer], checkin: [checkinAnswer] });
+    const settings = { url: musterUrl, grant: { id: 'key_new', seed: 'B'.repeat(43) } };
+    await run({ folder, settings, enroll: [enrolledAnswer], checkin: [unknown, checkinAnswer] });
+    expect(stateIn(folder).usedGrants).toEqual(['lch_1', 'key_new']);
+    const { outcome, sent } = await run({ folder, settings, checkin: [problem('key_denied', 403)] });
+    expect([outcome, sent('enroll')]).toEqual(['refused', []]);
+  });
+
   it('asks again every five intervals for as long as Muster refuses, restarted or not, and never gives up', async () => {
     const folder = newFolder();
     const refused = problem('refused', 403);

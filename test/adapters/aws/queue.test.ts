@@ -56,11 +56,11 @@ describe('messages for a queue of Muster’s own', () => {
   const numbers = (count: number) => Array.from({ length: count }, (_, nth) => nth);
 
   it('go ten to a request, each once and in order, with the delay that was asked for', async () => {
-    await queue().send(numbers(23), 8);
+    await queue().send(numbers(23), 900);
     expect(requests.map(({ Entries }) => Entries.length)).toEqual([10, 10, 3]);
     const entries = requests.flatMap(({ Entries }) => Entries);
     expect(entries.map(({ MessageBody }) => JSON.parse(MessageBody))).toEqual(numbers(23));
-    expect(new Set(entries.map(({ DelaySeconds }) => DelaySeconds))).toEqual(new Set([8]));
+    expect(new Set(entries.map(({ DelaySeconds }) => DelaySeconds))).toEqual(new Set([900]));
   });
 
   it('cost no request where there are none', async () => {
