@@ -53,8 +53,11 @@ describe('onRecordChanged', () => {
   });
 
   it('names the first record that fails, from which Lambda goes on, and tells of the others', async () => {
-    const broken = { ...image(started(3)), ledger: { S: 'x' } };
-    const Records = [inserted('1', image(started(2))), inserted('2', broken), inserted('3', image(started(4)))];
+    const broken = (nth: number) => ({ ...image(started(nth)), ledger: { S: 'x' } });
+    const Records = [
+      ...[inserted('1', image(started(2))), inserted('2', broken(3)), inserted('3', image(started(4)))],
+      inserted('4', broken(5)),
+    ];
     expect(await failuresOf(handlers.onRecordChanged, { Records })).toEqual(['2']);
     expect(told().map(({ detail }) => detail.data.instanceId)).toEqual([instanceId(2), instanceId(4)]);
     expect(setup.lines).toContainEqual(expect.objectContaining({ level: 'ERROR', itemIdentifier: '2' }));

@@ -53,9 +53,9 @@ describe('a notification', () => {
     expect(verify.messages).toEqual([{ ...here, attempt: 0 }]);
   });
 
-  it('lists the pair of an unknown instance before its record, also where several come together', async () => {
+  it('lists the pair of an unknown instance before its record and asks EC2, also where several come together', async () => {
     for (const states of [['pending'], ['pending', 'running']]) {
-      const { store, recordAll } = stageOf();
+      const { store, verify, recordAll } = stageOf();
       const unlisted: Store = {
         ...store,
         saveInstance: async (before, after) => {
@@ -67,6 +67,7 @@ describe('a notification', () => {
       expect(await recordAll(batch, start + 3 * second, { store: unlisted })).toMatchObject(
         states.map(() => ({ what: 'merged' })),
       );
+      expect(verify.messages).toEqual([{ ...here, attempt: 0 }]);
     }
   });
 
