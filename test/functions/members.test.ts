@@ -1,7 +1,7 @@
 import { beforeAll, expect, it, vi } from 'vitest';
 import { instanceNamed, launchNamed, serverNamed } from '#test/build/records.ts';
 import { instanceId, member, membersInPlace } from '../adapters/aws/members-in-place.ts';
-import { apiEvent, functionSetup, type Handler, invoke, place, sqsBatch } from './setup.ts';
+import { apiEvent, functionSetup, invoke, place, sqsBatch } from './setup.ts';
 
 const setup = functionSetup();
 const { calls } = membersInPlace();
@@ -9,7 +9,7 @@ const there = { account: member, region: place.region };
 const launchId = `lch_${'3'.repeat(32)}`;
 const servers = [{ serverId: 'srv_there', generation: 1 }];
 const launch = launchNamed(launchId, { ...there, servers, requestedAt: Date.now() });
-const handlers: Record<string, Handler> = {};
+const handlers: Record<string, unknown> = {};
 
 beforeAll(async () => {
   // DynamoDB Local keeps its tables by this key

@@ -45,12 +45,13 @@ describe('readBody', () => {
     expect(refusal(() => readBody(event({ body: 'é'.repeat(32_769) }), 'application/json'))).toEqual(tooLarge);
   });
 
-  it.each([
+  it.each<[object, string]>([
     [{ 'content-type': 'text/plain' }, 'text/plain'],
     [{}, ''],
-    ...['gzip', 'br', 'identity', ''].map(
-      (encoding) => [{ 'content-type': 'application/json', 'content-encoding': encoding }, 'application/json'] as const,
-    ),
+    ...['gzip', 'br', 'identity', ''].map((encoding): [object, string] => [
+      { 'content-type': 'application/json', 'content-encoding': encoding },
+      'application/json',
+    ]),
   ])('refuses %j', (headers, contentType) => {
     const refused = refusal(() => readBody(event({ headers, body: '{}' }), 'application/json'));
     expect(refused).toEqual({ code: 'unsupported_media_type', facts: { contentType } });

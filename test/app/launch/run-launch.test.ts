@@ -69,6 +69,17 @@ describe('a launch whose answer is lost', () => {
     return { setup, launchId, instanceId: setup.launchedBy(launchId)[0]!.instanceId };
   };
 
+  it('is no success where its instance could not be recorded: the queue gives the message again', async () => {
+    const setup = await launchSetup();
+    const launchId = await asked(setup);
+    const contested = { ...setup.ports, store: { ...setup.ports.store, commit: async () => false } };
+    await expect(setup.attempt(launchId, contested)).rejects.toThrow('could not be recorded yet');
+    expect(setup.launchedBy(launchId)).toHaveLength(1);
+    expect(await setup.ports.userData.get(launchId)).toBeDefined();
+    expect(await setup.attempt(launchId)).toBe('launched');
+    expect(setup.launchedBy(launchId)).toHaveLength(1);
+  });
+
   it('ends with the same instance at the next attempt: same token, same bytes', async () => {
     const { setup, launchId, instanceId } = await lost();
     expect(await setup.attempt(launchId)).toBe('launched');
