@@ -5,7 +5,7 @@ import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
 import { problems } from '#shared/domain/problems.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { enrollmentKeyNamed, linkOf } from '#test/build/records.ts';
+import { enrollmentKeyNamed, linkOf, restoreOf } from '#test/build/records.ts';
 import { audience, enrollmentOf } from '../fakes/identity.ts';
 import { undocumented } from '../http/violations.ts';
 import { apiEvent, call, functionSetup, instanceId, place, runningInstance } from './setup.ts';
@@ -174,6 +174,24 @@ describe('POST /v1/checkin', () => {
     expect(setup.lines).toContainEqual(expect.objectContaining(logged));
   });
 
+  it('says which ending of an operator’s it finished: that had stopped between binding and record', async () => {
+    const key = await enrolledAgent(14);
+    const before = await setup.store.get('binding', key.id);
+    const after = {
+      ...before!,
+      status: 'denied',
+      ended: { reason: 'released', at: Date.now(), successor: null },
+    } as const;
+    await setup.store.commit([{ kind: 'binding', before, after }]);
+    const { statusCode, json } = await call(checkin, checkinEvent(key, 1, said(14)));
+    expect([statusCode, json.code]).toEqual([403, 'key_denied']);
+    const which = { ...place, instanceId: instanceId(14), agentId: key.id, reason: 'released' };
+    expect(setup.lines).toContainEqual(
+      expect.objectContaining({ level: 'WARN', message: 'ending finished', ...which }),
+    );
+    expect(await setup.store.getInstance(which)).toMatchObject({ agent: null, management: { reason: 'released' } });
+  });
+
   it('refuses another body than the one that was signed', async () => {
     const key = await enrolledAgent(12);
     const { statusCode, json } = await call(
@@ -218,5 +236,19 @@ describe('POST /v1/checkin', () => {
     const answer = await call(checkin, { ...apiEvent('POST', '/v1/checkin', { body: report }), ...fields });
     expect([answer.statusCode, answer.json.code]).toEqual([status, code]);
     expect(undocumented('POST', '/v1/checkin', answer)).toEqual([]);
+  });
+
+  it('says and counts whose chain began anew, while a restore is open', async () => {
+    const key = await enrolledAgent(15);
+    await call(checkin, checkinEvent(key, 1, said(15)));
+    const restore = restoreOf({ restoredTo: Date.now(), openedAt: Date.now(), until: Date.now() + 60_000 });
+    await setup.store.commit([{ kind: 'restore', before: undefined, after: restore }]);
+    const ahead = said(15, { link: linkOf(9), previousLink: linkOf(8) });
+    const { statusCode, json } = await call(checkin, checkinEvent(key, 7, ahead));
+    expect([statusCode, json.link]).toEqual([200, 'taken']);
+    const which = { ...place, instanceId: instanceId(15), agentId: key.id };
+    const line = { level: 'WARN', message: 'check-in began anew after a restore', ...which };
+    expect(setup.lines).toContainEqual(expect.objectContaining(line));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ CheckinBegunAnew: 1, stage: 'test' }));
   });
 });
