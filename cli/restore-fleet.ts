@@ -41,7 +41,7 @@ export async function restoreFleet(ask: Ask, restoredTo: string, reason: string)
     done.instances += page.length;
     const acts = await inParallel(page, (instance) => lostActOf(ask, instance, since));
     const ended = page.filter((instance, nth) => isUndone(instance, acts[nth]));
-    done.endedAgain.push(...(await inParallel(ended, (one) => endAgain(ask, one, acts[page.indexOf(one)]))));
+    done.endedAgain.push(...(await inParallel(ended, (one) => endAgain(ask, one, acts[page.indexOf(one)], reason))));
     const agents = page.flatMap((instance, nth) => lostAgent(instance, acts[nth]));
     if (agents.length > 0) done.readmitted.push(...(await many(ask, '/v1/restore/readmit', { agents, reason })));
     // A conflict that was seen after the opening is a true one.
@@ -91,9 +91,9 @@ function lostAgent(instance: Instance, lost: LostAct) {
   return [{ ...named(instance), agentId: lost.agentId }];
 }
 
-async function endAgain(ask: Ask, instance: Instance, lost: LostAct): Promise<Fate> {
+async function endAgain(ask: Ask, instance: Instance, lost: LostAct, reason: string): Promise<Fate> {
   try {
-    await ask('POST', `${pathOf(instance)}/${lost?.act}`);
+    await ask('POST', `${pathOf(instance)}/${lost?.act}`, { reason });
     return { ...named(instance), done: true, code: null };
   } catch (error) {
     const code = (error as { answer?: { code?: unknown } }).answer?.code;

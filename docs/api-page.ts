@@ -12,7 +12,7 @@ interface Operation {
   'x-muster-group': string;
   security?: readonly Record<string, unknown>[];
   parameters?: readonly { name: string; in: string; schema: Schema }[];
-  requestBody?: Content;
+  requestBody?: Content & { required: boolean };
   responses: Record<string, Content>;
 }
 
@@ -108,10 +108,10 @@ function authorization({ security = [], 'x-muster-group': group }: Operation): s
   return security.length === 0 ? 'The body is its own proof.' : `For the group *${group}*, signed with IAM.`;
 }
 
-function bodyParts({ content }: Content): string[] {
+function bodyParts({ content, required }: NonNullable<Operation['requestBody']>): string[] {
   return Object.entries(content).flatMap(([mediaType, { schema }]) =>
     schema.properties
-      ? [`Body, ${code(mediaType)}:`, requestTable(schema)]
+      ? [`Body, ${code(mediaType)}${required ? '' : ', which may be left out'}:`, requestTable(schema)]
       : [`Body, ${code(mediaType)}: a compact JWS. [docs/identity.md](identity.md) says what is in it.`],
   );
 }

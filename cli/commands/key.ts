@@ -6,6 +6,7 @@ import { parseTime } from '#shared/domain/time.ts';
 import { askApi, readBaseUrl, urlOption } from '../client.ts';
 import { makeGrant, readGrantId } from '../grant-file.ts';
 import { printJson, readJsonText } from '../output.ts';
+import { reasonOption } from '../reason.ts';
 
 const examples = `
 Examples:
@@ -14,7 +15,7 @@ Examples:
   $ aws ec2 run-instances --user-data file://web.json …
 
 The seed is in that file alone: keep it as you keep passwords. Revoke the key with
-muster api DELETE /v1/enrollment-keys/ID.
+muster api DELETE /v1/enrollment-keys/ID --reason TEXT.
 Exit code 0: done, 4: Muster refused, 2: the command line is wrong, 1: anything else.`;
 
 /** `muster key`. A usage error is thrown: commander's own, or a Problem `usage`. */
@@ -33,6 +34,7 @@ export function keyCommand(): Command {
     )
     .option('--expires-at <time>', 'the key is good until then, RFC 3339')
     .option('--uses <count>', 'the key is good for so many instances')
+    .addOption(reasonOption())
     .addOption(urlOption())
     .addHelpText('after', examples)
     .action(async (options: CreateOptions) => {
@@ -46,6 +48,7 @@ interface CreateOptions {
   scope?: string;
   expiresAt?: string;
   uses?: string;
+  reason?: string;
   url?: string;
 }
 
@@ -60,7 +63,7 @@ async function createKey(options: CreateOptions): Promise<object> {
 }
 
 /** The body's members besides the public key. Checks what the API would not report as a typing error. */
-async function readLimits({ scope, expiresAt, uses }: CreateOptions): Promise<object> {
+async function readLimits({ scope, expiresAt, uses, reason }: CreateOptions): Promise<object> {
   if (expiresAt !== undefined && parseTime(expiresAt) === undefined)
     throw usage('--expires-at is no RFC 3339 time, such as 2026-11-02T10:00:00Z.');
   if (uses !== undefined && !/^[1-9]\d{0,6}$/.test(uses)) throw usage('--uses is no count, such as 20.');
@@ -68,6 +71,7 @@ async function readLimits({ scope, expiresAt, uses }: CreateOptions): Promise<ob
     ...(scope !== undefined && { scope: JSON.parse(await readJsonText('--scope', scope)) as unknown }),
     ...(expiresAt !== undefined && { expiresAt }),
     ...(uses !== undefined && { uses: Number(uses) }),
+    ...(reason !== undefined && { reason }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { InstanceAnswer } from '#shared/app/instance/view.ts';
 import { askApi, readBaseUrl, urlOption } from '../client.ts';
 import { makeGrant, readGrantId } from '../grant-file.ts';
 import { printJson } from '../output.ts';
+import { reasonOption } from '../reason.ts';
 
 const help = `
 Ends the binding of the instance's agent at once. For 15 minutes one agent may enroll there, once, with the grant in the
@@ -22,21 +23,27 @@ export function reenrollCommand(): Command {
     .argument('<region>')
     .argument('<instance>')
     .requiredOption('--settings <file>', 'the file to make, as the agent reads it')
+    .addOption(reasonOption())
     .addOption(urlOption())
     .addHelpText('after', help)
     .exitOverride()
-    .action(
-      async (account: string, region: string, instanceId: string, options: { settings: string; url?: string }) => {
-        const url = readBaseUrl(options.url);
-        const path = `/v1/instances/${[account, region, instanceId].map(encodeURIComponent).join('/')}/re-enroll`;
-        const instance = await makeGrant(
-          options.settings,
-          (publicKey) => askApi(url, 'POST', path, JSON.stringify({ publicKey })),
-          (answer, seed) => ({ url, grant: { id: readGrantId(grantIn(answer)), seed } }),
-        );
-        printJson({ ...instance, settingsFile: options.settings });
-      },
-    );
+    .action(async (account: string, region: string, instanceId: string, options: Options) => {
+      const url = readBaseUrl(options.url);
+      const path = `/v1/instances/${[account, region, instanceId].map(encodeURIComponent).join('/')}/re-enroll`;
+      const { reason, settings } = options;
+      const instance = await makeGrant(
+        settings,
+        (publicKey) => askApi(url, 'POST', path, JSON.stringify({ publicKey, reason })),
+        (answer, seed) => ({ url, grant: { id: readGrantId(grantIn(answer)), seed } }),
+      );
+      printJson({ ...instance, settingsFile: settings });
+    });
+}
+
+interface Options {
+  settings: string;
+  reason?: string;
+  url?: string;
 }
 
 const grantIn = (answer: Partial<Shown<typeof InstanceAnswer>>): unknown => answer.reenrollment?.keyId;

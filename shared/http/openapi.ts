@@ -29,14 +29,14 @@ const securitySchemes = {
 };
 
 function operation(route: Route): Json {
-  const { operationId, summary, group, pathParameters, query, body, mediaType, status } = route;
+  const { operationId, summary, group, pathParameters, query, body, bodyOptional, mediaType, status } = route;
   return {
     operationId,
     summary,
     security: securityOf(route),
     'x-muster-group': group,
     parameters: [...parameters('path', pathParameters), ...parameters('query', query)],
-    ...(body && { requestBody: requestBody(body, mediaType) }),
+    ...(body && { requestBody: { required: !bodyOptional, content: contentOf(body, mediaType) } }),
     responses: {
       [status]: { description: summary, content: { 'application/json': { schema: refOf(route.answer) } } },
       ...refusals(route),
@@ -58,13 +58,9 @@ function parameters(place: 'path' | 'query', schema: z.ZodMiniType | undefined):
   }));
 }
 
-const requestBody = (schema: z.ZodMiniType, mediaType = 'application/json'): Json => ({
-  required: true,
-  content: {
-    [mediaType]: {
-      schema:
-        mediaType === enrollmentMediaType ? { type: 'string', description: 'A compact JWS' } : inputSchema(schema),
-    },
+const contentOf = (schema: z.ZodMiniType, mediaType = 'application/json'): Json => ({
+  [mediaType]: {
+    schema: mediaType === enrollmentMediaType ? { type: 'string', description: 'A compact JWS' } : inputSchema(schema),
   },
 });
 

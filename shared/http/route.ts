@@ -8,6 +8,7 @@ import type { ChangePorts, Ec2Ports, ReadPorts } from '#shared/app/operator-port
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { type HttpAnswer, jsonAnswer } from './problem.ts';
+import { Why } from './reason.ts';
 import { callerOf, checked, readBearer, readBody, readJson, readQuery } from './request.ts';
 
 /** What a route needs, by the function that serves it: each function's role allows that and no more. */
@@ -61,7 +62,10 @@ interface Definition<
   function: F;
   pathParameters?: Path;
   query?: Query;
-  /** JSON of this schema, or the text of a compact JWS if `mediaType` says so. */
+  /**
+   * JSON of this schema, or the text of a compact JWS if `mediaType` says so. An operator's POST without one may have a body with the
+   * reason alone, and an operator's DELETE has it in the query: a body of a DELETE has no meaning (RFC 9110, 9.3.5).
+   */
   body?: Body;
   mediaType?: 'application/json' | typeof enrollmentMediaType;
   /** True if the request carries a token that the agent's key signed. */
@@ -71,7 +75,7 @@ interface Definition<
   /** What the route can refuse, beside what `problemsOf` adds for each route of its kind. */
   problems: readonly ProblemCode[];
   run: (request: Request<Path, Query, Body>, now: Instant, ports: PortsOf[F]) => Promise<Shown<Answer>>;
-  /** What the log line of a change says beside who asked for which action, and the path: records that only body or answer name, a reason. */
+  /** What the log line of a change says beside who asked for which action and why, and the path: records that only body or answer name. */
   logs?: (request: Request<Path, Query, Body>, answer: Shown<Answer>) => Fields;
 }
 
@@ -83,6 +87,8 @@ export type Changed = (line: Fields) => void;
 /** A route as functions serve it, and as the OpenAPI document describes it. */
 export interface Route<F extends ApiFunction = ApiFunction>
   extends Omit<Definition<F, z.ZodMiniType, ObjectSchema, ObjectSchema, z.ZodMiniType>, 'run' | 'logs'> {
+  /** A request without a body is one with an empty object. */
+  bodyOptional: boolean;
   /** Answers a request that API Gateway sent to this route. Throws a Problem. */
   serve(event: APIGatewayProxyEventV2, now: Instant, ports: PortsOf[F], changed?: Changed): Promise<HttpAnswer>;
 }
@@ -95,28 +101,45 @@ export function defineRoute<
   Query extends ObjectSchema = Nothing,
   Body extends z.ZodMiniType = Nothing,
 >({ run, logs, ...route }: Definition<F, Answer, Path, Query, Body>): Route<F> {
-  const { method, operationId, pathParameters, query, body, mediaType = 'application/json', token, status } = route;
+  const { method, operationId, pathParameters, mediaType = 'application/json', token, status } = route;
+  const isChange = method !== 'GET' && route.group !== 'agent';
+  const body = route.body ?? (isChange && method === 'POST' ? Why : undefined);
+  const query = route.query ?? (isChange && method === 'DELETE' ? Why : nothing);
+  const bodyOptional = body !== route.body;
   return {
     ...route,
+    ...(body && { body }),
+    ...(query !== nothing && { query }),
+    bodyOptional,
     async serve(event, now, ports, changed) {
       const signed = token ? readBearer(event) : '';
-      const bytes = body ? readBody(event, mediaType) : Buffer.alloc(0);
+      const isEmpty = bodyOptional && !event.body;
+      const bytes = body && !isEmpty ? readBody(event, mediaType) : Buffer.alloc(0);
       const parts = {
         path: checked(pathParameters ?? z.object({}), event.pathParameters ?? {}),
-        query: readQuery(event, query ?? nothing),
-        body: body && (mediaType === 'application/json' ? readJson(bytes, body) : bytes.toString('latin1')),
+        query: readQuery(event, query),
+        body: isEmpty
+          ? {}
+          : body && (mediaType === 'application/json' ? readJson(bytes, body) : bytes.toString('latin1')),
         ...{ bytes, token: signed, caller: callerOf(event) },
       };
       // Absent schemas have the type of the empty object, which nothing reads
       const request = parts as Request<Path, Query, Body>;
       const answer = await run(request, now, ports);
-      if (method !== 'GET') {
-        const { requestId } = event.requestContext;
-        changed?.({ by: request.caller, action: operationId, ...parts.path, ...logs?.(request, answer), requestId });
-      }
+      if (isChange) changed?.({ ...lineOf(event, operationId, parts), ...logs?.(request, answer) });
       return jsonAnswer(status, answer);
     },
   };
+}
+
+/** Who, what, why, and the request's id: API Gateway's own, which its log and the answer's header have too. */
+function lineOf(
+  { requestContext: { requestId } }: APIGatewayProxyEventV2,
+  action: string,
+  { path, query, body, caller: by }: { path: unknown; query: unknown; body: unknown; caller: string },
+): Fields {
+  const { reason } = { ...(query as Fields), ...(body as Fields) };
+  return { by, action, ...(path as Fields), ...(reason !== undefined && { reason }), requestId };
 }
 
 /** All that a route can refuse, each code once. */

@@ -36,6 +36,31 @@ describe('muster api, answered', () => {
     expect(api.arrived).toMatchObject([{ method: 'GET', target: '/v1/instances?pageSize=1', body: '' }]);
   });
 
+  it('sends the reason in the body of a POST and in the query of a DELETE', async () => {
+    const why = ['--reason', 'it sends spam & more', '--url', api.url];
+    const data = file('server.json', '{"name":"web-1"}');
+    await muster(['api', 'POST', '/v1/instances/1/r/i/block', ...why], keys);
+    await muster(['api', 'POST', '/v1/servers', '--data', data, ...why], keys);
+    await muster(['api', 'DELETE', '/v1/enrollment-keys/key_1', ...why], keys);
+    const reason = 'it sends spam & more';
+    expect(api.arrived.map(({ body }) => body && JSON.parse(body))).toEqual([
+      { reason },
+      { name: 'web-1', reason },
+      '',
+    ]);
+    expect(api.arrived[2]?.target).toBe('/v1/enrollment-keys/key_1?reason=it%20sends%20spam%20%26%20more');
+  });
+
+  it.each([
+    ['a GET', 'GET', undefined],
+    ['data that is no object', 'POST', '[1]'],
+    ['data with a reason of its own', 'POST', '{"reason":"another"}'],
+  ])('takes no reason with %s', async (_, method, data) => {
+    const given = data === undefined ? [] : ['--data', file('given.json', data)];
+    const args = ['api', method, '/v1/servers', ...given, '--reason', 'x', '--url', api.url];
+    expect([(await muster(args, keys)).status, api.arrived]).toEqual([2, []]);
+  });
+
   it('signs with the keys of the environment, for its region', async () => {
     await muster(['api', 'GET', '/v1/instances'], { ...keys, MUSTER_URL: api.url, AWS_REGION: 'eu-west-1' });
     const [arrived] = api.arrived;

@@ -45,6 +45,11 @@ describe('muster key create', () => {
     expect(verifyGrant(publicKey, signGrant(Buffer.from(grant.seed, 'base64url'), message), message)).toBe(true);
   });
 
+  it('says why, if the operator does', async () => {
+    await create(join(folder, 'user-data.json'), ['--reason', 'a new image']);
+    expect(JSON.parse(api.arrived[0]!.body).reason).toBe('a new image');
+  });
+
   it('keeps the seed in the file alone', async () => {
     const file = join(folder, 'user-data.json');
     const { stdout, stderr } = await create(file);

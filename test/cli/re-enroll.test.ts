@@ -46,6 +46,11 @@ describe('muster re-enroll', () => {
     expect(stdout + JSON.stringify(api.arrived)).not.toContain(grant.seed);
   });
 
+  it('says why, if the operator does', async () => {
+    await reenroll(...where, '--settings', file, '--reason', 'the disk was copied');
+    expect(JSON.parse(api.arrived[0]!.body).reason).toBe('the disk was copied');
+  });
+
   it('leaves no file where Muster refuses, and prints its answer', async () => {
     const { statusCode, headers, body } = problemAnswer(new Problem('not_managed', 'no', {}));
     api.answer = { status: statusCode, headers, body };

@@ -71,8 +71,8 @@ describe('the fleet after a restore', () => {
         path: '/v1/conflicts/end',
         body: { instances: [key('i-3')], since: time, until: restore.openedAt, reason: 'a bug' },
       },
-      { path: '/v1/instances/111122223333/us-east-1/i-5/release', body: undefined },
-      { path: '/v1/instances/111122223333/us-east-1/i-6/block', body: undefined },
+      { path: '/v1/instances/111122223333/us-east-1/i-5/release', body: { reason: 'a bug' } },
+      { path: '/v1/instances/111122223333/us-east-1/i-6/block', body: { reason: 'a bug' } },
     ]);
     expect(done).toMatchObject({ instances: 7, readmitted: [key('i-2')], conflictsEnded: [key('i-3')] });
     expect(done.endedAgain).toEqual([

@@ -162,6 +162,39 @@ describe('the operator API', () => {
       expect((await documented('POST', `${three}/re-enroll`, body)).json.code).toBe('malformed_request');
   });
 
+  it('leaves one log line of each change: who, what, why, and the request’s id, also without a reason', async () => {
+    const agent = { id: `9${'A'.repeat(42)}`, version: '1', bootId: '', enrolledAt: 0, state: null, stateAt: null };
+    const { instance } = await runningInstance(setup, 35, {
+      ...{ agent, management: { status: 'enrolled', reason: 'launched' } },
+    });
+    const path = `/v1/instances/111122223333/us-east-1/${instance.instanceId}`;
+    for (const reason of ['', 'two\nlines', '\u202etxt.exe', 'a'.repeat(256)])
+      expect((await documented('POST', `${path}/block`, { reason })).json).toMatchObject({
+        ...{ code: 'malformed_request', member: 'reason' },
+      });
+    expect((await documented('POST', `${path}/block`, { because: 'x' })).json.member).toBe('because');
+    expect((await documented('POST', `${path}/block`, { reason: 'it sends spam' })).statusCode).toBe(200);
+    expect((await documented('POST', `${path}/unblock`)).statusCode).toBe(200);
+    const { publicKeyX: publicKey } = newGrantKey(randomBytes);
+    const { json } = await documented('POST', '/v1/enrollment-keys', { publicKey, reason: 'a new image' });
+    const revocation = `/v1/enrollment-keys/${json.id}?reason=`;
+    expect((await documented('DELETE', revocation)).json).toMatchObject({
+      code: 'malformed_request',
+      member: 'reason',
+    });
+    expect((await documented('DELETE', `${revocation}a%20leak`)).statusCode).toBe(200);
+    const lines = setup.lines.filter(({ message }) => message === 'change by an operator');
+    const where = { account: '111122223333', region: 'us-east-1', id: instance.instanceId };
+    const said = { by: 'local', requestId: 'request-1' };
+    expect(lines).toMatchObject([
+      { ...said, action: 'blockInstance', ...where, reason: 'it sends spam' },
+      { ...said, action: 'unblockInstance', ...where },
+      { ...said, action: 'registerEnrollmentKey', id: json.id, reason: 'a new image' },
+      { ...said, action: 'revokeEnrollmentKey', id: json.id, reason: 'a leak' },
+    ]);
+    expect(lines[1]).not.toHaveProperty('reason');
+  });
+
   it('releases a withheld removal, once there is one', async () => {
     const path = '/v1/pairs/111122223333/us-east-1/release-removal';
     expect((await documented('POST', path)).json.code).toBe('not_found');

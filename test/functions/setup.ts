@@ -173,7 +173,7 @@ export function apiEvent(
     },
     headers: { 'content-type': 'application/json' },
     ...(searchParams.size > 0 && { queryStringParameters: query }),
-    requestContext: { http } as APIGatewayProxyEventV2['requestContext'],
+    requestContext: { http, requestId: 'request-1' } as APIGatewayProxyEventV2['requestContext'],
     isBase64Encoded: false,
     ...fields,
   };

@@ -9,6 +9,14 @@ import { refusalOf } from '../fakes/refusal.ts';
 const examples: Record<string, string> = { account: '111122223333', region: 'us-east-1' };
 const idOf = ({ path }: Route) => (path.startsWith('/v1/instances/') ? 'i-0123456789abcdef0' : 'srv_1');
 
+interface Described {
+  parameters: { name: string; in: string; schema: object }[];
+  requestBody?: {
+    required: boolean;
+    content: Record<string, { schema: { properties: Record<string, object>; required?: string[] } }>;
+  };
+}
+
 /** A request that every route takes, but for its body. */
 function requestFor(route: Route, fields: object): APIGatewayProxyEventV2 {
   const names = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
@@ -47,6 +55,40 @@ describe('each route', () => {
   it.each(named)('$name is for readers exactly if it only reads', ({ route }) => {
     expect(route.group === 'reader').toBe(route.method === 'GET');
     expect(route.function === 'operatorApi').toBe(route.method === 'GET');
+  });
+
+  const changes = named.filter(({ route }) => route.method !== 'GET' && route.group !== 'agent');
+  const saying = (route: Route, reason: unknown) =>
+    requestFor(
+      route,
+      route.method === 'DELETE' ? { queryStringParameters: { reason } } : { body: JSON.stringify({ reason }) },
+    );
+
+  it.each(changes)('$name takes the reason for a change, and refuses one that is wrong', async ({ route }) => {
+    const refused = { code: 'malformed_request', facts: { member: 'reason' } };
+    const wrong = ['', 'a'.repeat(256), 'two\nlines', 'tab\t', '\u202egnp.exe', '\u2066a\u2069', '\u200fa', '\ud800'];
+    const schema = route.method === 'DELETE' ? route.query : route.body;
+    const complaintsOf = (reason: unknown) =>
+      (z.safeParse(schema!, { reason }).error?.issues ?? []).filter(({ path }) => path[0] === 'reason');
+    for (const reason of wrong) expect(complaintsOf(reason)).toHaveLength(1);
+    for (const reason of ['a', '\u{1d538}'.repeat(255), 'déjà vu, देवनागरी', 'می\u200cخواهم'])
+      expect(complaintsOf(reason)).toEqual([]);
+    if (route.bodyOptional || route.method === 'DELETE') {
+      for (const reason of wrong)
+        expect(await refusalOf(route.serve(saying(route, reason), 0, {} as never))).toEqual(refused);
+    }
+  });
+
+  it.each(changes)('$name describes the reason, and says whether a body is required', ({ route }) => {
+    const operation = (openApiDocument(allRoutes).paths as Record<string, Record<string, Described>>)[route.path]?.[
+      route.method.toLowerCase()
+    ];
+    const { schema } = operation?.requestBody?.content['application/json'] ?? {};
+    const inQuery = operation?.parameters.find(({ name, in: place }) => name === 'reason' && place === 'query');
+    const described = route.method === 'DELETE' ? inQuery?.schema : schema?.properties.reason;
+    expect(described).toMatchObject({ type: 'string', pattern: expect.stringContaining('{1,255}') });
+    const isNeeded = (schema?.required ?? []).length > 0 || route.operationId === 'reenrollInstance';
+    expect(operation?.requestBody?.required ?? false).toBe(isNeeded);
   });
 
   it('has a method and path, and an operationId, of its own', () => {

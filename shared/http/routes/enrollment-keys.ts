@@ -4,6 +4,7 @@ import { KeyAnswer, KeyPage } from '#shared/app/enrollment/key-view.ts';
 import { listKeys, registerKey, revokeKey, showKey } from '#shared/app/enrollment/keys.ts';
 import { account, instanceId, region } from '#shared/app/id-schemas.ts';
 import { attachmentOutcomes } from '#shared/domain/enrollment/attachment.ts';
+import { why } from '../reason.ts';
 import { PageQuery, pageOf } from '../request.ts';
 import { defineRoute } from '../route.ts';
 import { bytes32, few, RecordPath, tagsNamed, time } from './parameters.ts';
@@ -35,6 +36,7 @@ export const KeyBody = z.strictObject({
   scope: z.prefault(ScopeBody, {}),
   expiresAt: z._default(z.nullable(time), null),
   uses: z._default(z.nullable(z.int().check(z.minimum(1), z.maximum(1_000_000))), null),
+  ...why,
 });
 
 const path = '/v1/enrollment-keys';

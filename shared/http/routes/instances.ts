@@ -3,6 +3,7 @@ import * as ending from '#shared/app/enrollment/end-binding.ts';
 import { HistoryPage, listInstanceHistory } from '#shared/app/events/list-history.ts';
 import { listInstances, showInstance } from '#shared/app/instance/read.ts';
 import { InstanceAnswer, InstancePage } from '#shared/app/instance/view.ts';
+import { why } from '../reason.ts';
 import { PageQuery, pageOf } from '../request.ts';
 import { defineRoute } from '../route.ts';
 import { bytes32, InstancePath, instanceKeyOf } from './parameters.ts';
@@ -12,7 +13,7 @@ const path = '/v1/instances/{account}/{region}/{id}';
 const change = { ...one, method: 'POST', group: 'operator', function: 'operatorChange' } as const;
 
 /** Exactly one of two names the key that is to come: its thumbprint, or the public half of a grant that the operator made. */
-const ReenrollBody = z.strictObject({ agentId: z.optional(bytes32), publicKey: z.optional(bytes32) }).check(
+const ReenrollBody = z.strictObject({ agentId: z.optional(bytes32), publicKey: z.optional(bytes32), ...why }).check(
   z.refine(({ agentId, publicKey }) => (agentId === undefined) !== (publicKey === undefined), {
     error: 'is one of two, agentId or publicKey',
     path: ['agentId'],

@@ -22,9 +22,6 @@ export const time = z.pipe(
   z.transform((text): Instant => parseTime(text) ?? 0),
 );
 
-/** Why an operator asks for a change of many records. */
-export const reason = z.string().check(z.minLength(1), z.maxLength(200), z.regex(/^[\p{L}\p{N}\p{P}\p{S}\p{Zs}]*$/u));
-
 export const bytes32 = z.string().check(z.regex(bytes32Pattern));
 
 /** At most fifty; none if left out. */

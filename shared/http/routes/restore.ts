@@ -1,8 +1,9 @@
 import * as z from 'zod/mini';
 import { endConflicts, ManyInstances, openCheckins, RestoreAnswer, readmitAgents } from '#shared/app/agent/restore.ts';
 import { account, instanceId, region } from '#shared/app/id-schemas.ts';
+import { reason } from '../reason.ts';
 import { defineRoute } from '../route.ts';
-import { bytes32, reason, time } from './parameters.ts';
+import { bytes32, time } from './parameters.ts';
 
 const change = { method: 'POST', group: 'administrator', function: 'operatorChange', status: 200 } as const;
 
@@ -17,7 +18,7 @@ export const restoreRoutes = [
     body: z.strictObject({ restoredTo: time, reason }),
     problems: ['conflict'],
     run: ({ body, caller: openedBy }, now, ports) => openCheckins({ ...body, openedBy }, now, ports),
-    logs: (_request, { restoredTo, until, reason }) => ({ restoredTo, until, reason }),
+    logs: (_request, { restoredTo, until }) => ({ restoredTo, until }),
   }),
   defineRoute({
     ...{ ...change, path: '/v1/restore/readmit', operationId: 'readmitAgents', answer: ManyInstances },
@@ -26,7 +27,7 @@ export const restoreRoutes = [
     body: z.strictObject({ agents: many(z.strictObject({ ...one, agentId: bytes32 })), reason }),
     problems: ['restore_not_open'],
     run: ({ body: { agents } }, now, ports) => readmitAgents(agents, now, ports),
-    logs: ({ body: { reason } }, { items }) => ({ reason, items }),
+    logs: (_request, { items }) => ({ items }),
   }),
   defineRoute({
     ...{ ...change, path: '/v1/conflicts/end', operationId: 'endConflicts', answer: ManyInstances },
@@ -34,6 +35,6 @@ export const restoreRoutes = [
     body: z.strictObject({ instances: many(z.strictObject(one)), since: time, until: time, reason }),
     problems: [],
     run: ({ body: { instances, since, until } }, _now, ports) => endConflicts(instances, { since, until }, ports),
-    logs: ({ body: { reason } }, { items }) => ({ reason, items }),
+    logs: (_request, { items }) => ({ items }),
   }),
 ];

@@ -7,6 +7,7 @@ import { listServers, showServer } from '#shared/app/server/read.ts';
 import { terminateServer } from '#shared/app/server/terminate.ts';
 import { ServerAnswer, ServerPage } from '#shared/app/server/view.ts';
 import { imageIdPattern } from '#shared/domain/ids.ts';
+import { why } from '../reason.ts';
 import { PageQuery, pageOf } from '../request.ts';
 import { defineRoute } from '../route.ts';
 import { few, RecordPath, tagsNamed } from './parameters.ts';
@@ -31,6 +32,7 @@ const ServerBody = z.strictObject({
   account,
   region,
   request: LaunchRequestBody,
+  ...why,
 });
 
 const one = { pathParameters: RecordPath, answer: ServerAnswer } as const;
