@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { putOf, readRecord } from '#shared/adapters/dynamo/items.ts';
+import type { Item } from '#shared/adapters/dynamo/table.ts';
+import { newInstance } from '#shared/domain/instance/instance.ts';
 import { Problem } from '#shared/domain/problems.ts';
+import { defaultTiming } from '#shared/domain/timing.ts';
 import { problemAnswer } from '#shared/http/problem.ts';
+import { instanceNamed, start } from '#test/build/records.ts';
 import { copyTable } from '../../cli/copy-table.ts';
 import { type Ask, restoreFleet } from '../../cli/restore-fleet.ts';
 import { type Api, openApi } from './an-api.ts';
@@ -104,7 +109,10 @@ describe('muster restore', () => {
 });
 
 describe('a table that is copied', () => {
-  const item = (name: string) => ({ pk: { S: name }, sk: { S: name }, n: { N: '1' } });
+  const item = (name: string) => ({ pk: { S: name }, sk: { S: name }, version: { N: '1' } });
+  const ahead = (name: string) => ({ ...item(name), version: { N: '1000001' } });
+  const now = () => start;
+  const atOnce = { wait: async () => {}, now };
   /** A client for two tables that takes only a part of each batch. */
   function clientWith(tables: Record<string, ReturnType<typeof item>[]>, takes: number) {
     const written: object[] = [];
@@ -122,23 +130,30 @@ describe('a table that is copied', () => {
   it('is written whole, also what is refused at first, and loses what the other has not', async () => {
     const { client, written } = clientWith({ from: [item('a'), item('b'), item('c')], to: [item('a'), item('x')] }, 2);
     const waited: number[] = [];
-    const copied = await copyTable(client, { from: 'from', to: 'to' }, async (seconds) => void waited.push(seconds));
+    const copied = await copyTable(
+      client,
+      { from: 'from', to: 'to' },
+      {
+        wait: async (seconds) => void waited.push(seconds),
+        now,
+      },
+    );
     expect([copied, waited]).toEqual([{ written: 3, deleted: 1 }, [2]]);
     const { pk, sk } = item('x');
     expect(written).toEqual([
-      ...['a', 'b', 'c'].map((name) => ({ PutRequest: { Item: item(name) } })),
+      ...['a', 'b', 'c'].map((name) => ({ PutRequest: { Item: ahead(name) } })),
       { DeleteRequest: { Key: { pk, sk } } },
     ]);
   });
 
-  it('parts an instance from its server before its record goes: the history is with the server', async () => {
-    const { server: _, ...parted } = { ...item('i-1'), kind: { S: 'instance' }, server: { S: 'srv_1' } };
-    const whole = { ...parted, server: { S: 'srv_1' } };
-    const kept = item('a');
-    const { client, written } = clientWith({ from: [kept], to: [kept, whole] }, 25);
-    await copyTable(client, { from: 'from', to: 'to' }, async () => {});
-    const { pk, sk } = whole;
-    expect(written.slice(1)).toEqual([{ PutRequest: { Item: parted } }, { DeleteRequest: { Key: { pk, sk } } }]);
+  it('keeps the id of an instance that the other has not, as one of which nothing is known, with a higher version', async () => {
+    const after = instanceNamed('i-1', { assignment: { serverId: 'srv_1' }, cloud: { state: 'running', at: start } });
+    const seen = putOf({ kind: 'instance', before: { ...after, version: 41 }, after }, defaultTiming).item;
+    const { client, written } = clientWith({ from: [item('a')], to: [item('a'), seen as never] }, 25);
+    const copied = await copyTable(client, { from: 'from', to: 'to' }, atOnce);
+    expect(copied).toEqual({ written: 1, deleted: 1 });
+    const [, last] = written as { PutRequest: { Item: Item } }[];
+    expect(readRecord('instance', last!.PutRequest.Item)).toEqual({ ...newInstance(after, start), version: 43 });
   });
 
   it.each([
@@ -146,7 +161,7 @@ describe('a table that is copied', () => {
     ['is the other table', { from: 'to', to: 'to' }, 'are the same'],
   ])('is not emptied by one that %s', async (_case, tables, detail) => {
     const { client, written } = clientWith({ from: [], to: [item('a')] }, 25);
-    await expect(copyTable(client, tables, async () => {})).rejects.toMatchObject({
+    await expect(copyTable(client, tables, atOnce)).rejects.toMatchObject({
       code: 'usage',
       message: expect.stringContaining(detail),
     });
@@ -155,6 +170,6 @@ describe('a table that is copied', () => {
 
   it('that takes nothing ends with an error', async () => {
     const { client } = clientWith({ from: [item('a')], to: [] }, 0);
-    await expect(copyTable(client, { from: 'from', to: 'to' }, async () => {})).rejects.toThrow('to does not take');
+    await expect(copyTable(client, { from: 'from', to: 'to' }, atOnce)).rejects.toThrow('to does not take');
   });
 });

@@ -118,7 +118,8 @@ export async function foundByEc2(store: Store, key: InstanceKey, startedAt: Inst
   const cloud = { state: 'running', at: startedAt, runningAt: startedAt, epoch: startedAt, epochNamed: true } as const;
   const management = { since: startedAt, notBefore: startedAt };
   await store.ensurePair(key.account, key.region);
-  await store.saveInstance(undefined, instanceNamed(key.instanceId, { cloud, management }));
+  const standing = await store.getInstance(key);
+  await store.saveInstance(standing, instanceNamed(key.instanceId, { cloud, management }));
   const attached = { rootAttachedAt: startedAt + second, interfaceAttachedAt: startedAt };
   await store.putFacts(factsOf(key.instanceId, { launchTime: startedAt, ...attached }));
 }
