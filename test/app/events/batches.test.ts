@@ -151,6 +151,16 @@ it('sends only what was refused again, after longer and longer pauses, and gives
   expect(paused).toEqual([50, 200, 800]);
 });
 
+it('counts the refusals of each event by itself: a bus that refuses every event once is told them all', async () => {
+  let turn = 0;
+  const { bus, taken } = busThat(() => (turn++ % 2 === 0 ? 'refuses' : 'takes'));
+  const { ports, paused } = portsWith(bus);
+  const changes = changesOf([1, 1, 1, 1]);
+  expect(await publishChanges(changes, ports)).toEqual(changes.map(() => ({ events: 2 })));
+  expect(taken.get('i-1')).toHaveLength(8);
+  expect(new Set(paused)).toEqual(new Set([50]));
+});
+
 it('is not held up by another record, nor by a change that cannot be read; a later change of that record waits', async () => {
   const { bus, taken } = busThat(() => 'takes');
   const { ports } = portsWith(bus);
