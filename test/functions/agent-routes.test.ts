@@ -111,6 +111,11 @@ describe('POST /v1/enroll', () => {
       expect(statusCode).toBeGreaterThanOrEqual(400);
       expect(json).toMatchObject({ code: expect.any(String), todo: expect.any(String) });
       expect(body).not.toMatch(/at .*\.ts|node_modules|TypeError/);
+      // Whoever was told a reference finds the line by it
+      if (json.code !== 'internal') return;
+      const line = { level: 'ERROR', message: 'request failed', reference: json.reference };
+      expect(setup.lines).toContainEqual(expect.objectContaining(line));
+      expect(setup.lines).toContainEqual(expect.objectContaining({ RequestFailed: 1, stage: 'test' }));
     },
   );
 });

@@ -5,6 +5,7 @@ import { operatorRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { factsOf, keyNamed } from '#test/build/records.ts';
 import { httpSample } from '../events/samples.ts';
+import { audience } from '../fakes/identity.ts';
 import { answerNamed, undocumented, violations } from '../http/violations.ts';
 import { handlerFor, operatorHandlers } from './operator-handlers.ts';
 import { apiEvent, call, functionSetup, instanceId, place, runningInstance, subnetId } from './setup.ts';
@@ -45,7 +46,11 @@ describe('the operator API', () => {
     expect((await documented('GET', own)).json).toEqual(created.json);
     expect((await documented('GET', '/v1/servers')).json.items).toEqual([created.json]);
     expect(await documented('POST', `${own}/launch`)).toMatchObject({ statusCode: 202, json: { generation: 1 } });
-    expect(setup.queue('launch').receive(10)).toHaveLength(1);
+    const [message, ...others] = setup.queue('launch').receive(10);
+    expect(others).toEqual([]);
+    // A launch hands out the first of the deployment's addresses
+    const given = await setup.userData.get(JSON.parse(message!.body).launchId);
+    expect(JSON.parse(given ?? '{}')).toMatchObject({ muster: { url: audience } });
     expect((await documented('GET', `${own}/history`)).statusCode).toBe(200);
     expect(await documented('POST', `${own}/terminate`)).toMatchObject({
       statusCode: 409,

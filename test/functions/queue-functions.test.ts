@@ -138,11 +138,19 @@ describe('sweepRegion', () => {
     expect(setup.lines).toContainEqual(expect.objectContaining({ SweepRepaired: expect.any(Number) }));
   });
 
+  it('counts the agents that ought to speak where none is silent', async () => {
+    const agent = { id: 'b', version: '1', bootId: '', enrolledAt: Date.now(), state: null, stateAt: null };
+    await runningInstance(setup, 62, { agent });
+    expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual([]);
+    expect(setup.lines).toContainEqual(expect.objectContaining({ AgentExpected: 1 }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ AgentSilent: 0 }));
+  });
+
   it('counts the agents that ought to speak and the silent ones, so that an alarm can take the share', async () => {
     const agent = { id: 'a', version: '1', bootId: '', enrolledAt: 0, state: null, stateAt: null };
     await runningInstance(setup, 60, { agent }, 600_000);
     expect(await failuresOf(handlers.sweepRegion, sqsBatch([place]))).toEqual([]);
-    expect(setup.lines).toContainEqual(expect.objectContaining({ AgentExpected: 1 }));
+    expect(setup.lines).toContainEqual(expect.objectContaining({ AgentExpected: 2 }));
     expect(setup.lines).toContainEqual(expect.objectContaining({ AgentSilent: 1 }));
   });
 

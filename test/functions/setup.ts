@@ -118,7 +118,12 @@ function setEnvironment(env: Record<string, string>): void {
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_MAX_ATTEMPTS: '1',
     },
-    ...{ STAGE: 'test', EVENT_SOURCE: 'aws.ec2', AUDIENCES: audience, SWEEP_PERIOD_SECONDS: '300' },
+    ...{
+      STAGE: 'test',
+      EVENT_SOURCE: 'aws.ec2',
+      AUDIENCES: `${audience}, https://second.example`,
+      SWEEP_PERIOD_SECONDS: '300',
+    },
     ACCOUNTS: JSON.stringify({ [place.account]: { regions: [place.region], launch } }),
     POLICY: '{"proofKinds":["iid-rsa2048"]}',
     TEST_ANCHORS: JSON.stringify(authority.anchors),

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { instanceEventPatterns } from '#local/region/settings.ts';
+import { historyPartition, pairItemKey, revocationMarkOf, userDataItemKey } from '#shared/adapters/dynamo/keys.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
 import { kinds, records } from '#shared/app/records/registry.ts';
 import { type Node, nameOf } from './cloudformation.ts';
@@ -32,6 +33,15 @@ export function storage(stack: () => PackagedStack): void {
       KeySchema: local.KeySchema,
       GlobalSecondaryIndexes: local.GlobalSecondaryIndexes,
     });
+  });
+
+  it('partitions begin as the roles’ conditions name them', () => {
+    const beginning = ({ pk }: { pk: string }) => pk.split('#')[0];
+    expect([userDataItemKey('lch_1'), { pk: historyPartition('srv_1') }].map(beginning)).toEqual([
+      'USERDATA',
+      'HISTORY',
+    ]);
+    expect([revocationMarkOf('key_1', 'a'), pairItemKey('a', 'r')].map(beginning)).toEqual(['REVOKED', 'PAIRS']);
   });
 
   it('the main table alone has a stream', () => {
