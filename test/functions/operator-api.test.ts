@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { everyInstance } from '#shared/domain/enrollment/enrollment-key.ts';
+import { keyOf } from '#shared/domain/instance/instance.ts';
+import { formatTime } from '#shared/domain/time.ts';
 import { operatorRoutes } from '#shared/http/routes/index.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { factsOf, keyNamed } from '#test/build/records.ts';
@@ -240,6 +242,16 @@ describe('the operator API', () => {
     const { statusCode, json } = await ask('GET', '/v1/openapi.json');
     expect([statusCode, json.openapi]).toEqual([200, '3.1.0']);
     expect(Object.keys(json.paths as object)).toEqual(expect.arrayContaining(operatorRoutes.map(({ path }) => path)));
+  });
+
+  it('lists what an instance told as the server that it is', async () => {
+    const { instance, startedAt: at } = await runningInstance(setup, 70, { assignment: { serverId: 'srv_now' } });
+    const meta = { id: 'evt_1', version: 1, time: formatTime(at), stage: 'test' } as const;
+    const events = [{ detailType: 'Instance Enrolled', detail: { meta, data: { at: formatTime(at) } } }];
+    const told = { kind: 'told', record: keyOf(instance), serverId: 'srv_now', version: 1, at, changedAt: at } as const;
+    await setup.history.put([{ ...told, events }]);
+    const { json } = await documented('GET', `/v1/instances/${keyOf(instance)}/history`);
+    expect(json.items).toMatchObject([{ id: 'evt_1', detailType: 'Instance Enrolled' }]);
   });
 });
 
