@@ -5,6 +5,7 @@ import { describesPerLife } from './describes.ts';
 import { billOf, history, type Origin, records, spentOnLife } from './life-cycle.ts';
 import { type Speed, speedOfEnrollment, speedOfMerge, speedOfReplay } from './speed.ts';
 import { loadStream } from './stream.ts';
+import { measureSweep } from './sweep.ts';
 
 /** One figure. `floor`: what nothing can be below, where that is known; `goal`: what Muster sets itself. */
 interface Figure {
@@ -92,12 +93,34 @@ function table(figures: readonly Figure[]): string {
     .join('\n');
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+/** A Region where nothing changed. With `--full` as large as the goal says, which takes some minutes. */
+async function sweeps(isFull: boolean): Promise<Figure[]> {
+  const size = isFull ? { live: 100_000, dead: 500_000 } : { live: 5000, dead: 25_000 };
+  const { sweep, floor } = await measureSweep(size);
+  const name = `sweep, ${size.live} live and ${size.dead} ended`;
+  const writes = Object.entries(sweep.requests).filter(([command]) => !/^(Get|Query)/.test(command));
+  return [
+    figure(`${name}: time`, sweep.ms / 1000, 's', floor.ms / 1000, '300'),
+    figure(`${name}: processor’s time`, sweep.cpuMs / 1000, 's', floor.cpuMs / 1000, null),
+    figure(`${name}: resident memory`, sweep.megabytes, 'MB', floor.megabytes, '256'),
+    figure(
+      `${name}: writes`,
+      writes.reduce((sum, [, count]) => sum + count, 0),
+      'requests',
+      1,
+      '1',
+    ),
+  ];
+}
+
+const { values } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, full: { type: 'boolean', default: false } },
+});
 const { endpoint, stop } = await startDynamoDbLocal({ folder: null });
 const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench' };
 const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials });
 try {
-  const figures = [...(await costs(client)), ...(await stream()), ...(await speeds())];
+  const figures = [...(await costs(client)), ...(await stream()), ...(await sweeps(values.full)), ...(await speeds())];
   console.log(values.json ? JSON.stringify(figures) : table(figures));
 } finally {
   client.destroy();

@@ -57,22 +57,32 @@ export interface InstanceStore {
   saveInstance(before: Instance | undefined, after: Instance): Promise<Saved<Instance>>;
 }
 
-interface PairRecords {
-  instances: Instance[];
-  lastHeardAt: Map<string, Instant>;
-  facts: Map<string, InstanceFacts>;
+/** What a sweep has to know of an instance's facts. */
+export interface KnownFacts {
+  /** Of what they say (shared/app/instance/facts-digest.ts); empty where an earlier Muster wrote them. */
+  digest: string;
+  describedAt: Instant;
+}
+
+/** A record, with when its agent was last heard of and what is known of its facts. */
+export interface PairRecord {
+  instance: Instance;
+  lastHeardAt?: Instant;
+  facts?: KnownFacts;
 }
 
 /** What lies beside the instances of an account and Region, and what is known of that pair. */
 export interface AccountRegionStore {
   /**
-   * The records of the account and Region, with when their agents were last heard of and what describes said, by instance id. Leaves out
-   * what `isOver` before `endedBefore`, with what lies beside it; null leaves out nothing.
+   * The records of the account and Region in the order of instance ids, read as far as the caller goes. Leaves out what `isOver` before
+   * `endedBefore`; null leaves out nothing.
    */
-  readPair(account: string, region: string, endedBefore: Instant | null): Promise<PairRecords>;
+  readPair(account: string, region: string, endedBefore: Instant | null): AsyncIterable<PairRecord>;
   getFacts(key: InstanceKey): Promise<InstanceFacts | undefined>;
   /** Writes nothing where a later answer of EC2's stands, by `describedAt`. */
   putFacts(facts: InstanceFacts): Promise<void>;
+  /** Deletes the facts that were described at that moment and the lease that was last renewed at that moment; others stay. */
+  dropBeside(key: InstanceKey, known: Omit<PairRecord, 'instance'>): Promise<void>;
   /** Makes the pair's item on first sight. Nothing is written once it is there. */
   ensurePair(account: string, region: string): Promise<void>;
   listPairs(): Promise<AccountRegion[]>;
@@ -164,8 +174,11 @@ export interface Describer {
   describe(account: string, region: string, instanceIds: readonly string[]): Promise<DescribeAnswer>;
   /** By the `InstanceIds` parameter: EC2 answers it though another zone is impaired. A missing id is simply absent. */
   describeNamed(account: string, region: string, instanceIds: readonly string[]): Promise<DescribeAnswer>;
-  /** Every page, or an error: a listing that was cut short is no listing. */
-  describeAll(account: string, region: string): Promise<DescribeAnswer>;
+  /**
+   * Every instance, page by page as they come, or an error: a listing that was cut short is no listing. Each page has the time of the first
+   * request.
+   */
+  describePages(account: string, region: string): AsyncIterable<DescribeAnswer>;
   describeByToken(account: string, region: string, clientToken: string): Promise<DescribeAnswer>;
 }
 

@@ -1,5 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { factsOf, instanceNamed, keyNamed, leaseOf, linkOf, type MakeStore, start } from '#test/build/records.ts';
+import { knownOf } from '#shared/app/instance/facts-digest.ts';
+import {
+  factsOf,
+  instanceNamed,
+  keyNamed,
+  leaseOf,
+  linkOf,
+  type MakeStore,
+  second,
+  start,
+} from '#test/build/records.ts';
+import { readPair } from '#test/build/whole.ts';
 
 export function besideContract(makeStore: MakeStore): void {
   describe('facts, leases and pairs', () => {
@@ -94,6 +105,24 @@ export function besideContract(makeStore: MakeStore): void {
       await store.putFacts(factsOf('i-1'));
       await store.renewLease(undefined, leaseOf('i-1'));
       expect(await store.getInstance(keyNamed('i-1'))).toEqual(instanceNamed('i-1', { version: 1 }));
+    });
+
+    test('what lies beside an instance goes if it is what was read, and what came since stays', async () => {
+      const store = await makeStore();
+      const read = { lastHeardAt: start, facts: knownOf(factsOf('i-1')) };
+      const later = start + 60 * second;
+      await store.saveInstance(undefined, instanceNamed('i-1'));
+      await store.dropBeside(keyNamed('i-1'), read);
+      await store.putFacts(factsOf('i-1'));
+      await store.renewLease(undefined, leaseOf('i-1'));
+      const others = { lastHeardAt: later, facts: { ...read.facts, describedAt: later } };
+      for (const other of [{}, others]) await store.dropBeside(keyNamed('i-1'), other);
+      expect(await readPair(store, keyNamed('i-1'))).toMatchObject([read]);
+      await store.dropBeside(keyNamed('i-1'), { facts: read.facts });
+      expect(await store.getFacts(keyNamed('i-1'))).toBeUndefined();
+      expect(await store.getLease(keyNamed('i-1'))).toEqual(leaseOf('i-1'));
+      await store.dropBeside(keyNamed('i-1'), read);
+      expect(await readPair(store, keyNamed('i-1'))).toEqual([{ instance: instanceNamed('i-1', { version: 1 }) }]);
     });
 
     test('a pair is made on first sight and never made anew', async () => {

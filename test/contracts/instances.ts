@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { knownOf } from '#shared/app/instance/facts-digest.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
 import { factsOf, instanceNamed, keyNamed, leaseOf, type MakeStore, start } from '#test/build/records.ts';
+import { readPair } from '#test/build/whole.ts';
 
 const fat: InstanceParts = {
   agent: { id: 'agent-1', version: '', bootId: 'boot-1', enrolledAt: start, state: null, stateAt: null },
@@ -129,10 +131,10 @@ export function instanceContract(makeStore: MakeStore): void {
       await store.renewLease(undefined, leaseOf('i-3', { region: 'us-east-2' }));
       await store.putFacts(factsOf('i-1'));
       await store.putFacts({ ...factsOf('i-3'), region: 'us-east-2' });
-      const { instances, lastHeardAt, facts } = await store.readPair('111122223333', 'us-east-1', null);
-      expect(instances.map(({ instanceId }) => instanceId)).toEqual(['i-1', 'i-2']);
-      expect([...lastHeardAt]).toEqual([['i-2', start]]);
-      expect([...facts]).toEqual([['i-1', factsOf('i-1')]]);
+      expect(await readPair(store, keyNamed('i-1'))).toEqual([
+        { instance: instanceNamed('i-1', { version: 1 }), facts: knownOf(factsOf('i-1')) },
+        { instance: instanceNamed('i-2', { version: 1 }), lastHeardAt: start },
+      ]);
     });
 
     test('a pair is read without what ended before a moment, unless it is in doubt, and without what lies beside that', async () => {
@@ -150,14 +152,12 @@ export function instanceContract(makeStore: MakeStore): void {
         await store.renewLease(undefined, leaseOf(id));
         await store.putFacts(factsOf(id));
       }
-      const read = await store.readPair('111122223333', 'us-east-1', start);
+      const read = await readPair(store, keyNamed('i-1'), start);
       const kept = ['i-10', 'i-2', 'i-3'];
-      expect(read.instances.map(({ instanceId }) => instanceId)).toEqual(kept);
-      expect([...read.lastHeardAt.keys()]).toEqual(kept);
-      expect([...read.facts.keys()]).toEqual(kept);
-      const everything = await store.readPair('111122223333', 'us-east-1', null);
-      expect(everything.instances).toHaveLength(5);
-      expect(everything.facts.size).toBe(5);
+      expect(read.map(({ instance }) => instance.instanceId)).toEqual(kept);
+      const besideAll = { lastHeardAt: start, facts: { describedAt: start } };
+      expect(read).toMatchObject(kept.map(() => besideAll));
+      expect(await readPair(store, keyNamed('i-1'))).toMatchObject(Array(5).fill(besideAll));
     });
   });
 }

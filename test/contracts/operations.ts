@@ -117,6 +117,14 @@ const renewLease = ({ n, stale }: { n: number; stale: boolean }) =>
     const after = { lastSeenAt: start + n, seq: (stands?.seq ?? 0) + 1, link: linkOf(n) };
     return store.renewLease(before, leaseOf('i-1', after));
   });
+/** What was read, or something else: then nothing goes. */
+const dropBeside = ({ n, stale }: { n: number; stale: boolean }) =>
+  operation({ dropBeside: n, stale }, async (store) => {
+    const [read] = await Array.fromAsync(store.readPair('111122223333', 'us-east-1', null));
+    const { instance: _, ...known } = read ?? { instance: keyNamed('i-1') };
+    const other = { lastHeardAt: start - n, facts: { digest: '', describedAt: start - 1 - n } };
+    await store.dropBeside(read?.instance ?? keyNamed('i-1'), stale ? other : known);
+  });
 const ensurePair = (region: string) => operation({ region }, (store) => store.ensurePair('111122223333', region));
 const savePair = (lastSweepAt: number) =>
   operation({ lastSweepAt }, (store) =>
@@ -136,6 +144,7 @@ export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   small.map(markRevoked),
   small.map(putFacts),
   fc.record({ n: small, stale: fc.boolean() }).map(renewLease),
+  fc.record({ n: small, stale: fc.boolean() }).map(dropBeside),
   fc.constantFrom(...regions).map(ensurePair),
   small.map(savePair),
   small.map((n) => putFirstOff(n * second)),
@@ -150,7 +159,7 @@ export async function contentOf(store: Store): Promise<object> {
   const page = { size: 100, after: null };
   const one = keyNamed('i-1');
   return {
-    pair: await store.readPair('111122223333', 'us-east-1', null),
+    pair: await Array.fromAsync(store.readPair('111122223333', 'us-east-1', null)),
     instances: [
       await store.getInstance(one),
       await store.getInstance(keyNamed('i-2')),

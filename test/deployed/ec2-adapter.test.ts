@@ -6,6 +6,7 @@ import type { DescribeAnswer, Described } from '#shared/app/ports.ts';
 import { attachmentOf } from '#shared/domain/enrollment/attachment.ts';
 import type { Launch, LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { Problem } from '#shared/domain/problems.ts';
+import { describeAll } from '#test/build/whole.ts';
 import { aLaunch, aRequest } from '../build/a-launch.ts';
 import { type Ec2Engine, rootOf, startMoto, startSimulatedEc2 } from './ec2-engines.ts';
 import { engineDifferences } from './engine-differences.ts';
@@ -280,7 +281,7 @@ describe.each([
         client.send(new DescribeInstancesCommand({ MaxResults: 1000 })),
       );
       expect(page.NextToken).toEqual(expect.any(String));
-      expect(idsOf(await ec2.describeAll(account, many.region)).sort()).toEqual(ids.toSorted());
+      expect(idsOf(await describeAll(ec2, account, many.region)).sort()).toEqual(ids.toSorted());
     });
 
     it.each(['describe', 'describeNamed'] as const)('is asked for 200 ids at once: %s', async (how) => {
@@ -303,19 +304,19 @@ describe.each([
 
   describe('a listing', () => {
     it('of a region where nothing is, is empty', async () => {
-      expect(await ec2.describeAll(account, 'eu-central-1')).toMatchObject({ found: [] });
+      expect(await describeAll(ec2, account, 'eu-central-1')).toMatchObject({ found: [] });
     });
 
     it('of another account than the one asked for is not believed', async () => {
       await launchIds(1);
       const mistaken = openEc2('999988887777', Date.now);
-      await expect(mistaken.describeAll('999988887777', region)).rejects.toThrow('another account');
+      await expect(describeAll(mistaken, '999988887777', region)).rejects.toThrow('another account');
     });
 
     it('is no empty one where the credentials are not good', async () => {
       const trust = await engine.distrust();
       const asked = [
-        ec2.describeAll(account, region),
+        describeAll(ec2, account, region),
         ec2.describe(account, region, [unknown]),
         ec2.describeNamed(account, region, [unknown]),
       ];

@@ -15,6 +15,7 @@ import { accounts, stage } from '#local/stack/settings.ts';
 import { type Ec2, openEc2 } from '#shared/adapters/aws/ec2.ts';
 import { openMemberCredentials } from '#shared/adapters/aws/member-credentials.ts';
 import type { DescribeAnswer } from '#shared/app/ports.ts';
+import { describeAll } from '#test/build/whole.ts';
 import { aLaunch } from '../build/a-launch.ts';
 import { type DeployedStack, deployedStack, eventually } from './deployed-stack.ts';
 import { deployedName, type FunctionName, type FunctionRole, functionRoles } from './function-roles.ts';
@@ -189,15 +190,15 @@ describe('EC2 as functions ask it, the emulator’s own', () => {
       'described' in answer ? idsOf({ sentAt: 0, found: answer.described, unreadableIds: [] }) : [answer.outcome];
     expect(instanceId).toMatch(/^i-/);
     const ec2 = ec2Of('verify');
-    expect(idsOf(await ec2.describeAll(member, region))).toContain(instanceId);
-    expect(idsOf(await ec2.describeAll(home, region))).toEqual([]);
+    expect(idsOf(await describeAll(ec2, member, region))).toContain(instanceId);
+    expect(idsOf(await describeAll(ec2, home, region))).toEqual([]);
     await ec2Of('operatorEc2').terminate({ account: member, region, instanceId });
     const { found } = await ec2Of('sweepRegion').describeNamed(member, region, [instanceId]);
     expect(found.map(({ sight }) => sight.state)).toEqual(['terminated']);
   });
 
   it('is asked about nothing where the account has no role for Muster, or not for the one that asks', async () => {
-    expect(await codeOf(ec2Of('verify').describeAll(bare, region))).toBe('MemberAccountMisconfigured');
-    expect(await codeOf(ec2Of('verify', 'launch').describeAll(member, region))).toBe('MemberAccountMisconfigured');
+    expect(await codeOf(describeAll(ec2Of('verify'), bare, region))).toBe('MemberAccountMisconfigured');
+    expect(await codeOf(describeAll(ec2Of('verify', 'launch'), member, region))).toBe('MemberAccountMisconfigured');
   });
 });

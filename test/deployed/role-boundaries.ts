@@ -83,7 +83,7 @@ const attempts: Attempt[] = [
       }),
   ),
   onTable('scans all records', [], (TableName) => new ScanCommand({ TableName })),
-  onTable('deletes a record', [], (TableName) => new DeleteItemCommand({ TableName, Key, ...neverHolds })),
+  onTable('deletes a record', ['sweepRegion'], (TableName) => new DeleteItemCommand({ TableName, Key, ...neverHolds })),
   onTable(
     'reads user data',
     ['launch'],

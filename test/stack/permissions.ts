@@ -30,6 +30,7 @@ const allowed: Record<string, Record<string, string[]>> = {
   sweep: { MainTable: ['dynamodb:Query'], SweepQueue: sends },
   sweepRegion: {
     MainTable: [...writes, 'dynamodb:Query'],
+    'MainTable [INSTANCE#*]': ['dynamodb:DeleteItem'],
     SweepQueue: readsQueue,
     VerifyQueue: sends,
     '*': ['ec2:DescribeInstances'],

@@ -77,16 +77,23 @@ export function openEc2(
     }
   }
 
-  async function list(
+  async function list(account: string, region: string, input: DescribeInstancesCommandInput): Promise<DescribeAnswer> {
+    const answers = await Array.fromAsync(pages(account, region, input));
+    return {
+      sentAt: Math.min(...answers.map(({ sentAt }) => sentAt)),
+      found: answers.flatMap(({ found }) => found),
+      unreadableIds: answers.flatMap(({ unreadableIds }) => unreadableIds),
+    };
+  }
+
+  async function* pages(
     account: string,
     region: string,
     input: DescribeInstancesCommandInput,
     limits: { requestTimeout?: number } = {},
-  ): Promise<DescribeAnswer> {
+  ): AsyncGenerator<DescribeAnswer, void> {
     const client = await clientOf(account, region);
     const sentAt = now();
-    const found: Described[] = [];
-    const unreadableIds: string[] = [];
     const tokens = new Set<string>();
     let NextToken: string | undefined;
     do {
@@ -98,6 +105,8 @@ export function openEc2(
         NextToken,
       });
       const page = await client.send(request, limits);
+      const found: Described[] = [];
+      const unreadableIds: string[] = [];
       for (const reservation of answered(page.Reservations)) {
         // A region's listing is of one account; anything else is not ours to believe.
         if (reservation.OwnerId !== undefined && reservation.OwnerId !== account)
@@ -112,14 +121,14 @@ export function openEc2(
       if (NextToken !== undefined && tokens.has(NextToken))
         throw new Error('EC2 repeated a page token: the listing is not whole');
       if (NextToken !== undefined) tokens.add(NextToken);
+      yield { sentAt, found, unreadableIds };
     } while (NextToken !== undefined);
-    return { sentAt, found, unreadableIds };
   }
 
   return {
     describe: (account, region, ids) => list(account, region, { Filters: [{ Name: 'instance-id', Values: [...ids] }] }),
     describeNamed: listNamed,
-    describeAll: (account, region) => list(account, region, {}, pageLimits),
+    describePages: (account, region) => pages(account, region, {}, pageLimits),
     describeByToken: (account, region, token) =>
       list(account, region, { Filters: [{ Name: 'client-token', Values: [token] }] }),
     async runInstances(launch, userData) {

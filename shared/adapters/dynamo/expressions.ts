@@ -33,6 +33,14 @@ export class Placeholders {
     return placeholder;
   }
 
+  /** A member of an attribute that is a map: `record.lastSeenAt`. */
+  path(path: string): string {
+    return path
+      .split('.')
+      .map((name) => this.name(name))
+      .join('.');
+  }
+
   value(value: unknown): string {
     const placeholder = `:v${Object.keys(this.values).length}`;
     this.values[placeholder] = toAttributeValue(value);

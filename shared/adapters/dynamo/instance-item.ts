@@ -138,6 +138,12 @@ export function toInstanceItem(instance: Instance, timing: Timing): Item {
   return toItem(Object.fromEntries(Object.entries(item).filter(([, value]) => value !== null)));
 }
 
+/** The attributes that `fromInstanceItem` reads. */
+export const instanceAttributes: readonly string[] = [
+  ...['pk', 'sk', 'agent', 'version'],
+  ...parts.flatMap((part) => membersOf(part).map(([, attribute]) => attribute)),
+];
+
 /** The record that an item of the instance kind holds; also what a stream's image holds. Throws on any other item. */
 export function fromInstanceItem(item: Item): Instance {
   const key = readInstanceId(instanceRecord.place.idOf(keyOfItem(item)) ?? '');

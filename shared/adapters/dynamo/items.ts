@@ -1,3 +1,4 @@
+import { digestOfFacts } from '#shared/app/instance/facts-digest.ts';
 import {
   type AnyRecord,
   definitionOf,
@@ -11,6 +12,7 @@ import type { Lease } from '#shared/domain/agent/lease.ts';
 import type { AccountRegion } from '#shared/domain/cloud/sweep.ts';
 import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { dueOf, expiryAfter, fromInstanceItem, toInstanceItem } from './instance-item.ts';
 import { dueShard, factsItemKey, type ItemKey, leaseItemKey, pairItemKey } from './keys.ts';
@@ -78,14 +80,18 @@ export function factsPut(facts: InstanceFacts): Put {
   const { describedAt } = facts;
   const item = wrap('facts', factsItemKey(facts), facts, {
     describedAt,
+    digest: digestOfFacts(facts),
     expiresAt: expiryAfter(describedAt, keptBesideSeconds),
   });
   return { item, tests: [{ attribute: 'describedAt', absentOrBelow: describedAt + 1 }] };
 }
 
+/** When a lease expires. A lease that another check-in renewed since has another expiry. */
+export const leaseExpiry = (lastSeenAt: Instant): number => expiryAfter(lastSeenAt, keptBesideSeconds);
+
 /** The put of a lease, on condition that the one it was decided on stands: no two of them are alike in all that is tested. */
 export const leasePut = (before: Lease | undefined, after: Lease): Put => ({
-  item: wrap('lease', leaseItemKey(after), after, { expiresAt: expiryAfter(after.lastSeenAt, keptBesideSeconds) }),
+  item: wrap('lease', leaseItemKey(after), after, { expiresAt: leaseExpiry(after.lastSeenAt) }),
   tests: before
     ? [
         { attribute: 'seq', equals: before.seq },

@@ -23,6 +23,8 @@ export interface Query {
   between?: { from: string; to: string };
   /** Exclusive; need not exist. */
   afterSortKey?: string | undefined;
+  /** Only these attributes, by their paths. */
+  attributes?: readonly string[];
   /** How many items one request looks at. */
   limit?: number;
 }
@@ -31,12 +33,13 @@ export interface Query {
 export async function* query({ client, tableName }: Table, asked: Query): AsyncGenerator<Item, void> {
   const to = new Placeholders();
   const isOfPartition = `${to.name('pk')} = ${to.value(asked.pk)}`;
-  const { between, tests } = asked;
+  const { between, tests, attributes } = asked;
   const isBetween = between && ` AND ${to.name('sk')} BETWEEN ${to.value(between.from)} AND ${to.value(between.to)}`;
   const request = {
     TableName: tableName,
     KeyConditionExpression: isOfPartition + (isBetween ?? ''),
     ...(tests && { FilterExpression: conditionOf(tests, to) }),
+    ...(attributes && { ProjectionExpression: attributes.map((path) => to.path(path)).join(', ') }),
     ...to.members(),
     ...(asked.limit !== undefined && { Limit: asked.limit }),
     ConsistentRead: true,

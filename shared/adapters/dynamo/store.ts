@@ -20,7 +20,7 @@ import type { Timing } from '#shared/domain/timing.ts';
 import { listDue, putOff } from './due.ts';
 import { firstTryUpdate } from './first-try-update.ts';
 import { fromInstanceItem } from './instance-item.ts';
-import { factsPut, leasePut, markItem, pairItem, putOf, readRecord, unwrap } from './items.ts';
+import { factsPut, leaseExpiry, leasePut, markItem, pairItem, putOf, readRecord, unwrap } from './items.ts';
 import {
   factsItemKey,
   type ItemKey,
@@ -35,7 +35,7 @@ import { listInstances, listPairs, listRecords } from './listings.ts';
 import { getItem } from './read.ts';
 import { readPair } from './read-pair.ts';
 import type { Table } from './table.ts';
-import { type Check, ensureItem, putAll, putItem, updateItem, type Written } from './write.ts';
+import { type Check, deleteItem, ensureItem, putAll, putItem, updateItem, type Written } from './write.ts';
 
 /** The store in DynamoDB, in the table of infra/tables.yml. Whatever is no answer of the port, such as throttling, throws as the SDK's error. */
 export function createDynamoStore(options: { client: DynamoDBClient; tableName: string; timing: Timing }): Store {
@@ -101,6 +101,14 @@ function accountRegionStore(table: Table): AccountRegionStore {
     getFacts: (key) => read<InstanceFacts>(table, factsItemKey(key)),
     async putFacts(facts) {
       await putItem(table, factsPut(facts));
+    },
+    async dropBeside(key, { facts, lastHeardAt }) {
+      const gone = [
+        facts && deleteItem(table, factsItemKey(key), [{ attribute: 'describedAt', equals: facts.describedAt }]),
+        lastHeardAt !== undefined &&
+          deleteItem(table, leaseItemKey(key), [{ attribute: 'expiresAt', equals: leaseExpiry(lastHeardAt) }]),
+      ];
+      await Promise.all(gone);
     },
     async ensurePair(account, region) {
       const pair = pairName(account, region);

@@ -20,6 +20,8 @@ export function createDynamoUserData(table: Table, now: () => Instant): UserData
       const item = await getItem(table, userDataItemKey(launchId));
       return item && (fromItem(item).userData as string);
     },
-    delete: (launchId) => deleteItem(table, userDataItemKey(launchId)),
+    async delete(launchId) {
+      await deleteItem(table, userDataItemKey(launchId));
+    },
   };
 }

@@ -105,8 +105,14 @@ const losses: readonly (string | undefined)[] = ['None', 'ConditionalCheckFailed
 const isLost = ({ CancellationReasons }: TransactionCanceledException): boolean =>
   CancellationReasons?.every(({ Code }) => losses.includes(Code)) ?? false;
 
-export async function deleteItem({ client, tableName: TableName }: Table, key: ItemKey): Promise<void> {
-  await client.send(new DeleteItemCommand({ TableName, Key: marshalledKey(key) }));
+export async function deleteItem(table: Table, key: ItemKey, tests: readonly Test[] = []): Promise<Written> {
+  const { client, tableName: TableName } = table;
+  const command = new DeleteItemCommand({
+    TableName,
+    Key: marshalledKey(key),
+    ...refusable(tests, new Placeholders()),
+  });
+  return unlessRefused(table, key, () => client.send(command));
 }
 
 /** BatchWriteItem takes so many items (amazondynamodb/latest/APIReference/API_BatchWriteItem.html). */

@@ -1,5 +1,6 @@
 import { pairName } from '#shared/adapters/dynamo/keys.ts';
 import { readPageToken, takePage } from '#shared/adapters/dynamo/page-token.ts';
+import { knownOf } from '#shared/app/instance/facts-digest.ts';
 import type { PageRequest, Store } from '#shared/app/ports.ts';
 import { definitionOf, type Kind, type RecordChange, type RecordOf } from '#shared/app/records/registry.ts';
 import type { Lease } from '#shared/domain/agent/lease.ts';
@@ -76,19 +77,16 @@ function instanceReads(records: Records, { leases, facts, pairs }: Beside): Inst
       .filter((record) => pairOf(record) === pair);
   return {
     getInstance: async (key) => find(key),
-    async readPair(account, region, endedBefore) {
-      const all = inPair(pairName(account, region));
-      const instances = endedBefore === null ? all : all.filter((one) => !isOver(one, endedBefore));
-      const besideThem = <T>(held: ReadonlyMap<string, T>): [string, T][] =>
-        instances.flatMap((one) => {
-          const found = held.get(keyOf(one));
-          return found === undefined ? [] : [[one.instanceId, found]];
-        });
-      return {
-        instances,
-        lastHeardAt: new Map(besideThem(leases).map(([id, { lastSeenAt }]) => [id, lastSeenAt])),
-        facts: new Map(besideThem(facts)),
-      };
+    async *readPair(account, region, endedBefore) {
+      for (const instance of inPair(pairName(account, region))) {
+        if (endedBefore !== null && isOver(instance, endedBefore)) continue;
+        const [lease, described] = [leases.get(keyOf(instance)), facts.get(keyOf(instance))];
+        yield {
+          instance,
+          ...(lease && { lastHeardAt: lease.lastSeenAt }),
+          ...(described && { facts: knownOf(described) }),
+        };
+      }
     },
     async listInstances({ size, after }) {
       const start = after === null ? undefined : readPageToken(after, true);
@@ -105,12 +103,16 @@ function instanceReads(records: Records, { leases, facts, pairs }: Beside): Inst
 function besideInstances(
   leases: Map<string, Lease>,
   facts: Map<string, InstanceFacts>,
-): Pick<Store, 'getFacts' | 'putFacts' | 'getLease' | 'renewLease'> {
+): Pick<Store, 'getFacts' | 'putFacts' | 'dropBeside' | 'getLease' | 'renewLease'> {
   return {
     getFacts: async (key) => facts.get(keyOf(key)),
     async putFacts(described) {
       const known = facts.get(keyOf(described));
       if (!known || known.describedAt <= described.describedAt) facts.set(keyOf(described), described);
+    },
+    async dropBeside(key, known) {
+      if (facts.get(keyOf(key))?.describedAt === known.facts?.describedAt) facts.delete(keyOf(key));
+      if (leases.get(keyOf(key))?.lastSeenAt === known.lastHeardAt) leases.delete(keyOf(key));
     },
     getLease: async (key) => leases.get(keyOf(key)),
     async renewLease(before, after) {

@@ -1,37 +1,25 @@
 import type { AgentCount } from '#shared/domain/agent/silence.ts';
-import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import {
   type AccountRegion,
+  judgeMissed,
+  mergeMissed,
   newAccountRegion,
-  planSweep,
   readsEndedSince,
-  type SweepPlan,
+  removes,
+  type SweepOf,
 } from '#shared/domain/cloud/sweep.ts';
 import { countUntold, isRepair } from '#shared/domain/cloud/untold.ts';
-import type { InstanceFacts } from '#shared/domain/instance/facts.ts';
-import type { Instance, InstanceKey } from '#shared/domain/instance/instance.ts';
+import type { Instance } from '#shared/domain/instance/instance.ts';
+import type { Instant } from '#shared/domain/time.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 import { noteSilences } from '../agent/note-silences.ts';
 import { attachByToken } from '../launch/attach-launched.ts';
-import {
-  type DescribeAnswer,
-  type Described,
-  type Describer,
-  describeLimit,
-  type Outbox,
-  type Store,
-  type VerifyMessage,
-} from '../ports.ts';
-import { detachReplaced } from './detach-replaced.ts';
-import { keepFacts } from './keep-facts.ts';
-import { saveMerged } from './save-merged.ts';
+import { type DescribeAnswer, type Described, type Describer, describeLimit, type Store } from '../ports.ts';
+import { HeldRecords } from './held-records.ts';
+import { mergePage, type SweepPorts, saveChanges } from './sweep-page.ts';
 
-export interface SweepRegionPorts {
-  store: Store;
+export interface SweepRegionPorts extends SweepPorts {
   ec2: Describer;
-  verify: Outbox<VerifyMessage>;
-  alarm: (what: string, subject: { account: string; region: string } | InstanceKey) => void;
-  timing: Timing;
 }
 
 /** What a sweep found, for its log line. `repaired`: transitions that an event should have told. */
@@ -44,94 +32,104 @@ export interface SweepReport extends AgentCount {
 }
 
 /**
- * Compares one account and region with EC2: the records are read before the first page is asked for, and a listing
- * that does not come whole says nothing at all (it throws, and the next sweep starts anew).
+ * Compares one account and region with EC2: the records are read before the first page is asked for, and each page is merged and let go before
+ * the next. What is missing is decided once the listing is whole. A listing that does not come whole throws: it says nothing about what it
+ * lacks, and the next sweep starts anew.
  */
 export async function sweepRegion(account: string, region: string, ports: SweepRegionPorts): Promise<SweepReport> {
-  const pair = await ports.store.getPair(account, region);
-  const { instances, lastHeardAt, facts } = await ports.store.readPair(account, region, readsEndedSince(pair));
-  const { sentAt, found, unreadableIds, complete } = await listAll(account, region, instances, ports.ec2);
-  const sights = found.map(({ sight }) => sight);
-  const others = await readOthers(sights, instances, facts, ports.store);
-  const sweep = {
-    pair: pair ?? newAccountRegion(account, region),
-    records: instances,
-    others,
-    lastHeardAt,
-    sentAt,
-    complete,
-    sights,
-    unreadableIds,
-  };
-  const plan = planSweep(sweep, ports.timing);
-  // First: a crash in between leaves a change that the next sweep sees again.
-  for (const one of found) await keepFacts(one.facts, facts.get(one.facts.instanceId), ports.store);
-  await applyPlan(plan, found, ports);
-  const repaired = plan.changes.filter(isRepair).length;
-  const isFirst = sweep.pair.lastSweepAt === null;
-  const findings = { before: sweep.pair.untold, isFirst, records: instances, repaired, sentAt };
+  const { store } = ports;
+  const known = await store.getPair(account, region);
+  const pair = known ?? newAccountRegion(account, region);
+  const held = await HeldRecords.from(store.readPair(account, region, readsEndedSince(known)));
+  const listed = await mergeListing(pair, held, ports);
+  const { sentAt, complete } = listed;
+  const missed = complete ? await saveMissed(held, { pair, sentAt }, ports) : { pair, repaired: 0, withheld: 0 };
+  const repaired = listed.repaired + missed.repaired;
+  const isFirst = pair.lastSweepAt === null;
+  const findings = { before: pair.untold, isFirst, records: instancesOf(held), repaired, sentAt };
   const { untold, eventsAreMissing } = countUntold(findings);
   if (eventsAreMissing) ports.alarm('events_not_arriving', { account, region });
-  const { untold: _, ...swept } = plan.pair;
-  if (pair || found.length > 0) await savePair({ ...swept, ...(untold && { untold }) }, ports.store);
-  if (unreadableIds.length > 0) ports.alarm('instance_unreadable', { account, region });
-  for (const alarm of plan.alarms) ports.alarm(alarm, { account, region });
-  await attachByToken(unattached(found, [...instances, ...others]), ports);
+  const { untold: _, ...swept } = missed.pair;
+  if (known || listed.seen > 0) await savePair({ ...swept, ...(untold && { untold }) }, store);
+  if (listed.unreadable > 0) ports.alarm('instance_unreadable', { account, region });
+  if (missed.withheld > 0) ports.alarm('mass_removal_withheld', { account, region });
+  await attachByToken(listed.claimants, ports);
   // Last: many agents may become silent at once, and nothing else of the sweep waits for that.
-  const agents = await noteSilences(instances, lastHeardAt, sentAt, ports);
-  const withheld = plan.withheldIds.length;
-  return { seen: found.length, unreadable: unreadableIds.length, repaired, withheld, ...agents };
+  const agents = await noteSilences(held, sentAt, ports);
+  return { seen: listed.seen, unreadable: listed.unreadable, repaired, withheld: missed.withheld, ...agents };
 }
 
-/** How many records are read side by side. */
-const readAtOnce = 20;
+function* instancesOf(held: HeldRecords): Generator<Instance, void> {
+  for (const { instance } of held) yield instance;
+}
 
-/**
- * The records of instances that EC2 shows and that were not read: they had ended long ago, or are newer than the reading. What is known of
- * their facts joins the others. A sight counts by the time of its request, so a record that is read after it takes nothing from it.
- */
-async function readOthers(
-  sights: readonly InstanceKey[],
-  records: readonly Instance[],
-  facts: Map<string, InstanceFacts>,
-  store: Store,
-): Promise<Instance[]> {
-  const known = new Set(records.map(({ instanceId }) => instanceId));
-  const unknown = sights.filter(({ instanceId }) => !known.has(instanceId));
-  const others: Instance[] = [];
-  for (let start = 0; start < unknown.length; start += readAtOnce) {
-    const read = await Promise.all(unknown.slice(start, start + readAtOnce).map((key) => store.getInstance(key)));
-    const standing = read.filter((record) => record !== undefined);
-    others.push(...standing);
-    const described = await Promise.all(standing.map((record) => store.getFacts(record)));
-    for (const one of described) if (one) facts.set(one.instanceId, one);
-  }
-  return others;
+interface Listed {
+  sentAt: Instant;
+  complete: boolean;
+  seen: number;
+  unreadable: number;
+  repaired: number;
+  claimants: Described[];
 }
 
 /**
- * EC2's listing. One that shows no live record at all may have been cut short: it is complete only if EC2, asked for those
+ * Merges EC2's listing page by page. One that shows no live record at all may have been cut short: it is complete only if EC2, asked for those
  * records by their ids, shows none of them either.
  */
-async function listAll(
-  account: string,
-  region: string,
-  records: readonly Instance[],
-  ec2: Describer,
-): Promise<DescribeAnswer & { complete: boolean }> {
-  const listing = await ec2.describeAll(account, region);
-  const listed = new Set([...listing.found.map(({ sight }) => sight.instanceId), ...listing.unreadableIds]);
-  const live = records.filter(({ cloud }) => cloud.state !== 'terminated').map(({ instanceId }) => instanceId);
-  if (live.length === 0 || live.some((id) => listed.has(id))) return { ...listing, complete: true };
-  const found = [...listing.found];
-  const unreadableIds = [...listing.unreadableIds];
+async function mergeListing(pair: AccountRegion, held: HeldRecords, ports: SweepRegionPorts): Promise<Listed> {
+  const { account, region } = pair;
+  const { ec2, store } = ports;
+  const listed: Listed = { sentAt: 0, complete: true, seen: 0, unreadable: 0, repaired: 0, claimants: [] };
+  const take = async (page: DescribeAnswer) => {
+    // Before the records: a crash in between leaves none that no listing and no sweep would find.
+    if (pair.lastSweepAt === null && page.found.length > 0) await store.ensurePair(account, region);
+    const { seen, unreadable, repaired, claimants } = await mergePage(page, held, ports);
+    listed.seen += seen;
+    listed.unreadable += unreadable;
+    listed.repaired += repaired;
+    listed.claimants.push(...claimants);
+  };
+  for await (const page of ec2.describePages(account, region)) {
+    listed.sentAt = page.sentAt;
+    await take(page);
+  }
+  if (!held.noneSeen) return listed;
+  const live = held.unseenAlive;
   for (let start = 0; start < live.length; start += describeLimit) {
     const answer = await ec2.describe(account, region, live.slice(start, start + describeLimit));
-    found.push(...answer.found);
-    unreadableIds.push(...answer.unreadableIds);
+    await take(answer);
+    if (answer.found.length > 0 || answer.unreadableIds.length > 0) listed.complete = false;
   }
-  const complete = found.length === listing.found.length && unreadableIds.length === listing.unreadableIds.length;
-  return { sentAt: listing.sentAt, found, unreadableIds, complete };
+  return listed;
+}
+
+/** Merges what a complete listing lacks. Judged first and then made again, so that all of it is never held at once. */
+async function saveMissed(
+  held: HeldRecords,
+  sweep: SweepOf,
+  ports: SweepRegionPorts,
+): Promise<{ pair: AccountRegion; repaired: number; withheld: number }> {
+  const { pair, withheld } = judgeMissed(missedOf(held, sweep, ports.timing), held.alive, sweep, ports.timing);
+  let repaired = 0;
+  function* kept() {
+    for (const { record, change } of recordsMissed(held, sweep, ports.timing)) {
+      if (withheld > 0 && removes(change)) continue;
+      if (isRepair(change)) repaired += 1;
+      yield { record, change };
+    }
+  }
+  await saveChanges(kept(), sweep.sentAt, ports);
+  return { pair, repaired, withheld };
+}
+
+function* missedOf(held: HeldRecords, sweep: SweepOf, timing: Timing) {
+  for (const { change } of recordsMissed(held, sweep, timing)) yield change;
+}
+
+function* recordsMissed(held: HeldRecords, sweep: SweepOf, timing: Timing) {
+  for (const record of held.unseen()) {
+    yield { record, change: mergeMissed(record.instance, record.lastHeardAt, sweep, timing) };
+  }
 }
 
 /** A sweep takes its time: an operator's release that came meanwhile is for the next one. */
@@ -139,30 +137,4 @@ async function savePair(swept: AccountRegion, store: Store): Promise<void> {
   const { withheld } = swept;
   const released = withheld && (await store.getPair(swept.account, swept.region))?.withheld?.released;
   await store.savePair(released ? { ...swept, withheld: { ...withheld, released } } : swept);
-}
-
-/** Only an instance without a launch on record can be a launch's lost answer. */
-function unattached(found: readonly Described[], records: readonly Instance[]): Described[] {
-  const owned = new Set(
-    records.filter(({ assignment }) => assignment.launchId !== null).map(({ instanceId }) => instanceId),
-  );
-  return found.filter(({ facts, sight }) => facts.clientToken !== null && !owned.has(sight.instanceId));
-}
-
-async function applyPlan(plan: SweepPlan, found: readonly Described[], ports: SweepRegionPorts): Promise<void> {
-  const described = new Map(found.map((one) => [one.sight.instanceId, one]));
-  const ask: VerifyMessage[] = [];
-  for (const { before, outcome } of plan.changes) {
-    const { account, region, instanceId } = outcome.instance;
-    if (outcome.needsDescribe) ask.push({ account, region, instanceId, attempt: 0 });
-    if (!outcome.changed) continue;
-    const one = described.get(instanceId);
-    // A record that moved since it was read: what was seen is merged again; what was missed waits for the next sweep.
-    const merged = await saveMerged(ports.store, before, (current) => {
-      if (current === before) return outcome;
-      return one ? mergeDescribed(current, one.sight, ports.timing) : undefined;
-    });
-    if (merged?.outcome.alarm) await detachReplaced(merged.outcome.instance, ports.store);
-  }
-  await ports.verify.send(ask);
 }

@@ -42,18 +42,15 @@ export interface AgentCount {
   silent: number;
 }
 
-/** Counts the enrolled agents of running instances. */
-export function countAgents(
-  instances: Iterable<Instance>,
-  lastHeardAt: ReadonlyMap<string, Instant>,
+/** Counts the record's agent if it is one that ought to speak: enrolled, on a running instance. */
+export function countAgent(
+  count: AgentCount,
+  instance: Instance,
+  lastHeardAt: Instant | undefined,
   now: Instant,
   timing: Timing,
-): AgentCount {
-  const count = { agents: 0, silent: 0 };
-  for (const instance of instances) {
-    if (!instance.agent || instance.cloud.state !== 'running') continue;
-    count.agents += 1;
-    if (isSilent(instance, lastHeardAt.get(instance.instanceId), now, timing)) count.silent += 1;
-  }
-  return count;
+): void {
+  if (!instance.agent || instance.cloud.state !== 'running') return;
+  count.agents += 1;
+  if (isSilent(instance, lastHeardAt, now, timing)) count.silent += 1;
 }

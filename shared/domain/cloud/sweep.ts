@@ -24,24 +24,32 @@ export const newAccountRegion = (account: string, region: string): AccountRegion
   withheld: null,
 });
 
-/** One sweep of a pair: everything that was read before its first page was asked for, and all pages, or not all. */
-export interface Sweep {
+/** What a sweep knows of its pair: as it was read before the first page was asked for, and when that was sent. */
+export interface SweepOf {
   pair: AccountRegion;
+  sentAt: Instant;
+}
+
+/** One sweep of a pair: everything that was read before its first page was asked for, and all pages, or not all. */
+export interface Sweep extends SweepOf {
   records: readonly Instance[];
-  /** Records of instances that the listing shows and that `records` lacks, read after the listing. They are merged, and never missed. */
-  others?: readonly Instance[];
   /** When each agent was last heard of, by instance id. */
   lastHeardAt: ReadonlyMap<string, Instant>;
-  sentAt: Instant;
   complete: boolean;
   sights: readonly DescribedState[];
   /** Instances that the listing shows and that cannot be read: they are seen, and nothing changes. */
   unreadableIds: readonly string[];
 }
 
+/** What a sweep makes of one instance. */
+export interface SweepChange {
+  before: Instance | undefined;
+  outcome: Outcome;
+}
+
 export interface SweepPlan {
   pair: AccountRegion;
-  changes: readonly { before: Instance | undefined; outcome: Outcome }[];
+  changes: readonly SweepChange[];
   alarms: readonly ('mass_removal_withheld' | NonNullable<Outcome['alarm']>)[];
   withheldIds: readonly string[];
 }
@@ -57,26 +65,51 @@ export const readsEndedSince = (pair: AccountRegion | undefined): Instant | null
 export const isOver = ({ cloud }: Instance, endedBefore: Instant): boolean =>
   cloud.state === 'terminated' && cloud.verify === null && (cloud.at ?? 0) < endedBefore;
 
+/** Whether the record's facts and lease have served their time: the instance has been over for a day. */
+export const isOverForADay = (instance: Instance, now: Instant): boolean =>
+  isOver(instance, now - seconds(endedSeconds));
+
 /** A sweep that would end more records than this count and more than this share of the pair ends none (docs/design/merging.md, "absence is not death"). */
 const massRemoval = { count: 5, share: 0.1 } as const;
 
-/** Merges what the sweep saw. Only a complete sweep says anything about instances that it lacks (docs/design/merging.md, "absence is not death"). */
+/** A whole sweep at once, where everything that it read is at hand. Only a complete one says anything about instances that it lacks. */
 export function planSweep(sweep: Sweep, timing: Timing): SweepPlan {
-  const known = new Map([...sweep.records, ...(sweep.others ?? [])].map((record) => [record.instanceId, record]));
-  const seen = sweep.sights.map((sight) => {
-    const before = known.get(sight.instanceId);
-    return { before, outcome: before ? mergeDescribed(before, sight, timing) : found(sight, timing) };
-  });
-  if (!sweep.complete) return finish(sweep, sweep.pair, seen, []);
+  const known = new Map(sweep.records.map((record) => [record.instanceId, record]));
+  const seen = sweep.sights.map((sight) => mergeSight(known.get(sight.instanceId), sight, timing));
+  if (!sweep.complete) return { pair: sweep.pair, changes: seen, alarms: alarmsOf(seen), withheldIds: [] };
   const sighted = new Set([...sweep.sights.map((sight) => sight.instanceId), ...sweep.unreadableIds]);
   const missed = sweep.records
     .filter((record) => !sighted.has(record.instanceId))
-    .map((before) => ({
-      before,
-      outcome: before.cloud.state === 'terminated' ? forgotten(before, sweep, timing) : miss(before, sweep, timing),
-    }));
-  return guarded(sweep, seen, missed, timing);
+    .map((record) => mergeMissed(record, sweep.lastHeardAt.get(record.instanceId), sweep, timing));
+  const alive = sweep.records.filter(isAlive).length;
+  const { pair, withheld } = judgeMissed(missed, alive, sweep, timing);
+  const changes = [...seen, ...missed.filter((change) => withheld === 0 || !removes(change))];
+  const withheldIds = withheld === 0 ? [] : missed.filter(removes).map(({ outcome }) => outcome.instance.instanceId);
+  const alarms = alarmsOf(changes);
+  return { pair, changes, alarms: withheld === 0 ? alarms : [...alarms, 'mass_removal_withheld'], withheldIds };
 }
+
+export const isAlive = ({ cloud }: Instance): boolean => cloud.state !== 'terminated';
+
+const alarmsOf = (changes: readonly SweepChange[]): NonNullable<Outcome['alarm']>[] =>
+  changes.flatMap(({ outcome }) => (outcome.alarm ? [outcome.alarm] : []));
+
+/** Merges one instance that a page shows. */
+export const mergeSight = (before: Instance | undefined, sight: DescribedState, timing: Timing): SweepChange => ({
+  before,
+  outcome: before ? mergeDescribed(before, sight, timing) : found(sight, timing),
+});
+
+/** Merges one record that a complete listing lacks. `heardAt`: when its agent was last heard of. */
+export const mergeMissed = (
+  before: Instance,
+  heardAt: Instant | undefined,
+  sweep: SweepOf,
+  timing: Timing,
+): SweepChange => ({
+  before,
+  outcome: isAlive(before) ? miss(before, heardAt, sweep, timing) : forgotten(before, heardAt, sweep, timing),
+});
 
 /** An instance that a sweep finds gets up to half an hour more to enroll, by hash: a new account must not fall due at once. */
 function found(sight: DescribedState, timing: Timing): Outcome {
@@ -90,28 +123,28 @@ function found(sight: DescribedState, timing: Timing): Outcome {
 }
 
 /** The first miss leaves a mark with the last sight; "gone" needs two sweeps that both started more than S after it. */
-function miss(record: Instance, sweep: Sweep, timing: Timing): Outcome {
+function miss(record: Instance, heardAt: Instant | undefined, { pair, sentAt }: SweepOf, timing: Timing): Outcome {
   // A record without a mark was listed by the sweep before, or made since; that sight is not worth a write each time.
   const seenAt = Math.max(
     record.cloud.at ?? record.management.notBefore,
     record.cloud.seenAt ?? 0,
-    record.cloud.absent ? record.cloud.absent.seenAt : (sweep.pair.lastSweepAt ?? 0),
-    sweep.lastHeardAt.get(record.instanceId) ?? 0,
+    record.cloud.absent ? record.cloud.absent.seenAt : (pair.lastSweepAt ?? 0),
+    heardAt ?? 0,
   );
   const countsFrom = seenAt + seconds(timing.stalenessSeconds);
-  const counts = sweep.sentAt > countsFrom;
+  const counts = sentAt > countsFrom;
   const since = record.cloud.absent?.since ?? null;
   const stillMissing = since !== null && since > countsFrom;
-  if (counts && stillMissing && sweep.sentAt > since) return gone(record, since, sweep.sentAt, timing);
-  const mark = { seenAt, since: stillMissing ? since : counts ? sweep.sentAt : null };
+  if (counts && stillMissing && sentAt > since) return gone(record, since, sentAt, timing);
+  const mark = { seenAt, since: stillMissing ? since : counts ? sentAt : null };
   if (record.cloud.absent?.seenAt === mark.seenAt && record.cloud.absent.since === mark.since) return unchanged(record);
   return { instance: { ...record, cloud: { ...record.cloud, absent: mark } }, changed: true, needsDescribe: false };
 }
 
 /** EC2 forgets what has ended: a doubt about the end that outlasts S is settled by its absence. */
-function forgotten(record: Instance, sweep: Sweep, timing: Timing): Outcome {
-  const doubtedAt = Math.max(record.cloud.verify?.since ?? 0, sweep.lastHeardAt.get(record.instanceId) ?? 0);
-  if (!record.cloud.verify || sweep.sentAt <= doubtedAt + seconds(timing.stalenessSeconds)) return unchanged(record);
+function forgotten(record: Instance, heardAt: Instant | undefined, { sentAt }: SweepOf, timing: Timing): Outcome {
+  const doubtedAt = Math.max(record.cloud.verify?.since ?? 0, heardAt ?? 0);
+  if (!record.cloud.verify || sentAt <= doubtedAt + seconds(timing.stalenessSeconds)) return unchanged(record);
   return { instance: { ...record, cloud: { ...record.cloud, verify: null } }, changed: true, needsDescribe: false };
 }
 
@@ -128,40 +161,34 @@ function gone(record: Instance, since: Instant, sentAt: Instant, timing: Timing)
   };
 }
 
-type Change = SweepPlan['changes'][number];
+/** Whether the change ends a record that was alive. */
+export const removes = ({ before, outcome }: SweepChange): boolean =>
+  before !== undefined && isAlive(before) && !isAlive(outcome.instance);
 
-const removes = ({ before, outcome }: Change): boolean =>
-  before?.cloud.state !== 'terminated' && outcome.instance.cloud.state === 'terminated';
-
-function guarded(sweep: Sweep, seen: Change[], missed: Change[], timing: Timing): SweepPlan {
-  const removals = missed.filter(removes);
-  const alive = sweep.records.filter((record) => record.cloud.state !== 'terminated').length;
-  const tooMany = removals.length > Math.max(massRemoval.count, massRemoval.share * alive);
-  const { withheld } = sweep.pair;
+/**
+ * What a complete sweep says of its pair, by all that its listing lacks. `withheld`: so many records would end and do not, since they are too
+ * many at once; 0 if all of `missed` is to be applied. `alive`: of how many living records the pair was.
+ */
+export function judgeMissed(
+  missed: Iterable<SweepChange>,
+  alive: number,
+  { pair, sentAt }: SweepOf,
+  timing: Timing,
+): { pair: AccountRegion; withheld: number } {
+  const since = pair.withheld?.since ?? sentAt;
+  let removals = 0;
   // An hour of complete sweeps that agree: on every record that would end, not only on there being too many.
-  const releaseMs = seconds(timing.massRemovalReleaseSeconds);
-  const since = withheld?.since ?? sweep.sentAt;
-  const missedSince = (change: Change) => change.before?.cloud.absent?.since ?? sweep.sentAt;
-  const agreedLongEnough = [since, ...removals.map(missedSince)].every((from) => sweep.sentAt >= from + releaseMs);
-  if (!tooMany || withheld?.released || agreedLongEnough) {
-    return finish(sweep, { ...sweep.pair, withheld: null }, [...seen, ...missed], []);
+  let agreedSince = since;
+  for (const change of missed) {
+    if (!removes(change)) continue;
+    removals += 1;
+    agreedSince = Math.max(agreedSince, change.before?.cloud.absent?.since ?? sentAt);
   }
-  const kept = missed.filter((change) => !removes(change));
-  const pair = { ...sweep.pair, withheld: { since, released: false } };
-  return finish(
-    sweep,
-    pair,
-    [...seen, ...kept],
-    removals.map(({ outcome }) => outcome.instance.instanceId),
-  );
-}
-
-function finish(sweep: Sweep, pair: AccountRegion, changes: Change[], withheldIds: string[]): SweepPlan {
-  const alarms = changes.flatMap(({ outcome }) => (outcome.alarm ? [outcome.alarm] : []));
-  return {
-    pair: sweep.complete ? { ...pair, lastSweepAt: Math.max(pair.lastSweepAt ?? 0, sweep.sentAt) } : pair,
-    changes,
-    alarms: withheldIds.length > 0 ? [...alarms, 'mass_removal_withheld'] : alarms,
-    withheldIds,
-  };
+  const tooMany = removals > Math.max(massRemoval.count, massRemoval.share * alive);
+  const agreedLongEnough = sentAt >= agreedSince + seconds(timing.massRemovalReleaseSeconds);
+  const swept = { ...pair, lastSweepAt: Math.max(pair.lastSweepAt ?? 0, sentAt) };
+  if (!tooMany || pair.withheld?.released || agreedLongEnough) {
+    return { pair: { ...swept, withheld: null }, withheld: 0 };
+  }
+  return { pair: { ...swept, withheld: { since, released: false } }, withheld: removals };
 }

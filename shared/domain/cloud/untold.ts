@@ -24,7 +24,7 @@ export interface SweepFindings {
   before: Untold | undefined;
   /** The pair was never swept: nothing told of the instances that were there. */
   isFirst: boolean;
-  records: readonly Instance[];
+  records: Iterable<Instance>;
   repaired: number;
   sentAt: Instant;
 }
@@ -44,7 +44,7 @@ export function countUntold({ before, isFirst, records, repaired, sentAt }: Swee
   return { untold, eventsAreMissing: untold.changes >= enough.changes && sentAt - untold.since >= enough.ms };
 }
 
-function lastEventAt(records: readonly Instance[]): Instant {
+function lastEventAt(records: Iterable<Instance>): Instant {
   let last = 0;
   for (const { cloud } of records) if (cloud.source === 'event') last = Math.max(last, cloud.at ?? 0);
   return last;

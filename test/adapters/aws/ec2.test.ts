@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openEc2 } from '#shared/adapters/aws/ec2.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { aLaunch } from '#test/build/a-launch.ts';
+import { describeAll } from '#test/build/whole.ts';
 
 /** What a proxy, a captive portal or a wrong address answers in EC2's place, and EC2 itself when it is unwell. */
 const page = '<html><head><title>Blocked</title></head><body>Ask your administrator</body></html>';
@@ -38,7 +39,7 @@ const ec2 = openEc2(account, Date.now);
 const questions = {
   describe: () => ec2.describe(account, region, ['i-1']),
   describeNamed: () => ec2.describeNamed(account, region, ['i-1']),
-  describeAll: () => ec2.describeAll(account, region),
+  describeAll: () => describeAll(ec2, account, region),
   describeByToken: () => ec2.describeByToken(account, region, 'mst-1'),
 };
 const launch = () => ec2.runInstances(aLaunch(), 'user data');
@@ -111,7 +112,7 @@ describe('EC2’s refusal', () => {
 
 it('EC2’s word that nothing is there is believed', async () => {
   answer = { status: 200, body: '<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>' };
-  expect(await ec2.describeAll(account, region)).toMatchObject({ found: [] });
+  expect(await describeAll(ec2, account, region)).toMatchObject({ found: [] });
 });
 
 describe('a listing', () => {
@@ -130,7 +131,7 @@ describe('a listing', () => {
   ])('with an instance of %s counts all others', async (_, members) => {
     const readable = state('running') + launchTime;
     answer = { status: 200, body: listing(item('i-1', readable), item('i-2', members), item('i-3', readable)) };
-    const { found, unreadableIds } = await ec2.describeAll(account, region);
+    const { found, unreadableIds } = await describeAll(ec2, account, region);
     expect(found.map(({ sight }) => sight.instanceId)).toEqual(['i-1', 'i-3']);
     expect(unreadableIds).toEqual(['i-2']);
   });
@@ -141,14 +142,14 @@ describe('a listing', () => {
   ])('of the account %s is believed: %s', async (owner, believed) => {
     const one = item('i-1', state('running') + launchTime).replace('<item>', `<item><ownerId>${owner}</ownerId>`);
     answer = { status: 200, body: listing(one) };
-    const asking = ec2.describeAll(account, region);
+    const asking = describeAll(ec2, account, region);
     if (believed) expect((await asking).found).toHaveLength(1);
     else await expect(asking).rejects.toThrow('EC2 answered for another account');
   });
 
   it('asks for instances that another AWS service manages, and says which', async () => {
     answer = { status: 200, body: listing(item('i-1', state('running') + launchTime + managed)) };
-    const { found } = await ec2.describeAll(account, region);
+    const { found } = await describeAll(ec2, account, region);
     expect(asked).toContain('IncludeManagedResources=true');
     expect(found.map(({ facts }) => facts.managedBy)).toEqual(['eks.amazonaws.com']);
   });

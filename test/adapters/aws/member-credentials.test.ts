@@ -7,6 +7,7 @@ import type { VerifyMessage } from '#shared/app/ports.ts';
 import { Problem } from '#shared/domain/problems.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aLaunch } from '#test/build/a-launch.ts';
+import { describeAll } from '#test/build/whole.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { instanceId, member, membersInPlace, other, own, stranger } from './members-in-place.ts';
 
@@ -40,7 +41,7 @@ const wordsOf = (what: Promise<unknown>): Promise<string> =>
 
 describe('the deployment’s own account', () => {
   it('is asked about with the functions’ own credentials', async () => {
-    const { found } = await open().describeAll(own, region);
+    const { found } = await describeAll(open(), own, region);
     expect(found).toMatchObject([{ sight: { account: own } }]);
     expect(calls).toMatchObject([{ action: 'DescribeInstances', accessKeyId: own, scope: `${region}/ec2` }]);
   });
@@ -48,7 +49,7 @@ describe('the deployment’s own account', () => {
 
 describe('a member account', () => {
   it('is asked about with its own role, once STS has said whose that is', async () => {
-    const { found } = await open().describeAll(member, elsewhere);
+    const { found } = await describeAll(open(), member, elsewhere);
     expect(found).toMatchObject([{ sight: { account: member, region: elsewhere, instanceId } }]);
     const { accessKeyId = '', sessionToken } = calls[1] ?? {};
     expect(accessKeyId).toMatch(/^KEY444455556666N\d+$/);
@@ -74,14 +75,14 @@ describe('a member account', () => {
     ['us-gov-west-1', 'aws-us-gov'],
   ])('has its role in the deployment’s partition: %s', async (at, partition) => {
     const there = { ...home, region: at, accounts: { [member]: { regions: [at], launch } } };
-    await open(Date.now, there).describeAll(member, at);
+    await describeAll(open(Date.now, there), member, at);
     expect(calls[0]?.parameters.RoleArn).toBe(`arn:${partition}:iam::${member}:role/muster-prod-member`);
   });
 
   it('takes its role once for all who ask, in whatever Region', async () => {
     const ec2 = open();
     const asked = [region, elsewhere, region, elsewhere].flatMap((at) => [
-      ec2.describeAll(member, at),
+      describeAll(ec2, member, at),
       ec2.describe(member, at, [instanceId]),
     ]);
     await Promise.all(asked);
@@ -104,16 +105,16 @@ describe('a member account', () => {
   it('is asked with the new ones by the client that had the old', async () => {
     members[member] = { lifeSeconds: 200 };
     const ec2 = open();
-    await ec2.describeAll(member, region);
+    await describeAll(ec2, member, region);
     delete members[member];
-    await ec2.describeAll(member, region);
+    await describeAll(ec2, member, region);
     const used = calls.filter(({ action }) => action === 'DescribeInstances');
     expect(new Set(used.map(({ accessKeyId }) => accessKeyId)).size).toBe(2);
   });
 
   it('and another share nothing', async () => {
     const ec2 = open();
-    const answers = await Promise.all([member, other, own].map((account) => ec2.describeAll(account, region)));
+    const answers = await Promise.all([member, other, own].map((account) => describeAll(ec2, account, region)));
     expect(answers.map(({ found }) => found[0]?.facts.imageId)).toEqual([member, other, own].map((id) => `ami-${id}`));
     const externalIds = calls.flatMap(({ parameters }) => parameters.ExternalId ?? []);
     expect(externalIds.sort()).toEqual([member, other].map((id) => `muster/${own}/${region}/prod/${id}`));
@@ -135,7 +136,7 @@ describe('credentials of another account', () => {
   it('are refused with both accounts’ names, and nothing is asked with them', async () => {
     members[member] = { really: stranger };
     const ec2 = open();
-    const failure = await ec2.describeAll(member, region).catch((error: unknown) => error);
+    const failure = await describeAll(ec2, member, region).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(MemberAccountError);
     expect(failure).toMatchObject({
       name: 'MemberAccountMisconfigured',
@@ -158,12 +159,12 @@ describe('an account or a Region that is not registered', () => {
     const failure = await ec2.terminate({ account, region: at, instanceId }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(Problem);
     expect(failure).toMatchObject({ code: 'account_not_registered', facts: { account, region: at } });
-    await expect(ec2.describeAll(account, at)).rejects.toThrow('registered');
+    await expect(describeAll(ec2, account, at)).rejects.toThrow('registered');
     expect(calls).toEqual([]);
   });
 
   it('is no member’s where nobody gave credentials for members', async () => {
-    await expect(openEc2(own, Date.now).describeAll(member, region)).rejects.toThrow(`not ${member}`);
+    await expect(describeAll(openEc2(own, Date.now), member, region)).rejects.toThrow(`not ${member}`);
     expect(calls).toEqual([]);
   });
 });
@@ -184,7 +185,7 @@ describe('STS that gives no role', () => {
     members[member] = does;
     const ec2 = open();
     const attempts = [
-      ec2.describeAll(member, region),
+      describeAll(ec2, member, region),
       ec2.describe(member, region, [instanceId]),
       ec2.describeNamed(member, region, [instanceId]),
       ec2.describeByToken(member, region, 'mst-1'),
@@ -197,7 +198,7 @@ describe('STS that gives no role', () => {
 
   it('says which role and why', async () => {
     members[member] = { refuses: accessDenied };
-    expect(await wordsOf(open().describeAll(member, region))).toBe(
+    expect(await wordsOf(describeAll(open(), member, region))).toBe(
       `cannot assume arn:aws:iam::${member}:role/muster-prod-member: AccessDenied: No.`,
     );
   });
@@ -208,12 +209,12 @@ describe('STS that gives no role', () => {
     const ec2 = open(clock.now);
     for (const ms of [0, 1, 9000]) {
       clock.ms = ms;
-      expect(await named(ec2.describeAll(member, region))).toBe('MemberAccountMisconfigured');
+      expect(await named(describeAll(ec2, member, region))).toBe('MemberAccountMisconfigured');
     }
     expect(actions()).toEqual(['AssumeRole']);
     delete members[member];
     clock.ms = 10_001;
-    expect((await ec2.describeAll(member, region)).found).toHaveLength(1);
+    expect((await describeAll(ec2, member, region)).found).toHaveLength(1);
     expect(actions()).toEqual(['AssumeRole', 'AssumeRole', 'GetCallerIdentity', 'DescribeInstances']);
   });
 
@@ -236,8 +237,8 @@ describe('STS that gives no role', () => {
   it('and does not answer is not waited for long', { timeout: 10_000 }, async () => {
     members[member] = { hangs: true };
     const ec2 = open();
-    const hanging = named(ec2.describeAll(member, region));
-    expect((await ec2.describeAll(other, region)).found).toHaveLength(1);
+    const hanging = named(describeAll(ec2, member, region));
+    expect((await describeAll(ec2, other, region)).found).toHaveLength(1);
     expect(await hanging).toBe('MemberAccountUnreachable');
   });
 });

@@ -1,12 +1,13 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createDynamoStore } from '#shared/adapters/dynamo/store.ts';
+import { knownOf } from '#shared/app/instance/facts-digest.ts';
 import type { Store } from '#shared/app/ports.ts';
 import { firstTry } from '#shared/domain/cloud/first-try.ts';
 import { ledgerEntry } from '#shared/domain/cloud/ledger.ts';
 import type { Ec2State } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
-import { instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '#test/build/records.ts';
+import { factsOf, instanceNamed, keyNamed, leaseOf, linkOf, second, serverNamed, start } from '#test/build/records.ts';
 import { type Dynamo, startDynamo } from '#test/contracts/dynamodb.ts';
 import { type Cost, countCost, indexUnits, writeUnits } from '../../../bench/cost.ts';
 import { itemSizeBytes } from '../../../bench/item-size.ts';
@@ -130,6 +131,19 @@ describe('what the store costs', () => {
       [1, false],
       [1, false],
       [1, true],
+    ]);
+    expect(cost.reads).toBe(0);
+  });
+
+  test('facts and lease of an instance that is over cost a unit each to delete, and no read', async () => {
+    const facts = factsOf('i-1');
+    await store.putFacts(facts);
+    await store.renewLease(undefined, leaseOf('i-1'));
+    cost = countCost(dynamo.client);
+    await store.dropBeside(keyNamed('i-1'), { facts: knownOf(facts), lastHeardAt: start });
+    expect(cost.requests.map(({ command, writes, refused }) => [command, writes, refused])).toEqual([
+      ['DeleteItemCommand', 1, false],
+      ['DeleteItemCommand', 1, false],
     ]);
     expect(cost.reads).toBe(0);
   });

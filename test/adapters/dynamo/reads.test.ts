@@ -6,6 +6,7 @@ import { createDynamoUserData } from '#shared/adapters/dynamo/user-data.ts';
 import { kinds } from '#shared/app/records/registry.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { keyNamed, start } from '#test/build/records.ts';
+import { readPair } from '#test/build/whole.ts';
 
 /** A client whose requests are kept and answered with nothing. DynamoDB Local does not tell a consistent read from another. */
 function recording() {
@@ -38,7 +39,7 @@ it('every read of records is strongly consistent; the index of what is due canno
     store.getLease(key),
     store.getPair('111122223333', 'us-east-1'),
   ]);
-  await Promise.all([store.listPairs(), store.listInstances(page), store.readPair('111122223333', 'us-east-1', null)]);
+  await Promise.all([store.listPairs(), store.listInstances(page), readPair(store, keyNamed('i-1'))]);
   await userData.get('lch_1');
   await store.listDue(start, 10);
   const [ofIndex, others] = [true, false].map((is) => requests.filter(({ input }) => 'IndexName' in input === is));

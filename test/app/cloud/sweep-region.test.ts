@@ -7,6 +7,7 @@ import { newInstance } from '#shared/domain/instance/instance.ts';
 import type { LaunchRequest } from '#shared/domain/launch/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { launchNamed, leaseOf, second, serverNamed } from '#test/build/records.ts';
+import { readPair } from '#test/build/whole.ts';
 import { oneInstance } from '#test/local/aws/ec2/lab.ts';
 import { ec2Setup, place } from './ec2-setup.ts';
 
@@ -36,7 +37,7 @@ async function vanished(count: number): Promise<Setup> {
 }
 
 const states = async (setup: Setup) =>
-  (await setup.store.readPair(place.account, place.region, null)).instances.map(({ cloud: { state } }) => state);
+  (await readPair(setup.store, place)).map(({ instance: { cloud } }) => cloud.state);
 
 describe('a sweep', () => {
   it('finds what no event told of: records, facts, the pair, and how much it had to repair', async () => {
@@ -75,17 +76,20 @@ describe('a sweep', () => {
     setup.clock.advance(86_401 * second);
     await setup.store.savePair({ ...pair, lastSweepAt: setup.now() });
     setup.clock.advance(period);
-    const reads: string[][] = [];
-    const readPair: Store['readPair'] = async (...asked) => {
-      const read = await setup.store.readPair(...asked);
-      reads.push(read.instances.map(({ instanceId }) => instanceId));
-      return read;
+    const reads: string[] = [];
+    const store: Store = {
+      ...setup.store,
+      async *readPair(...asked) {
+        for await (const record of setup.store.readPair(...asked)) {
+          reads.push(record.instance.instanceId);
+          yield record;
+        }
+      },
     };
-    const store = { ...setup.store, readPair };
     await sweep(setup, { store });
-    expect(reads.flat()).not.toContain(back);
-    expect(reads.flat()).not.toContain(dead.instanceId);
-    expect(reads.flat()).toHaveLength(1);
+    expect(reads).not.toContain(back);
+    expect(reads).not.toContain(dead.instanceId);
+    expect(reads).toHaveLength(1);
     expect(await setup.store.getInstance(before)).toMatchObject({ cloud: { state: 'running', inferred: false } });
     expect(setup.alarms).toEqual(['termination_inferred_wrongly']);
     const { length } = setup.written;
@@ -143,6 +147,59 @@ describe('a sweep', () => {
     });
   });
 
+  it('deletes facts and lease of what has been over for a day, once, and not a moment sooner', async () => {
+    const setup = await ec2Setup();
+    const [instanceId = ''] = await run(setup, 1);
+    const key = { ...place, instanceId };
+    await sweep(setup);
+    await setup.store.renewLease(undefined, leaseOf(instanceId, { lastSeenAt: setup.now() }));
+    await setup.ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
+    setup.clock.advance(20 * second);
+    await sweep(setup);
+    const endedAt = (await setup.store.getInstance(key))?.cloud.at ?? 0;
+    const dropped: unknown[] = [];
+    const store: Store = {
+      ...setup.store,
+      dropBeside: async (...asked) => {
+        dropped.push(asked);
+        await setup.store.dropBeside(...asked);
+      },
+    };
+    const sweepAt = async (at: number) => {
+      setup.clock.advance(at - setup.now());
+      await sweep(setup, { store });
+      return [await setup.store.getFacts(key), await setup.store.getLease(key)];
+    };
+    expect(await sweepAt(endedAt + 86_400 * second)).toEqual([expect.anything(), expect.anything()]);
+    const { length } = setup.written;
+    expect(await sweepAt(endedAt + 86_400 * second + 1)).toEqual([undefined, undefined]);
+    await sweepAt(endedAt + 86_700 * second);
+    expect(dropped).toHaveLength(1);
+    expect(setup.written).toHaveLength(length);
+    expect(await setup.store.getInstance(key)).toMatchObject({ cloud: { state: 'terminated', at: endedAt } });
+  });
+
+  it('leaves beside an instance in doubt what lies there', async () => {
+    const setup = await ec2Setup();
+    const [instanceId = ''] = await run(setup, 1);
+    const key = { ...place, instanceId };
+    await sweep(setup);
+    await setup.ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
+    setup.clock.advance(20 * second);
+    await sweep(setup);
+    setup.clock.advance(86_400 * second);
+    const ended = (await setup.store.getInstance(key))!;
+    const verify = { reason: 'alive_when_ended' as const, since: setup.now() };
+    await setup.store.saveInstance(ended, { ...ended, cloud: { ...ended.cloud, verify } });
+    setup.clock.advance(60 * second);
+    await sweep(setup);
+    expect(await setup.store.getFacts(key)).toBeDefined();
+    // EC2 shows nothing of it: its absence settles the doubt, and then the facts may go.
+    setup.clock.advance(period);
+    await sweep(setup);
+    expect(await setup.store.getFacts(key)).toBeUndefined();
+  });
+
   it('of an empty pair makes no record of the pair', async () => {
     const setup = await ec2Setup();
     expect(await sweep(setup)).toEqual({ seen: 0, unreadable: 0, repaired: 0, withheld: 0, agents: 0, silent: 0 });
@@ -157,7 +214,9 @@ describe('a sweep', () => {
     const asked: (readonly string[])[] = [];
     const short: Describer = {
       ...ec2,
-      describeAll: async (...place) => ({ ...(await ec2.describeAll(...place)), found: [] }),
+      async *describePages(...place) {
+        for await (const page of ec2.describePages(...place)) yield { ...page, found: [] };
+      },
       describe: (account, region, named) => {
         asked.push(named);
         return ec2.describe(account, region, named);
@@ -179,10 +238,11 @@ describe('a sweep', () => {
     const alarms: string[] = [];
     const partly: Describer = {
       ...ec2,
-      async describeAll(...place) {
-        const { found, ...answer } = await ec2.describeAll(...place);
-        const readable = found.filter(({ sight }) => sight.instanceId !== unreadable);
-        return { ...answer, found: readable, unreadableIds: [unreadable] };
+      async *describePages(...place) {
+        for await (const { found, ...answer } of ec2.describePages(...place)) {
+          const readable = found.filter(({ sight }) => sight.instanceId !== unreadable);
+          yield { ...answer, found: readable, unreadableIds: [unreadable] };
+        }
       },
     };
     const ports = { ...setup.ports, ec2: partly, alarm: (what: string) => alarms.push(what) };
@@ -223,7 +283,7 @@ describe('a sweep', () => {
 
   it('never ends an instance whose agent speaks', async () => {
     const setup = await vanished(2);
-    const { instances } = await setup.store.readPair(place.account, place.region, null);
+    const instances = (await readPair(setup.store, place)).map(({ instance }) => instance);
     for (let sweeps = 1; sweeps <= 4; sweeps++) {
       setup.clock.advance(period);
       const { instanceId } = instances[0]!;
@@ -249,14 +309,19 @@ describe('a listing that does not come whole', () => {
     expect(await setup.store.listPairs()).toEqual([]);
   });
 
-  it('says nothing at all: a page token comes twice', async () => {
+  it('says nothing of what it lacks, and what its pages showed counts: a page token comes twice', async () => {
     const setup = await ec2Setup();
+    const gone = newInstance({ ...place, instanceId: 'i-00000000000000001' }, setup.now());
+    await setup.store.saveInstance(undefined, gone);
     await run(setup, 1000);
     setup.clock.advance(20 * second);
     await run(setup, 5);
+    setup.clock.advance(3600 * second);
     setup.region.faults.add({ what: 'repeat-page', where: { service: 'ec2' } });
     await expect(sweep(setup)).rejects.toThrow('page token');
-    expect(setup.written).toEqual([]);
+    expect(await setup.store.getInstance(gone)).toEqual({ ...gone, version: 1 });
+    expect(await states(setup)).toHaveLength(1001);
+    expect(await setup.store.getPair(place.account, place.region)).toMatchObject({ lastSweepAt: null });
   });
 });
 
@@ -276,7 +341,7 @@ describe('a sweep that would end more than five instances and more than a tenth'
     const setup = await withheld();
     expect(await states(setup)).toEqual(running);
     expect(setup.alarms).toEqual(['mass_removal_withheld']);
-    const { instances } = await setup.store.readPair(place.account, place.region, null);
+    const instances = (await readPair(setup.store, place)).map(({ instance }) => instance);
     expect(instances.every(({ cloud: { absent } }) => absent?.since !== null)).toBe(true);
   });
 
@@ -302,12 +367,14 @@ describe('a sweep that would end more than five instances and more than a tenth'
   it('keeps a release that comes while it runs', async () => {
     const setup = await withheld();
     setup.clock.advance(period);
-    const readPair: Store['readPair'] = async (account, region, endedBefore) => {
-      const read = await setup.store.readPair(account, region, endedBefore);
-      await releaseRemoval(account, region, setup.ports);
-      return read;
+    const store: Store = {
+      ...setup.store,
+      async *readPair(account, region, endedBefore) {
+        yield* setup.store.readPair(account, region, endedBefore);
+        await releaseRemoval(account, region, setup.ports);
+      },
     };
-    await sweep(setup, { store: { ...setup.store, readPair } });
+    await sweep(setup, { store });
     setup.clock.advance(period);
     await sweep(setup);
     expect(await states(setup)).toEqual(terminated);
@@ -346,7 +413,7 @@ describe('a sweep, overtaken by an event between its reading and its writing', (
     setup.clock.advance(period);
     await sweep(setup);
     setup.clock.advance(period);
-    const [record] = (await setup.store.readPair(place.account, place.region, null)).instances;
+    const record = (await readPair(setup.store, place))[0]?.instance;
     const touched = once(() =>
       setup.store.saveInstance(record, { ...record!, cloud: { ...record!.cloud, absent: null } }),
     );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { markConflict } from '#shared/domain/agent/merge-agent.ts';
-import { countAgents, isSilent, noteSilence } from '#shared/domain/agent/silence.ts';
+import { countAgent, isSilent, noteSilence } from '#shared/domain/agent/silence.ts';
 import type { Instance } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anInstance, clock } from '#test/build/an-instance.ts';
@@ -83,5 +83,7 @@ it('counts the agents of running instances, and the silent ones among them', () 
     at('i-4', anInstance({ agent, cloud: { state: 'stopped' } })),
   ];
   const heard = new Map([['i-2', clock('11:00:00')]]);
-  expect(countAgents(instances, heard, clock('11:00:30'), defaultTiming)).toEqual({ agents: 2, silent: 1 });
+  const count = { agents: 0, silent: 0 };
+  for (const one of instances) countAgent(count, one, heard.get(one.instanceId), clock('11:00:30'), defaultTiming);
+  expect(count).toEqual({ agents: 2, silent: 1 });
 });

@@ -58,12 +58,29 @@ export class Life {
   }
 }
 
+/** What comes piece by piece: each piece is a call. */
+const streams = ['readPair', 'describePages'];
+
+async function* streamed<Piece>(pieces: AsyncIterable<Piece>, life: Life, entered: () => void): AsyncGenerator<Piece> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  for (;;) {
+    const piece = await life.call(async () => {
+      entered();
+      return iterator.next();
+    });
+    if (piece.done) return;
+    yield piece.value;
+  }
+}
+
 /** The port as one process sees it. `entered` runs in the same step as the call itself, without a pause in between. */
 export function killable<Port extends object>(port: Port, life: Life, entered: () => void = () => {}): Port {
   return new Proxy(port, {
     get(target, name, receiver) {
       const member: unknown = Reflect.get(target, name, receiver);
       if (typeof member !== 'function') return member;
+      if (streams.includes(String(name)))
+        return (...args: unknown[]) => streamed(member.apply(target, args), life, entered);
       return (...args: unknown[]) =>
         life.call(async () => {
           entered();
