@@ -14,7 +14,7 @@ import { keepFacts } from './keep-facts.ts';
 import { saveMerged } from './save-merged.ts';
 
 /** How many records are read or written side by side. */
-export const recordsAtOnce = 20;
+const recordsAtOnce = 20;
 
 export interface SweepPorts {
   store: Store;

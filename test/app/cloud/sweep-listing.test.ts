@@ -20,7 +20,10 @@ it('asks for every live record by its id where the listing shows none of them: t
     return { sentAt, found: [], unreadableIds: some.filter((id) => id === ids.at(-1)) };
   };
   const nothing = async () => ({ sentAt, found: [], unreadableIds: [] });
-  const ec2: Describer = { describe, describeNamed: nothing, describeAll: nothing, describeByToken: nothing };
+  async function* describePages() {
+    yield await nothing();
+  }
+  const ec2: Describer = { describe, describeNamed: nothing, describePages, describeByToken: nothing };
   const verify = new KeepingOutbox<VerifyMessage>();
   await sweepRegion('111122223333', 'us-east-1', { store, ec2, verify, alarm: () => {}, timing: defaultTiming });
   expect(asked.sort()).toEqual(ids);

@@ -58,20 +58,24 @@ export class Life {
   }
 }
 
-/** What comes piece by piece: each piece is a call. */
-const streams = ['readPair', 'describePages'];
-
-async function* streamed<Piece>(pieces: AsyncIterable<Piece>, life: Life, entered: () => void): AsyncGenerator<Piece> {
-  const iterator = pieces[Symbol.asyncIterator]();
-  for (;;) {
-    const piece = await life.call(async () => {
-      entered();
-      return iterator.next();
-    });
-    if (piece.done) return;
-    yield piece.value;
-  }
+/** What comes piece by piece. Each page of a listing is a call; the few records of a pair come in one. */
+async function* listed(pages: AsyncIterable<unknown>, life: Life, entered: () => void): AsyncGenerator<unknown, void> {
+  const iterator = pages[Symbol.asyncIterator]();
+  const next = () => {
+    entered();
+    return iterator.next();
+  };
+  for (let page = await life.call(next); !page.done; page = await life.call(next)) yield page.value;
 }
+
+async function* read(records: AsyncIterable<unknown>, life: Life, entered: () => void): AsyncGenerator<unknown, void> {
+  yield* await life.call(async () => {
+    entered();
+    return Array.fromAsync(records);
+  });
+}
+
+const streams: Readonly<Record<string, typeof read>> = { describePages: listed, readPair: read };
 
 /** The port as one process sees it. `entered` runs in the same step as the call itself, without a pause in between. */
 export function killable<Port extends object>(port: Port, life: Life, entered: () => void = () => {}): Port {
@@ -79,8 +83,8 @@ export function killable<Port extends object>(port: Port, life: Life, entered: (
     get(target, name, receiver) {
       const member: unknown = Reflect.get(target, name, receiver);
       if (typeof member !== 'function') return member;
-      if (streams.includes(String(name)))
-        return (...args: unknown[]) => streamed(member.apply(target, args), life, entered);
+      const stream = streams[String(name)];
+      if (stream) return (...args: unknown[]) => stream(member.apply(target, args), life, entered);
       return (...args: unknown[]) =>
         life.call(async () => {
           entered();
