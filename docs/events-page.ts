@@ -37,7 +37,7 @@ Three things to know before you write a consumer:
 
 - **At least once.** EventBridge may deliver an event twice. \`detail.meta.id\` is the same each time; EventBridge's own \`id\` is not.
 - **Order.** Muster sends the changes of one record in their order. EventBridge does not promise to keep that order. If the order
-  matters to you, compare \`detail.data.at\`.
+  matters to you, compare \`detail.data.sequence\`, and disregard what is \`late\`. Do not compare stamps: they are whole seconds, and may be corrected later.
 - **Ignore event types and members that you do not know.** Muster adds detail types and members without a new \`version\`. If Muster
   removes a member or changes its meaning, the \`version\` changes.
 
