@@ -5,8 +5,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // These need Python: vitest.stack.config.ts
     exclude: [...configDefaults.exclude, 'test/deployed/**'],
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    // What is slow on a busy machine waits longer; what never comes still fails
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     maxWorkers: 2,
   },
 });

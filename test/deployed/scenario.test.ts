@@ -140,7 +140,7 @@ describe('the demonstration, with a restart and a new version in its middle', ()
   });
 });
 
-it('ends in the table that npm start -- --once ends in', { timeout: 300_000 }, async (test) => {
+it('ends in the table that npm start -- --once ends in', { timeout: 600_000 }, async (test) => {
   const local = startMuster(['--once', '--json'], { folder: ownFolder('scenario', test), port: await freePort() });
   await local.exited;
   const { scenario } = JSON.parse(local.stdout()) as Verdict;

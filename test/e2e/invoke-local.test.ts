@@ -69,7 +69,7 @@ async function runUnseen(inRegion: string): Promise<InstanceKey> {
   return key;
 }
 
-describe.concurrent('serverless invoke local', { timeout: 180_000 }, () => {
+describe.concurrent('serverless invoke local', () => {
   it('records a state change with onInstanceChanged, and tick and sweep go on from there', async () => {
     await unrecorded(sampled);
     expect(await serverless.invoke('onInstanceChanged', 'instance-changed.running')).toEqual(allHandled);

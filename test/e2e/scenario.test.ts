@@ -22,7 +22,7 @@ const missedBy: Record<FunctionName, string> = {
   operatorEc2: 'terminated by an operator',
   onRecordChanged: 'launched past Muster from a plain image',
 };
-const timeout = 300_000;
+const timeout = 600_000;
 
 async function playOnce(
   args: readonly string[],

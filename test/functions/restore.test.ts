@@ -114,4 +114,4 @@ it('brings a hundred agents back after the table was put back by an hour, with o
   // Once more changes nothing, and the next second machine is seen as ever.
   const again = await restoreFleet(ask, formatTime(restoredTo), 'a rehearsal');
   expect([again.readmitted, again.conflictsEnded, again.endedAgain]).toEqual([[], [], []]);
-}, 480_000);
+});

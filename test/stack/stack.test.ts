@@ -17,7 +17,7 @@ const stack = () => packaged;
 
 beforeAll(async () => {
   [packaged, rehearsed] = await Promise.all([packageStack(), packageStack(rehearsal())]);
-}, 180_000);
+});
 
 describe('permissions', () => permissions(stack));
 describe('member accounts', () => memberAccounts(stack, () => rehearsed));

@@ -73,7 +73,7 @@ describe('an event that crossed a Region', () => {
   });
 });
 
-it('no life ends silently wrong, with late and repeated hops', { timeout: 60_000 }, async () => {
+it('no life ends silently wrong, with late and repeated hops', async () => {
   let doubted = 0;
   const lives = 1000;
   for (let seed = 1; seed <= lives; seed++) {

@@ -19,7 +19,7 @@ async function launchAndWait(where: Setup): Promise<string> {
 
 describe('17 at most one and 18 adoption: whatever process dies, one instance at most, and it is the server’s', () => {
   describe.each(mortals)('%s', (name) => {
-    it.each(['before', 'after'] as const)('dies %s one of its calls', { timeout: 60_000 }, async (side) => {
+    it.each(['before', 'after'] as const)('dies %s one of its calls', async (side) => {
       for (let call = 1; call <= 10; call++) {
         const where = setup(call);
         const serverId = await newServer(where);
