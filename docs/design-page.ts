@@ -44,10 +44,10 @@ const warningsTable = (): string =>
 /** Every kind of record, by its definition. */
 const kindsTable = (): string =>
   table(
-    ['Kind', 'In one list', 'Can be due', 'In the stream', 'Consumers are told'],
+    ['Kind', 'In one list', 'Can be due', 'Consumers are told'],
     kinds.map((kind) => {
-      const { place, dueAt, inStream, events } = definitionOfAny(kind);
-      return [code(kind), ...[place.list, dueAt, inStream, events].map(yesOrNo)];
+      const { place, dueAt, events } = definitionOfAny(kind);
+      return [code(kind), ...[place.list, dueAt, events].map(yesOrNo)];
     }),
   );
 

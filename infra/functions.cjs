@@ -10,8 +10,8 @@ const audiences = custom('env.audiences');
 const verifyQueue = { Ref: 'VerifyQueue' };
 const launchQueue = { Ref: 'LaunchQueue' };
 
-/** Only these kinds of record are published. Consumers do not need leases, facts and account Regions. */
-const published = { kind: { S: ['instance', 'server', 'launch', 'key'] } };
+/** The kinds of record that consumers are told of: those with `events` in shared/app/records/registry.ts (test/stack/storage.ts compares). */
+const published = { kind: { S: ['instance', 'key'] } };
 
 /**
  * One row per function; infra/function-resources.cjs makes the functions, their queues and their alarms from the rows.

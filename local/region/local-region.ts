@@ -5,7 +5,7 @@ import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from '@aws-s
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import type { SQSBatchResponse } from 'aws-lambda';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
-import { isKind, records } from '#shared/app/records/registry.ts';
+import { isTold } from '#shared/app/records/registry.ts';
 import { startDynamoDbLocal } from '../aws/dynamodb/dynamodb-local.ts';
 import { type AwsEndpoints, startAwsEndpoints } from '../aws/endpoints.ts';
 import { Bus, type BusEvent, type Delivery } from '../aws/events/bus.ts';
@@ -111,7 +111,7 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
     ...streamSettings,
     ...{ streamArn, clock, folder: join(folder, 'stream'), onError: report },
     handler: (event) => functions.invoke<SQSBatchResponse>('onRecordChanged', event),
-    wants: (record) => isInStream(record.dynamodb?.NewImage?.kind?.S ?? record.dynamodb?.OldImage?.kind?.S),
+    wants: (record) => isTold(record.dynamodb?.NewImage?.kind?.S ?? record.dynamodb?.OldImage?.kind?.S),
   });
   pump.start();
   undo.push(
@@ -127,9 +127,6 @@ const request: Engine['request'] = (url, init) =>
   fetch(url, { ...init, headers: { 'content-type': 'application/json' } });
 
 const credentials = { accessKeyId: settings.account, secretAccessKey: 'local' };
-
-/** What the stream's filter lets through: test/stack/storage.ts holds infra/functions.cjs to the same. */
-const isInStream = (kind: string | undefined): boolean => isKind(kind) && records[kind].inStream;
 
 async function createTables(endpoint: string): Promise<string> {
   const client = new DynamoDBClient({ endpoint, region: settings.homeRegion, credentials });

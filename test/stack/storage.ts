@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { instanceEventPatterns } from '#local/region/settings.ts';
 import { historyPartition, pairItemKey, revocationMarkOf, userDataItemKey } from '#shared/adapters/dynamo/keys.ts';
 import { mainTable, privateTable } from '#shared/adapters/dynamo/tables.ts';
-import { kinds, records } from '#shared/app/records/registry.ts';
+import { isTold, kinds } from '#shared/app/records/registry.ts';
 import { type Node, nameOf } from './cloudformation.ts';
 import type { PackagedStack } from './packaged-stack.ts';
 
@@ -66,9 +66,9 @@ export function storage(stack: () => PackagedStack): void {
     expect(nameOf(mapping.DestinationConfig.OnFailure.Destination)).toBe('FailedRecordsBucket');
   });
 
-  it('the stream leaves out leases, facts, pairs and what DynamoDB expired', () => {
+  it('the stream lets through the kinds that consumers are told of, and nothing that DynamoDB expired', () => {
     const { Filters } = resource('OnRecordChangedEventSourceMappingDynamodbMainTable').Properties.FilterCriteria;
-    const told = { kind: { S: kinds.filter((kind) => records[kind].inStream) } };
+    const told = { kind: { S: kinds.filter(isTold) } };
     expect(Filters.map(({ Pattern }: { Pattern: string }) => JSON.parse(Pattern))).toEqual([
       { eventName: ['INSERT', 'MODIFY'], dynamodb: { NewImage: told } },
       { eventName: ['REMOVE'], userIdentity: { principalId: [{ exists: false }] }, dynamodb: { OldImage: told } },

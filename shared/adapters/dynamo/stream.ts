@@ -1,6 +1,6 @@
 import type { DynamoDBRecord } from 'aws-lambda';
 import type { PublishedChange, UnreadableChange } from '#shared/app/events/publish-changes.ts';
-import { isKind, type Kind, records, subjectOfKey } from '#shared/app/records/registry.ts';
+import { isTold, type Kind, subjectOfKey } from '#shared/app/records/registry.ts';
 import { seconds } from '#shared/domain/time.ts';
 import { readRecord } from './items.ts';
 import { type Item, keyOfItem } from './table.ts';
@@ -11,7 +11,7 @@ type Image = NonNullable<DynamoDBRecord['dynamodb']>['NewImage'];
 export function readChange({ dynamodb }: DynamoDBRecord): PublishedChange | UnreadableChange | undefined {
   const kind = dynamodb?.NewImage?.kind?.S;
   // Of the other kinds nothing is told, so an image of theirs that cannot be read stops nothing.
-  if (!isKind(kind) || !records[kind].events) return undefined;
+  if (!isTold(kind)) return undefined;
   try {
     const after = recordIn(kind, dynamodb?.NewImage);
     const before = recordIn(kind, dynamodb?.OldImage);

@@ -4,5 +4,4 @@ import { defineRecord, inOneList } from '../records/define-record.ts';
 export const accountRecord = defineRecord<Account>({
   idOf: ({ account }) => account,
   place: inOneList('ACCOUNTS'),
-  inStream: false,
 });

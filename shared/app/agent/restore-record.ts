@@ -7,5 +7,4 @@ export const restoreId = 'latest';
 export const restoreRecord = defineRecord<Restore>({
   idOf: () => restoreId,
   place: eachAlone('RESTORE'),
-  inStream: false,
 });

@@ -4,5 +4,4 @@ import { defineRecord, eachAlone } from '../records/define-record.ts';
 export const bindingRecord = defineRecord<Binding>({
   idOf: ({ agentId }) => agentId,
   place: eachAlone('AGENT'),
-  inStream: false,
 });

@@ -17,7 +17,6 @@ export const enrollmentKeyRecord = defineRecord<EnrollmentKey>({
     const after = warnOfEnd(key, now, timing);
     return after ? { after, next: null } : { next: keyDeadline(key, timing) };
   },
-  inStream: true,
   events: keyEventsOf,
   beside: ({ lastUsedAt, lastUsedBy }) => (lastUsedAt === null ? {} : keyUse(lastUsedAt, lastUsedBy)),
   pack: ({ lastUsedAt: _at, lastUsedBy: _by, ...key }) => ({ ...key, scope: narrowing(key.scope) }),

@@ -33,6 +33,5 @@ export const instanceRecord = defineRecord<Instance>({
     const { changed, instance: after } = mergeTime(instance, now, timing);
     return changed ? { after, next: null } : { next: enrollmentDeadline(instance, timing) };
   },
-  inStream: true,
   events: eventsOf,
 });

@@ -11,5 +11,4 @@ export const launchRecord = defineRecord<Launch>({
     if (deadline === null || deadline > now) return { next: deadline };
     return { launchId: launch.id, next: nextNudge(launch, now, timing) };
   },
-  inStream: true,
 });

@@ -48,8 +48,7 @@ export interface RecordKind<R extends { version: number }> {
   /** When time alone changes the record. Absent or null: never. */
   dueAt?(record: R, timing: Timing): Instant | null;
   onDue?(record: R, now: Instant, timing: Timing): DuePlan<R>;
-  /** The changes leave the table by its stream. `events`: what consumers are told of a change. */
-  inStream: boolean;
+  /** What consumers are told of a change. Absent: nothing, so the filter of the table's stream stops the kind. */
   events?(before: R | undefined, after: R): DomainEvent[];
   /** Attributes that stand beside the record in its item, because conditions or updates need them. */
   beside?(record: R): Readonly<Record<string, string | number>>;

@@ -28,6 +28,9 @@ export const kinds = Object.keys(records) as readonly Kind[];
 
 export const isKind = (word: unknown): word is Kind => typeof word === 'string' && Object.hasOwn(records, word);
 
+/** Whether consumers are told of changes of this kind. The filter of the table's stream (infra/functions.cjs) lets no other through. */
+export const isTold = (word: unknown): word is Kind => isKind(word) && records[word].events !== undefined;
+
 /** The definition of a kind, for code that treats all kinds alike. */
 export const definitionOf = <K extends Kind>(kind: K): RecordKind<RecordOf<K>> =>
   records[kind] as unknown as RecordKind<RecordOf<K>>;

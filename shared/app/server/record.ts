@@ -4,5 +4,4 @@ import { defineRecord, inOneList } from '../records/define-record.ts';
 export const serverRecord = defineRecord<Server>({
   idOf: ({ id }) => id,
   place: inOneList('SERVERS'),
-  inStream: true,
 });

@@ -11,12 +11,10 @@ import type { Clock } from '#local/clock.ts';
 import { streamSettings } from '#local/topology.ts';
 import { putOf } from '#shared/adapters/dynamo/items.ts';
 import { keyOfItem } from '#shared/adapters/dynamo/table.ts';
-import { definitionOfAny, isKind, type RecordChange } from '#shared/app/records/registry.ts';
+import { isTold, type RecordChange } from '#shared/app/records/registry.ts';
 import type { Timing } from '#shared/domain/timing.ts';
 
 const { batchSize, maximumRetryAttempts } = streamSettings;
-
-const isInStream = (kind: unknown): boolean => isKind(kind) && definitionOfAny(kind).inStream;
 
 /** A change can be read this long after the write; Lambda looks again after as long. */
 const delayMs = 200;
@@ -50,7 +48,7 @@ export class RecordStream {
         },
       },
       handler,
-      wants: ({ dynamodb }) => isInStream(dynamodb?.NewImage?.kind?.S),
+      wants: ({ dynamodb }) => isTold(dynamodb?.NewImage?.kind?.S),
       ...{ batchSize, maximumRetryAttempts, onError },
       now: () => clock.now(),
       setAside: () => onError(new RangeError('a change was given up')),
