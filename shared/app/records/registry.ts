@@ -26,7 +26,7 @@ export type RecordChange = { [K in Kind]: { kind: K; before: RecordOf<K> | undef
 
 export const kinds = Object.keys(records) as readonly Kind[];
 
-export const isKind = (word: unknown): word is Kind => typeof word === 'string' && Object.hasOwn(records, word);
+const isKind = (word: unknown): word is Kind => typeof word === 'string' && Object.hasOwn(records, word);
 
 /** Whether consumers are told of changes of this kind. The filter of the table's stream (infra/functions.cjs) lets no other through. */
 export const isTold = (word: unknown): word is Kind => isKind(word) && records[word].events !== undefined;
