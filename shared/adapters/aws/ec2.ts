@@ -1,6 +1,7 @@
 import {
   DescribeInstancesCommand,
   type DescribeInstancesCommandInput,
+  type DescribeInstancesCommandOutput,
   EC2Client,
   type EC2ClientConfig,
   type Instance as Ec2Instance,
@@ -104,24 +105,12 @@ export function openEc2(
         IncludeManagedResources: true,
         NextToken,
       });
-      const page = await client.send(request, limits);
-      const found: Described[] = [];
-      const unreadableIds: string[] = [];
-      for (const reservation of answered(page.Reservations)) {
-        // A region's listing is of one account; anything else is not ours to believe.
-        if (reservation.OwnerId !== undefined && reservation.OwnerId !== account)
-          throw new Error('EC2 answered for another account');
-        for (const instance of reservation.Instances ?? []) {
-          const described = describedOf(account, region, instance, sentAt);
-          if (described) found.push(described);
-          else unreadableIds.push(instance.InstanceId ?? '');
-        }
-      }
-      NextToken = page.NextToken;
+      const { page, next } = await readPage(() => client.send(request, limits), account, region, sentAt);
+      NextToken = next;
       if (NextToken !== undefined && tokens.has(NextToken))
         throw new Error('EC2 repeated a page token: the listing is not whole');
       if (NextToken !== undefined) tokens.add(NextToken);
-      yield { sentAt, found, unreadableIds };
+      yield page;
     } while (NextToken !== undefined);
   }
 
@@ -143,6 +132,29 @@ export function openEc2(
       answered(answer.TerminatingInstances);
     },
   };
+}
+
+/** One page of a listing. EC2's own objects end with this call: they are ten times as large as what is read of them. */
+async function readPage(
+  ask: () => Promise<DescribeInstancesCommandOutput>,
+  account: string,
+  region: string,
+  sentAt: number,
+): Promise<{ page: DescribeAnswer; next: string | undefined }> {
+  const { Reservations, NextToken: next } = await ask();
+  const found: Described[] = [];
+  const unreadableIds: string[] = [];
+  for (const reservation of answered(Reservations)) {
+    // A region's listing is of one account; anything else is not ours to believe.
+    if (reservation.OwnerId !== undefined && reservation.OwnerId !== account)
+      throw new Error('EC2 answered for another account');
+    for (const instance of reservation.Instances ?? []) {
+      const described = describedOf(account, region, instance, sentAt);
+      if (described) found.push(described);
+      else unreadableIds.push(instance.InstanceId ?? '');
+    }
+  }
+  return { page: { sentAt, found, unreadableIds }, next };
 }
 
 async function runInstances(

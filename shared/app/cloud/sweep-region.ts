@@ -1,6 +1,7 @@
 import type { AgentCount } from '#shared/domain/agent/silence.ts';
 import {
   type AccountRegion,
+  isAlive,
   judgeMissed,
   mergeMissed,
   newAccountRegion,
@@ -94,7 +95,8 @@ async function mergeListing(pair: AccountRegion, held: HeldRecords, ports: Sweep
     await take(page);
   }
   if (!held.noneSeen) return listed;
-  const live = held.unseenAlive;
+  const live: string[] = [];
+  for (const instance of instancesOf(held)) if (isAlive(instance)) live.push(instance.instanceId);
   for (let start = 0; start < live.length; start += describeLimit) {
     const answer = await ec2.describe(account, region, live.slice(start, start + describeLimit));
     await take(answer);

@@ -100,7 +100,7 @@ it('each page is merged before the next is asked for, twenty records side by sid
   expect(most).toEqual({ putFacts: 20, saveInstance: 20 });
 });
 
-it('a record is held as a text, and comes back as it was read', async () => {
+it('a held record comes back as it was read, and the listing’s sights are remembered', async () => {
   const one = { instance: instanceNamed(idOf(1)), lastHeardAt: start, facts: knownOf(factsOf(idOf(1))) };
   const ended = { instance: instanceNamed(idOf(2), { cloud: { state: 'terminated', at: start } }) };
   async function* records() {
