@@ -2,7 +2,6 @@ import {
   type Ec2State,
   type Instance,
   type InstanceKey,
-  isEc2State,
   newInstance,
   rankOf,
   withCloud,
@@ -31,9 +30,6 @@ export function transitionTime(text: string | undefined): Instant | null {
   const match = /\((\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}) (?:GMT|UTC)\)/.exec(text ?? '');
   return match ? (parseTime(`${match[1]}T${match[2]}Z`) ?? null) : null;
 }
-
-/** The EC2 states by DescribeInstances' words; anything else is a shape Muster does not know. */
-export const readState = (name: unknown): Ec2State | undefined => (isEc2State(name) ? name : undefined);
 
 /** Compares the answer with the record by the time of its request, its LaunchTime and its transition time (docs/design/merging.md, "what an answer is worth"). */
 export function mergeDescribed(current: Instance | undefined, sight: DescribedState, timing: Timing): Outcome {

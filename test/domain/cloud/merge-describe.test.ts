@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type DescribedState, mergeDescribed, readState, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
+import { type DescribedState, mergeDescribed, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
 import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
 import { type Instance, newInstance, withCloud } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
@@ -36,11 +36,6 @@ describe('reading what EC2 says', () => {
     ]) {
       expect(transitionTime(text)).toBeNull();
     }
-  });
-
-  it('a state only in EC2’s own words', () => {
-    expect(readState('shutting-down')).toBe('shutting-down');
-    expect(readState('rebooting')).toBeUndefined();
   });
 });
 
