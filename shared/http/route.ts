@@ -5,6 +5,7 @@ import type { CheckinPorts } from '#shared/app/agent/check-in.ts';
 import type { Shown } from '#shared/app/answer.ts';
 import type { EnrollPorts } from '#shared/app/enrollment/enroll-instance.ts';
 import type { ChangePorts, Ec2Ports, ReadPorts } from '#shared/app/operator-ports.ts';
+import type { Act } from '#shared/domain/act.ts';
 import { Problem, type ProblemCode } from '#shared/domain/problems.ts';
 import type { Instant } from '#shared/domain/time.ts';
 import { type HttpAnswer, jsonAnswer } from './problem.ts';
@@ -39,6 +40,8 @@ interface Request<Path extends z.ZodMiniType, Query extends z.ZodMiniType, Body 
   token: string;
   /** The ARN of the person that signed, by IAM. */
   caller: string;
+  /** Who asks for a change, why, and by which request. */
+  act: Act;
 }
 
 /** The methods that routes have. */
@@ -123,24 +126,28 @@ export function defineRoute<
           : body && (mediaType === 'application/json' ? readJson(bytes, body) : bytes.toString('latin1')),
         ...{ bytes, token: signed, caller: callerOf(event) },
       };
+      const act = actOf(event, parts);
       // Absent schemas have the type of the empty object, which nothing reads
-      const request = parts as Request<Path, Query, Body>;
+      const request = { ...parts, act } as Request<Path, Query, Body>;
       const answer = await run(request, now, ports);
-      if (isChange) changed?.({ ...lineOf(event, operationId, parts), ...logs?.(request, answer) });
+      if (isChange) changed?.({ ...lineOf(act, operationId, parts.path), ...logs?.(request, answer) });
       return jsonAnswer(status, answer);
     },
   };
 }
 
-/** Who, what, why, and the request's id: API Gateway's own, which its log and the answer's header have too. */
-function lineOf(
+/** Who, why, and the request's id: API Gateway's own, which its log and the answer's header have too. */
+function actOf(
   { requestContext: { requestId } }: APIGatewayProxyEventV2,
-  action: string,
-  { path, query, body, caller: by }: { path: unknown; query: unknown; body: unknown; caller: string },
-): Fields {
-  const { reason } = { ...(query as Fields), ...(body as Fields) };
-  return { by, action, ...(path as Fields), ...(reason !== undefined && { reason }), requestId };
+  { query, body, caller: who }: { query: unknown; body: unknown; caller: string },
+): Act {
+  const { reason = null } = { ...(query as Partial<Act>), ...(body as Partial<Act>) };
+  return { who, reason, requestId };
 }
+
+const lineOf = ({ who: by, reason, requestId }: Act, action: string, path: unknown): Fields => ({
+  ...{ by, action, ...(path as Fields), ...(reason !== null && { reason }), requestId },
+});
 
 /** All that a route can refuse, each code once. */
 export function problemsOf({ body, token, problems }: Route): ProblemCode[] {

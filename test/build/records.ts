@@ -15,6 +15,13 @@ import { type InstanceParts, withParts } from './an-instance.ts';
 /** Each test makes a store of its own. */
 export type MakeStore = () => Promise<Store>;
 
+/** What an operator asks for. */
+export const anAct = {
+  who: 'arn:aws:iam::111122223333:user/ada',
+  reason: 'the disk was copied',
+  requestId: 'request-1',
+};
+
 export const start = Date.parse('2026-11-02T10:00:00Z');
 export const second = 1000;
 

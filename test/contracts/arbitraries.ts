@@ -95,6 +95,9 @@ export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
       }),
       words: management,
       times: fc.record({ since: instant, notBefore: instant }),
+      act: fc.option(fc.record({ who: fc.string(), reason: maybe(fc.string()), requestId: fc.uuid() }), {
+        nil: undefined,
+      }),
       assignment: fc.record({
         serverId: maybe(fc.constant('srv_1')),
         launchId: maybe(fc.constant('lch_1')),
@@ -110,10 +113,10 @@ export const anyInstance = (instanceId: string): fc.Arbitrary<Instance> =>
       }),
       stamped: instant.chain((at) => ledger(at).map((entries) => ({ at, ledger: entries }))),
     })
-    .map(({ cloud, words, times, stamped, ...parts }) =>
+    .map(({ cloud, words, times, act, stamped, ...parts }) =>
       instanceNamed(instanceId, {
         ...parts,
-        management: { ...words, ...times },
+        management: { ...words, ...times, ...(act && { act }) },
         cloud: {
           ...cloud,
           ...stamped,

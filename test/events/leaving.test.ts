@@ -66,9 +66,10 @@ test.prop([fc.option(anyInstance('i-0a1b2c3d4e5f60718'), { nil: undefined }), an
   async (before, after) => {
     for (const { detailType, detail } of await told(before, after)) {
       expect(complaints(detailType, detail)).toBeUndefined();
-      const { late, ...data } = detail.data;
+      const { late, by, ...data } = detail.data;
       expect(Object.keys(data).sort()).toEqual(alwaysIn(detailType as DetailType).sort());
       expect([undefined, true]).toContain(late);
+      if (by !== undefined) expect([detailType, by]).toEqual(['Instance Discovered-Only', after.management.act]);
     }
   },
 );

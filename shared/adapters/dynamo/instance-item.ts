@@ -35,7 +35,7 @@ const attributes = {
     failedStart: 'failed',
     warnings: 'warn',
   },
-  management: { status: 'management', reason: 'reason', since: 'since', notBefore: 'notBefore' },
+  management: { status: 'management', reason: 'reason', since: 'since', notBefore: 'notBefore', act: 'act' },
   assignment: { serverId: 'server', launchId: 'launch', surplusSince: 'surplus' },
   identity: { conflict: 'conflict', reenroll: 'reenroll', refusedAttempt: 'attempt' },
 } as const satisfies { [P in Part]: Readonly<Record<keyof Instance[P], string>> };
@@ -62,6 +62,7 @@ const listed: Readonly<Record<string, readonly string[]>> = {
   conflict: ['reason', 'since'],
   reenroll: ['by', 'until', 'replaces', 'proof'],
   attempt: ['at', 'code', 'reference'],
+  act: ['who', 'reason', 'requestId'],
 };
 
 /** `running@1793613600#1a2b3c4` is kept as `1@1793613600#1a2b3c4`, the state by its rank. */

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { Act } from '#shared/domain/act.ts';
 import {
   conflictEnded,
   isSeenIn,
@@ -60,10 +61,10 @@ export interface LostAgent extends InstanceKey {
  * Lets each agent enroll again with its own key, as an operator's re-enrollment by that key does, but also where the
  * instance is not managed any more. Throws Problem `restore_not_open`.
  */
-export async function readmitAgents(agents: readonly LostAgent[], now: Instant, ports: RestorePorts) {
+export async function readmitAgents(agents: readonly LostAgent[], act: Act, now: Instant, ports: RestorePorts) {
   requireOpen(await ports.store.get('restore', restoreId), now);
   return forEach(agents, async ({ agentId, ...key }) => {
-    await readmitAgent(key, agentId, now, ports);
+    await readmitAgent(key, agentId, act, now, ports);
   });
 }
 

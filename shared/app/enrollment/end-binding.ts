@@ -1,3 +1,4 @@
+import type { Act } from '#shared/domain/act.ts';
 import type { Binding } from '#shared/domain/enrollment/binding.ts';
 import {
   block,
@@ -21,40 +22,47 @@ import type { RecordChange } from '../records/registry.ts';
 
 type EndingPorts = Pick<ChangePorts, 'store' | 'timing'>;
 
-export const releaseInstance = (key: InstanceKey, now: Instant, ports: EndingPorts) =>
-  carryOut(key, (instance) => release(instance, now), now, ports);
+export const releaseInstance = (key: InstanceKey, act: Act, now: Instant, ports: EndingPorts) =>
+  carryOut(key, (instance) => release(instance, now, act), now, ports);
 
-export const blockInstance = (key: InstanceKey, now: Instant, ports: EndingPorts) =>
-  carryOut(key, (instance) => block(instance, now), now, ports);
+export const blockInstance = (key: InstanceKey, act: Act, now: Instant, ports: EndingPorts) =>
+  carryOut(key, (instance) => block(instance, now, act), now, ports);
 
-export const unblockInstance = (key: InstanceKey, now: Instant, ports: EndingPorts) =>
-  carryOut(key, (instance) => unblock(instance, now), now, ports);
+export const unblockInstance = (key: InstanceKey, act: Act, now: Instant, ports: EndingPorts) =>
+  carryOut(key, (instance) => unblock(instance, now, act), now, ports);
 
 /** Re-enrolls the instance with the key that has this thumbprint. Throws what `requireUnbound` throws. */
-export async function reenrollByKey(key: InstanceKey, agentId: string, now: Instant, ports: EndingPorts) {
+export async function reenrollByKey(key: InstanceKey, agentId: string, act: Act, now: Instant, ports: EndingPorts) {
   requireUnbound(await ports.store.get('binding', agentId), key);
-  return carryOut(key, (instance, proof) => reenroll(instance, { by: agentId, proof }, now, ports.timing), now, ports);
+  const decide: Decide = (instance, proof) => reenroll(instance, { by: agentId, proof, act }, now, ports.timing);
+  return carryOut(key, decide, now, ports);
 }
 
 /** Lets an agent whose enrollment a restore has lost enroll again with its key. Throws what `requireUnbound` throws. */
-export async function readmitAgent(key: InstanceKey, agentId: string, now: Instant, ports: EndingPorts) {
+export async function readmitAgent(key: InstanceKey, agentId: string, act: Act, now: Instant, ports: EndingPorts) {
   const binding = await ports.store.get('binding', agentId);
   if (binding?.status === 'bound' && (await ports.store.getInstance(key))?.agent?.id === agentId) return;
   requireUnbound(binding, key);
-  await carryOut(key, (instance) => readmit(instance, agentId, now, ports.timing), now, ports);
+  await carryOut(key, (instance) => readmit(instance, agentId, now, ports.timing, act), now, ports);
 }
 
 /** Re-enrolls the instance with any key that comes with this grant. The operator has the grant's seed, Muster its public half. */
 export async function reenrollByGrant(
   key: InstanceKey,
-  { publicKey, createdBy }: Pick<EnrollmentKey, 'publicKey' | 'createdBy'>,
+  publicKey: EnrollmentKey['publicKey'],
+  act: Act,
   now: Instant,
   ports: EndingPorts,
 ) {
-  const grant = reenrollmentGrant(key, { id: enrollmentKeyId(publicKey), publicKey, createdBy }, now, ports.timing);
+  const grant = reenrollmentGrant(
+    key,
+    { id: enrollmentKeyId(publicKey), publicKey, createdBy: act.who },
+    now,
+    ports.timing,
+  );
   const known = await ports.store.get('key', grant.id);
   const decide: Decide = (instance, proof) => {
-    const ending = reenroll(instance, { by: grant.id, proof }, now, ports.timing);
+    const ending = reenroll(instance, { by: grant.id, proof, act }, now, ports.timing);
     if (ending.do !== 'change' || !known) return ending;
     throw new Problem('already_exists', 'this public key was registered before', { keyId: grant.id });
   };

@@ -52,6 +52,7 @@ export const InstanceAnswer = answer(
     management: z.enum(['pending', 'enrolled', 'discovered-only']),
     managementSince: nullable(time),
     managementReason: text,
+    managementBy: nullable(z.object({ who: text, reason: nullable(text), requestId: text })),
     serverId: nullable(text),
     agent: nullable(
       z.object({ id: text, version: text, state: nullable(text), lastSeenAt: time, silent: z.boolean() }),
@@ -101,6 +102,7 @@ export function instanceView(instance: Instance, lease: Lease | undefined, clock
     management: instance.management.status,
     managementSince: timeOrNull(instance.management.since),
     managementReason: instance.management.reason,
+    managementBy: instance.management.act ?? null,
     serverId: instance.assignment.serverId,
     agent: agentView(instance, lease, clock),
     conflict: conflict && { reason: conflict.reason, since: formatTime(conflict.since) },

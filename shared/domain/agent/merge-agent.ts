@@ -33,6 +33,7 @@ export function mergeEnrollment(current: Instance, enrolled: EnrolledAgent, rece
       status: 'enrolled',
       reason: enrolled.reason,
       since: current.management.reason === enrolled.reason ? current.management.since : receivedAt,
+      act: undefined,
     },
     assignment: { ...current.assignment, serverId: enrolled.serverId },
     identity: { ...current.identity, conflict: null, reenroll: null, refusedAttempt: null },

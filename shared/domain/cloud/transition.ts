@@ -135,5 +135,6 @@ function withReason(instance: Instance, at: Instant): Instance {
 /** Changes why a pending record waits. `since` is the time of the change, not of a repetition. */
 export function waitingFor(instance: Instance, reason: ManagementReason, since: Instant): Instance {
   const { management } = instance;
-  return management.reason === reason ? instance : { ...instance, management: { ...management, reason, since } };
+  if (management.reason === reason) return instance;
+  return { ...instance, management: { ...management, reason, since, act: undefined } };
 }

@@ -1,4 +1,5 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
+import type { Act } from '../act.ts';
 import type { InstanceKey } from '../instance/instance.ts';
 import type { Instant } from '../time.ts';
 import type { CrossChecks } from './enrollment-case.ts';
@@ -10,6 +11,8 @@ export interface Ended {
   successor: string | null;
   /** Of a re-enrollment: what the instance waits for, as in `reenroll` of its record. */
   by?: string | undefined;
+  /** The operator's act that ended it. Absent if an agent did, by another key. */
+  act?: Act | undefined;
 }
 
 /** The instance that an agent's key is bound to. A denied key stays denied after the instance's record is gone. */

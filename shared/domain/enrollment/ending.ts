@@ -1,4 +1,5 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
+import type { Act } from '../act.ts';
 import type { Allowed } from '../actions.ts';
 import type { PlannedChange } from '../change.ts';
 import { instanceActions } from '../instance/actions.ts';
@@ -30,8 +31,9 @@ export function planEnding(
     throw new Problem(ending.code, 'the instance’s state does not allow it now', { instance: keyOf(before) });
   if (ending.do === 'nothing') return null;
   if (!before.agent) return { kind: 'instance', before, after: ending.instance };
-  const { reason, by } = ending;
-  const ended = { reason, at: now, successor: null, ...(by !== undefined && { by }) };
+  const { reason, by, instance } = ending;
+  const { act } = instance.management;
+  const ended = { reason, at: now, successor: null, ...(by !== undefined && { by }), ...(act && { act }) };
   return { kind: 'binding', before: bound, after: denied(before, before.agent.id, bound, ended) };
 }
 
@@ -41,10 +43,10 @@ export function planEnding(
  */
 export function finishedEnding(instance: Instance, bound: Binding | undefined, timing: Timing): Instance | undefined {
   if (!bound?.ended || bound.status !== 'denied' || instance.agent?.id !== bound.agentId) return undefined;
-  const { reason, at, by } = bound.ended;
-  if (reason === 'released' || reason === 'blocked') return letGo(instance, reason, at);
+  const { reason, at, by, act } = bound.ended;
+  if (reason === 'released' || reason === 'blocked') return letGo(instance, reason, at, act);
   if (reason !== 're_enrolled' || by === undefined) return undefined;
-  return awaiting(instance, { by, proof: bound.proof }, at, timing);
+  return awaiting(instance, { by, proof: bound.proof, act }, at, timing);
 }
 
 /** The key stays denied after the instance's record has expired (docs/design/enrollment.md, "ending a binding"). If the binding was lost, Muster makes one without a public key. */
@@ -67,27 +69,29 @@ const withoutAgent = (instance: Instance): Instance => ({
 });
 
 /** The instance becomes discovered-only (docs/design/enrollment.md, "ending a binding"). A valid grant may enroll it again. */
-export const release = (instance: Instance, now: Instant): Ending => ending(instance, 'release', 'released', now);
+export const release = (instance: Instance, now: Instant, act?: Act): Ending =>
+  ending(instance, 'release', 'released', now, act);
 
 /** Like a release, and no grant enrolls the instance until an operator unblocks it. */
-export const block = (instance: Instance, now: Instant): Ending => ending(instance, 'block', 'blocked', now);
+export const block = (instance: Instance, now: Instant, act?: Act): Ending =>
+  ending(instance, 'block', 'blocked', now, act);
 
-function ending(instance: Instance, action: 'release' | 'block', reason: LetGo, now: Instant): Ending {
+function ending(instance: Instance, action: 'release' | 'block', reason: LetGo, now: Instant, act?: Act): Ending {
   if (instance.management.reason === reason) return { do: 'nothing' };
-  return unlessRefused(instanceActions(instance)[action], reason, letGo(instance, reason, now));
+  return unlessRefused(instanceActions(instance)[action], reason, letGo(instance, reason, now, act));
 }
 
 type LetGo = 'released' | 'blocked';
 
-const letGo = (instance: Instance, reason: LetGo, since: Instant): Instance => ({
+const letGo = (instance: Instance, reason: LetGo, since: Instant, act: Act | undefined): Instance => ({
   ...withoutAgent(instance),
-  management: { ...instance.management, status: 'discovered-only', reason, since },
+  management: { ...instance.management, status: 'discovered-only', reason, since, act },
 });
 
 /** A blocked instance becomes a released one. */
-export function unblock(instance: Instance, now: Instant): Ending {
+export function unblock(instance: Instance, now: Instant, act?: Act): Ending {
   if (instance.management.reason === 'released') return { do: 'nothing' };
-  const after: Instance = { ...instance, management: { ...instance.management, reason: 'released', since: now } };
+  const after: Instance = { ...instance, management: { ...instance.management, reason: 'released', since: now, act } };
   return unlessRefused(instanceActions(instance).unblock, 'released', after);
 }
 
@@ -95,6 +99,7 @@ export function unblock(instance: Instance, now: Instant): Ending {
 interface Awaited {
   by: string;
   proof: ProofKind | null;
+  act?: Act | undefined;
 }
 
 /**
@@ -113,7 +118,7 @@ export function reenroll(instance: Instance, awaited: Awaited, now: Instant, tim
  * Lets an agent whose enrollment a restore has lost enroll again with its key, as a re-enrollment by that key does. Here the
  * instance need not be managed. What an operator has decided since the restore stands.
  */
-export function readmit(instance: Instance, agentId: string, now: Instant, timing: Timing): Ending {
+export function readmit(instance: Instance, agentId: string, now: Instant, timing: Timing, act?: Act): Ending {
   const { agent, management, identity } = instance;
   if (agent?.id === agentId) return { do: 'nothing' };
   if (management.reason === 'blocked') return { do: 'refuse', code: 'instance_blocked' };
@@ -122,16 +127,16 @@ export function readmit(instance: Instance, agentId: string, now: Instant, timin
   if (identity.reenroll && now <= identity.reenroll.until) return { do: 'nothing' };
   return {
     ...{ do: 'change', reason: 're_enrolled', by: agentId },
-    instance: awaiting(instance, { by: agentId, proof: null }, now, timing),
+    instance: awaiting(instance, { by: agentId, proof: null, act }, now, timing),
   };
 }
 
-function awaiting(instance: Instance, { by, proof }: Awaited, at: Instant, timing: Timing): Instance {
+function awaiting(instance: Instance, { by, proof, act }: Awaited, at: Instant, timing: Timing): Instance {
   const open = instance.identity.reenroll;
   return {
     ...withoutAgent(instance),
     // The enrollment deadline counts from then, too.
-    management: { status: 'pending', reason: 'awaiting_enrollment', since: at, notBefore: at },
+    management: { status: 'pending', reason: 'awaiting_enrollment', since: at, notBefore: at, act },
     identity: {
       conflict: null,
       refusedAttempt: instance.identity.refusedAttempt,

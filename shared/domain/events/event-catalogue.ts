@@ -103,6 +103,17 @@ export const eventCatalogue: Readonly<Record<DetailType, CataloguedEvent>> = {
         'Nobody enrolled in time, or an operator ended the binding.',
       ),
       at: time('When it became so.'),
+      by: {
+        schema: {
+          type: 'object',
+          properties: { who: text, reason: orNull(text), requestId: text },
+          required: ['who', 'reason', 'requestId'],
+          additionalProperties: false,
+        },
+        meaning:
+          'The operator who ended the binding: their ARN, the reason that they gave or null, and the id of the request.',
+        optional: true,
+      },
     },
   },
   'Instance Start Failed': {

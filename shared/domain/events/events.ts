@@ -1,3 +1,4 @@
+import type { Act } from '../act.ts';
 import { readEntry } from '../cloud/ledger.ts';
 import type { EnrollmentKey } from '../enrollment/enrollment-key.ts';
 import { type Instance, keyOf } from '../instance/instance.ts';
@@ -23,7 +24,7 @@ export interface DomainEvent {
   record: string;
   /** What in the record the event tells of. */
   entry: string;
-  data: Readonly<Record<string, string | boolean | number | null>>;
+  data: Readonly<Record<string, string | boolean | number | null | Act>>;
 }
 
 /**
@@ -102,6 +103,7 @@ function conditionEvents(before: Instance | undefined, after: Instance): DomainE
     add('Instance Discovered-Only', `${after.management.reason}@${since}`, {
       reason: after.management.reason,
       at: since,
+      ...(after.management.act && { by: after.management.act }),
     });
   }
   const { failedStart } = after.cloud;

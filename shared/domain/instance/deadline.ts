@@ -23,7 +23,13 @@ export function mergeTime(current: Instance, now: Instant, timing: Timing): Outc
   if (deadline === null || deadline > now) return unchanged(current);
   const instance: Instance = {
     ...current,
-    management: { ...current.management, status: 'discovered-only', reason: 'deadline_passed', since: now },
+    management: {
+      ...current.management,
+      status: 'discovered-only',
+      reason: 'deadline_passed',
+      since: now,
+      act: undefined,
+    },
   };
   return { instance, changed: true, needsDescribe: false };
 }

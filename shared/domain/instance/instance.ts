@@ -1,4 +1,5 @@
 import type { ProofKind } from '#protocol/enrollment.ts';
+import type { Act } from '../act.ts';
 import type { Instant } from '../time.ts';
 
 /** EC2's states by rank. Of two states with one stamp the one with the higher rank is later (docs/design/merging.md, "order and epochs"). */
@@ -113,6 +114,8 @@ interface Management {
   since: Instant;
   /** The enrollment deadline counts from this time or later: when the record was made, or more if a sweep found the instance. */
   notBefore: Instant;
+  /** The operator's act that made it so. Absent if none did. */
+  act?: Act | undefined;
 }
 
 /** The server and the launch that the instance belongs to. */

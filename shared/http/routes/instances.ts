@@ -44,19 +44,19 @@ export const instanceRoutes = [
     ...{ ...change, path: `${path}/release`, operationId: 'releaseInstance' },
     summary: 'End the binding of an instance’s agent: back to discovered-only',
     problems: ['not_found', 'not_managed', 'instance_blocked', 'conflict'],
-    run: ({ path }, now, ports) => ending.releaseInstance(instanceKeyOf(path), now, ports),
+    run: ({ path, act }, now, ports) => ending.releaseInstance(instanceKeyOf(path), act, now, ports),
   }),
   defineRoute({
     ...{ ...change, path: `${path}/block`, operationId: 'blockInstance' },
     summary: 'End the binding of an instance’s agent, and let none enroll there until it is unblocked',
     problems: ['not_found', 'not_managed', 'instance_blocked', 'conflict'],
-    run: ({ path }, now, ports) => ending.blockInstance(instanceKeyOf(path), now, ports),
+    run: ({ path, act }, now, ports) => ending.blockInstance(instanceKeyOf(path), act, now, ports),
   }),
   defineRoute({
     ...{ ...change, path: `${path}/unblock`, operationId: 'unblockInstance' },
     summary: 'Let a valid grant enroll an agent on a blocked instance again',
     problems: ['not_found', 'not_blocked', 'conflict'],
-    run: ({ path }, now, ports) => ending.unblockInstance(instanceKeyOf(path), now, ports),
+    run: ({ path, act }, now, ports) => ending.unblockInstance(instanceKeyOf(path), act, now, ports),
   }),
   defineRoute({
     ...{ ...change, path: `${path}/re-enroll`, operationId: 'reenrollInstance' },
@@ -66,10 +66,10 @@ export const instanceRoutes = [
       ...(['not_found', 'not_managed', 'not_running', 'instance_blocked', 'conflict', 'weak_key'] as const),
       ...(['already_exists', 'already_enrolled', 'key_denied', 'key_bound_elsewhere', 'proof_too_weak'] as const),
     ],
-    run: ({ path, body: { agentId, publicKey = '' }, caller }, now, ports) => {
+    run: ({ path, body: { agentId, publicKey = '' }, act }, now, ports) => {
       const key = instanceKeyOf(path);
-      if (agentId !== undefined) return ending.reenrollByKey(key, agentId, now, ports);
-      return ending.reenrollByGrant(key, { publicKey, createdBy: caller }, now, ports);
+      if (agentId !== undefined) return ending.reenrollByKey(key, agentId, act, now, ports);
+      return ending.reenrollByGrant(key, publicKey, act, now, ports);
     },
     logs: (_request, { reenrollment }) => ({ agentId: reenrollment?.agentId, keyId: reenrollment?.keyId }),
   }),

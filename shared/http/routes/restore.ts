@@ -26,7 +26,7 @@ export const restoreRoutes = [
       'After a restore: let agents whose enrollment was lost enroll again, each with its own key, for 15 minutes',
     body: z.strictObject({ agents: many(z.strictObject({ ...one, agentId: bytes32 })), reason }),
     problems: ['restore_not_open'],
-    run: ({ body: { agents } }, now, ports) => readmitAgents(agents, now, ports),
+    run: ({ body: { agents }, act }, now, ports) => readmitAgents(agents, act, now, ports),
     logs: (_request, { items }) => ({ items }),
   }),
   defineRoute({

@@ -99,6 +99,29 @@ describe('the item of an instance', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1024);
   });
 
+  test('of an ended enrollment has room for who ended it and why, and takes two kilobytes more at most', () => {
+    const usual = {
+      who: `arn:aws:sts::111122223333:assumed-role/${'r'.repeat(32)}/${'s'.repeat(32)}`,
+      reason: 'r'.repeat(80),
+    };
+    const longest = {
+      who: `arn:aws:iam::111122223333:user/${'p'.repeat(510)}/${'u'.repeat(64)}`,
+      reason: '\u{1F512}'.repeat(255),
+    };
+    const sizeWith = (act: { who: string; reason: string }, record: Instance) => {
+      const management = { ...record.management, act: { ...act, requestId: 'JKJaXmPLvHcESHA=' } };
+      return itemSizeBytes(toInstanceItem({ ...record, management }, defaultTiming));
+    };
+    const ended = { status: 'discovered-only', reason: 'released', since: at, notBefore: at } as const;
+    const { cloud, assignment } = fattest('running', ['discovered-only', 'deadline_passed'], {});
+    const normal = { ...cloud, verify: null, absent: null, inferred: false, failedStart: null, warnings: [] };
+    expect(
+      sizeWith(usual, instanceNamed('i-0123456789abcdef0', { cloud: normal, assignment, management: ended })),
+    ).toBeLessThanOrEqual(1024);
+    const full = fattest('shutting-down', ['discovered-only', 'deadline_passed'], {});
+    expect(sizeWith(longest, full)).toBeLessThanOrEqual(3072);
+  });
+
   test('keeps nothing of what is null or false', () => {
     const item = unmarshall(toInstanceItem(instanceNamed('i-1'), defaultTiming));
     expect(item).toEqual({

@@ -10,7 +10,7 @@ import { defaultTiming } from '#shared/domain/timing.ts';
 import { newGrantKey } from '#shared/identity/grant.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import type { InstanceParts } from '#test/build/an-instance.ts';
-import { bindingNamed, second } from '#test/build/records.ts';
+import { anAct, bindingNamed, second } from '#test/build/records.ts';
 import { KeepingOutbox } from '#test/fakes/outbox.ts';
 import { agentOf, enrollmentSetup, here, instanceChange, now, running } from '../enrollment/enrollment-setup.ts';
 
@@ -50,12 +50,12 @@ export async function lifeSetup(
   return {
     ...setup,
     ...{ key, operate, held, kinds, told },
-    release: (at: Instant = later) => ending.releaseInstance(here, at, operate),
-    block: (at: Instant = later) => ending.blockInstance(here, at, operate),
-    unblock: (at: Instant = later) => ending.unblockInstance(here, at, operate),
-    reenrollByKey: (agentId: string, at: Instant = later) => ending.reenrollByKey(here, agentId, at, operate),
+    release: (at: Instant = later) => ending.releaseInstance(here, anAct, at, operate),
+    block: (at: Instant = later) => ending.blockInstance(here, anAct, at, operate),
+    unblock: (at: Instant = later) => ending.unblockInstance(here, anAct, at, operate),
+    reenrollByKey: (agentId: string, at: Instant = later) => ending.reenrollByKey(here, agentId, anAct, at, operate),
     reenrollByGrant: (publicKey: string, at: Instant = later) =>
-      ending.reenrollByGrant(here, { publicKey, createdBy: 'ann' }, at, operate),
+      ending.reenrollByGrant(here, publicKey, { ...anAct, who: 'ann' }, at, operate),
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { endConflicts, openCheckins, readmitAgents } from '#shared/app/agent/restore.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
-import { keyNamed, leaseOf, linkOf, second } from '#test/build/records.ts';
+import { anAct, keyNamed, leaseOf, linkOf, second } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { ignoreDeath, killable, Life } from '#test/simulation/region/killable.ts';
 import { here, now } from '../enrollment/enrollment-setup.ts';
@@ -34,16 +34,16 @@ describe('after a restore', () => {
       { ...here, agentId: lost.id },
       { ...elsewhere, agentId: newAgentKey().id },
     ];
-    expect(await refusalOf(readmitAgents(agents, later, ports))).toMatchObject({ code: 'restore_not_open' });
+    expect(await refusalOf(readmitAgents(agents, anAct, later, ports))).toMatchObject({ code: 'restore_not_open' });
     await openCheckins(opening, later, ports);
-    const { items } = await readmitAgents(agents, later, ports);
+    const { items } = await readmitAgents(agents, anAct, later, ports);
     expect(items).toEqual([
       { ...here, done: true, code: null },
       { ...elsewhere, done: false, code: 'not_found' },
     ]);
     expect(await store.get('binding', key.id)).toMatchObject({ status: 'denied', ended: { by: lost.id } });
     expect(await enroll({ key: lost, now: later + second })).toMatchObject({ agentId: lost.id, serverId: 'srv_1' });
-    expect((await readmitAgents(agents.slice(0, 1), later, ports)).items).toEqual([
+    expect((await readmitAgents(agents.slice(0, 1), anAct, later, ports)).items).toEqual([
       { ...here, done: true, code: null },
     ]);
     expect(await store.getInstance(here)).toMatchObject({ agent: { id: lost.id } });

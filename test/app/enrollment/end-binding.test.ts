@@ -10,7 +10,7 @@ import type { Store } from '#shared/app/ports.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { newAgentKey } from '#test/build/an-agent-key.ts';
 import { type InstanceParts, withParts } from '#test/build/an-instance.ts';
-import { bindingNamed, second } from '#test/build/records.ts';
+import { anAct, bindingNamed, second } from '#test/build/records.ts';
 import { refusalOf } from '#test/fakes/refusal.ts';
 import { later, lifeSetup, newSeed } from '../agent/life-setup.ts';
 import { byLaunch, here, instance, instanceId, launchChanges, now } from './enrollment-setup.ts';
@@ -23,6 +23,7 @@ describe('a release', () => {
     const view = await setup.release();
     expect(view).toMatchObject({
       ...{ management: 'discovered-only', managementReason: 'released', managementSince: '2026-11-02T10:30:30Z' },
+      managementBy: anAct,
       ...{ agent: null, conflict: null, reenrollment: null, serverId: 'srv_1' },
       actions: {
         release: { allowed: false, code: 'not_managed' },
@@ -35,10 +36,10 @@ describe('a release', () => {
     expect(setup.kinds()).toEqual(['binding', 'instance']);
     expect(await setup.store.get('binding', setup.key.id)).toMatchObject({
       ...{ status: 'denied', publicKey: setup.key.publicKeyX, proof: 'iid-rsa2048' },
-      ended: { reason: 'released', at: later, successor: null },
+      ended: { reason: 'released', at: later, successor: null, act: anAct },
     });
     expect(setup.told()).toMatchObject([
-      { detailType: 'Instance Discovered-Only', data: { reason: 'released', at: '2026-11-02T10:30:30Z' } },
+      { detailType: 'Instance Discovered-Only', data: { reason: 'released', at: '2026-11-02T10:30:30Z', by: anAct } },
       { detailType: 'Server State Changed', data: { previousState: 'operational', state: 'unknown' } },
     ]);
   });
@@ -177,7 +178,7 @@ describe('what an operator asks for is refused', () => {
   it.each(['release', 'block', 'unblock'] as const)('%s of an instance that is none', async (action) => {
     const setup = await lifeSetup();
     const call = { release: releaseInstance, block: blockInstance, unblock: unblockInstance }[action];
-    expect(await refusalOf(call(other, later, setup.operate))).toEqual({ code: 'not_found', facts: other });
+    expect(await refusalOf(call(other, anAct, later, setup.operate))).toEqual({ code: 'not_found', facts: other });
   });
 
   it.each([
@@ -234,7 +235,7 @@ describe('what an operator asks for is refused', () => {
     let commits = 0;
     const commit: Store['commit'] = async () => ++commits < 0;
     const refused = await refusalOf(
-      releaseInstance(here, later, { ...setup.operate, store: { ...setup.store, commit } }),
+      releaseInstance(here, anAct, later, { ...setup.operate, store: { ...setup.store, commit } }),
     );
     expect([refused, commits]).toEqual([{ code: 'conflict', facts: { instance } }, 30]);
     expect(setup.written).toEqual([]);
@@ -268,9 +269,9 @@ describe('an operator', () => {
       const setup = await lifeSetup();
       const ports = { ...setup.operate, store: crowded(setup, 20) };
       const call = {
-        release: () => releaseInstance(here, later, ports),
-        block: () => blockInstance(here, later, ports),
-        're-enroll': () => reenrollByKey(here, newAgentKey().id, later, ports),
+        release: () => releaseInstance(here, anAct, later, ports),
+        block: () => blockInstance(here, anAct, later, ports),
+        're-enroll': () => reenrollByKey(here, newAgentKey().id, anAct, later, ports),
       }[action];
       expect(await call()).toMatchObject({ agent: null });
     },
@@ -288,9 +289,9 @@ describe('an ending that stopped after the key was denied', () => {
     const saveInstance = () => Promise.reject(new Error('died'));
     const ports = { ...setup.operate, store: { ...setup.store, saveInstance } };
     const call = {
-      release: () => releaseInstance(here, later, ports),
-      block: () => blockInstance(here, later, ports),
-      're-enroll': () => reenrollByGrant(here, { publicKey: grant, createdBy: 'ann' }, later, ports),
+      release: () => releaseInstance(here, anAct, later, ports),
+      block: () => blockInstance(here, anAct, later, ports),
+      're-enroll': () => reenrollByGrant(here, grant, anAct, later, ports),
     }[action];
     await expect(call()).rejects.toThrow('died');
     expect(await setup.held()).toMatchObject({ agent: { id: setup.key.id } });
@@ -298,7 +299,7 @@ describe('an ending that stopped after the key was denied', () => {
   }
   const done = (action: (typeof endings)[number]) => ({
     agent: null,
-    management: { reason: reasons[action], since: later },
+    management: { reason: reasons[action], since: later, act: anAct },
   });
 
   it.each(endings)('is finished by the same call, as of then: %s', async (action) => {

@@ -2,12 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { mergeEnrollment } from '#shared/domain/agent/merge-agent.ts';
 import { mergeDescribed } from '#shared/domain/cloud/merge-describe.ts';
 import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
+import { type Ending, reenroll, release } from '#shared/domain/enrollment/ending.ts';
 import { type DetailType, eventsOf } from '#shared/domain/events/events.ts';
 import { mergeTime } from '#shared/domain/instance/deadline.ts';
 import { type Instance, withCloud } from '#shared/domain/instance/instance.ts';
 import { markSurplus } from '#shared/domain/launch/launch.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { anEvent, anInstance, aSight, clock } from '#test/build/an-instance.ts';
+import { anAct } from '#test/build/records.ts';
 
 const told = (
   record: Instance | undefined,
@@ -17,6 +19,10 @@ const told = (
 const ofType = (type: DetailType, before: Instance | undefined, after: Instance) =>
   eventsOf(before, after).filter(({ detailType }) => detailType === type);
 const agent = { id: 'agent-1', version: '1', bootId: 'b', enrolledAt: clock('10:05:00'), state: null, stateAt: null };
+const changed = (ending: Ending): Instance => {
+  if (ending.do !== 'change') throw new Error(ending.do);
+  return ending.instance;
+};
 const enrolled = (record: Instance, at = clock('10:05:00')) =>
   mergeEnrollment(record, { agent, serverId: 'srv_1', reason: 'launched' }, at).instance;
 
@@ -147,6 +153,28 @@ describe('management', () => {
       { data: { reason: 'deadline_passed' } },
     ]);
     expect(ofType('Instance Discovered-Only', after, { ...after, version: 3 })).toEqual([]);
+  });
+
+  it('what an operator ended names the operator; what follows by itself names nobody', () => {
+    const before = enrolled(told(undefined, 'running', '10:00:21'));
+    const after = changed(release(before, clock('11:00:00'), anAct));
+    expect(ofType('Instance Discovered-Only', before, after)).toMatchObject([
+      { data: { reason: 'released', by: anAct } },
+    ]);
+    const stopping = told(after, 'stopping', '11:05:00');
+    expect(eventsOf(after, stopping).map(({ data }) => data)).toEqual(
+      expect.arrayContaining([expect.not.objectContaining({ by: anAct })]),
+    );
+    const again = enrolled(stopping, clock('11:10:00'));
+    const awaited = changed(
+      reenroll(before, { by: 'key_1', proof: null, act: anAct }, clock('11:00:00'), defaultTiming),
+    );
+    const late = mergeTime(awaited, clock('11:15:00'), defaultTiming).instance;
+    expect(late.management).toMatchObject({ reason: 'deadline_passed' });
+    const ended = told(awaited, 'terminated', '11:05:00');
+    expect(ended.management).toMatchObject({ reason: 'ended_unenrolled' });
+    for (const one of [again, late, ended]) expect(one.management.act).toBeUndefined();
+    expect(ofType('Instance Discovered-Only', awaited, late)[0]?.data).not.toHaveProperty('by');
   });
 
   it('a failed start is told of when it fails, and once more when EC2 names the reason', () => {
