@@ -1,4 +1,5 @@
 import {
+  type CloudRecord,
   type Ec2State,
   type Instance,
   type InstanceKey,
@@ -10,7 +11,7 @@ import { type Instant, parseTime, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
 import { nameFailure } from './failed-start.ts';
 import { entryId, type LedgerEntry, readEntry, writeEntry } from './ledger.ts';
-import { epochToleranceMs } from './start.ts';
+import { epochOf, epochToleranceMs, startIn } from './start.ts';
 import { enter, entriesOf, nameEpoch, type Outcome, unchanged } from './transition.ts';
 
 /** What one DescribeInstances answer (or RunInstances') says of one instance, as far as the merge needs it. */
@@ -96,7 +97,7 @@ function agrees(current: Instance, sight: DescribedState): Outcome {
   // An answer to a request that went out before the doubt arose knows nothing of it.
   const settles = current.cloud.verify !== null && sight.sentAt >= current.cloud.verify.since;
   const next = withCloud(current, {
-    ...(settles && { verify: null, ledger: current.cloud.ledger.map(readEntry).map(settle).map(writeEntry) }),
+    ...(settles && settled(current.cloud)),
     absent: null,
     seenAt: Math.max(current.cloud.seenAt ?? 0, sight.sentAt),
   });
@@ -106,6 +107,13 @@ function agrees(current: Instance, sight: DescribedState): Outcome {
   if (sight.state === 'terminated') next.cloud.inferred = false;
   const named = nameFailure(next, sight);
   return { instance: named, changed: !sameButSeenAt(current, named), needsDescribe: next.cloud.verify !== null };
+}
+
+/** The doubt is over, and the ledger is read with it settled: what the next event finds is what the record says. */
+function settled(cloud: CloudRecord): Partial<CloudRecord> {
+  const entries = cloud.ledger.map(readEntry).map(settle);
+  const start = startIn(entries);
+  return { verify: null, ledger: entries.map(writeEntry), ...(start && epochOf(cloud, start, undefined)) };
 }
 
 /** A new `seenAt` alone is not worth a write. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type DescribedState, mergeDescribed, transitionTime } from '#shared/domain/cloud/merge-describe.ts';
 import { mergeEvent } from '#shared/domain/cloud/merge-event.ts';
-import { type Instance, newInstance, withCloud } from '#shared/domain/instance/instance.ts';
+import { type Ec2State, type Instance, newInstance, withCloud } from '#shared/domain/instance/instance.ts';
 import { defaultTiming } from '#shared/domain/timing.ts';
 import { aKey, anEvent, anInstance, aSight, clock, withParts } from '#test/build/an-instance.ts';
 
@@ -310,4 +310,20 @@ describe('an answer from before the stop on record', () => {
     const { instance } = merge(stopped, { state: 'running', launchTime: clock('11:00:00'), sentAt: clock('11:05:31') });
     expect(instance).toMatchObject({ cloud: { state: 'running', epoch: clock('11:00:00') } });
   });
+});
+
+it('an answer that settles a doubt leaves what the next event would read off the ledger', () => {
+  const event = (record: Instance | undefined, state: Ec2State, time: string) =>
+    mergeEvent(record, anEvent({ state, at: clock(time), id: `${state} ${time}` }), defaultTiming).instance;
+  const asked = (record: Instance, state: Ec2State, time: string) =>
+    mergeDescribed(record, aSight({ state, launchTime: clock('10:00:00'), sentAt: clock(time) }), defaultTiming)
+      .instance;
+  const running = asked(event(undefined, 'pending', '10:00:00'), 'running', '10:00:01');
+  // Twice running within one start: no legal history
+  const doubted = event(event(running, 'running', '10:00:04'), 'stopping', '10:00:05');
+  expect(doubted.cloud.verify).not.toBeNull();
+  const settled = asked(doubted, 'stopping', '10:00:10');
+  expect(settled.cloud.verify).toBeNull();
+  const { epoch, runningAt, failedStart } = event(settled, 'shutting-down', '10:00:30').cloud;
+  expect(settled.cloud).toMatchObject({ epoch, runningAt, failedStart });
 });
