@@ -34,8 +34,8 @@ export interface Copied {
 /**
  * Makes one table hold what another holds: writes every item of `from` with a higher version, and deletes what `from` has not. An
  * instance that `from` does not know stays as one of which nothing is known: so its next version is higher as well, and a sweep finds
- * out the rest. May be run again after it stopped. Nobody else may write to `to` meanwhile. Throws the SDK's errors, one if the table goes on refusing, and Problem `usage`
- * if `from` is `to` or holds nothing: then all of `to` would go.
+ * out the rest. May be run again after it stopped. Nobody else may write to `to` meanwhile. Throws the SDK's errors, one if the table
+ * goes on refusing, and Problem `usage` if `from` is `to` or holds nothing: then all of `to` would go.
  */
 export async function copyTable(
   client: DynamoDBClient,

@@ -2,6 +2,7 @@ import type { ManyInstances, RestoreAnswer } from '#shared/app/agent/restore.ts'
 import type { Shown } from '#shared/app/answer.ts';
 import type { HistoryPage } from '#shared/app/events/list-history.ts';
 import type { InstanceAnswer } from '#shared/app/instance/view.ts';
+import { sideBySide } from '#shared/app/side-by-side.ts';
 import { parseTime } from '#shared/domain/time.ts';
 
 /** Sends one request to the operator API. Throws if Muster refuses. */
@@ -39,9 +40,11 @@ export async function restoreFleet(ask: Ask, restoredTo: string, reason: string)
   const since = parseTime(restore.restoredTo) ?? 0;
   for await (const page of pages<Instance>(ask, '/v1/instances')) {
     done.instances += page.length;
-    const acts = await inParallel(page, (instance) => lostActOf(ask, instance, since));
+    const acts = await sideBySide(page, atOnce, (instance) => lostActOf(ask, instance, since));
     const ended = page.filter((instance, nth) => isUndone(instance, acts[nth]));
-    done.endedAgain.push(...(await inParallel(ended, (one) => endAgain(ask, one, acts[page.indexOf(one)], reason))));
+    done.endedAgain.push(
+      ...(await sideBySide(ended, atOnce, (one) => endAgain(ask, one, acts[page.indexOf(one)], reason))),
+    );
     const agents = page.flatMap((instance, nth) => lostAgent(instance, acts[nth]));
     if (agents.length > 0) done.readmitted.push(...(await many(ask, '/v1/restore/readmit', { agents, reason })));
     // A conflict that was seen after the opening is a true one.
@@ -114,14 +117,4 @@ async function* pages<Item>(ask: Ask, path: string): AsyncGenerator<readonly Ite
     yield page.items;
     token = page.nextPageToken;
   } while (token !== null);
-}
-
-async function inParallel<Item, Result>(
-  items: readonly Item[],
-  run: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  for (let start = 0; start < items.length; start += atOnce)
-    results.push(...(await Promise.all(items.slice(start, start + atOnce).map(run))));
-  return results;
 }

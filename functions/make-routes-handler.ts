@@ -11,8 +11,8 @@ export const makeRoutesHandler = <F extends ApiFunction>(
   own: F,
   routes: readonly Route[],
   ports: () => PortsOf[F],
-  { now, ...runtime }: Runtime,
+  runtime: Runtime,
 ) => {
   const changed = (line: Readonly<Record<string, unknown>>) => runtime.log.info('change by an operator', line);
-  return makeApiHandler(httpRouter(served(own, routes, now, ports, changed)), { now, ...runtime });
+  return makeApiHandler(httpRouter(served(own, routes, runtime.now, ports, changed)), runtime);
 };

@@ -185,16 +185,8 @@ module.exports = [
       parallelizationFactor: 1,
       bisectBatchOnFunctionError: true,
       maximumRetryAttempts: 10,
-      // A record that expired is not published either: DynamoDB's own deletions carry a userIdentity
-      // (amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html)
-      filterPatterns: [
-        { eventName: ['INSERT', 'MODIFY'], dynamodb: { NewImage: published } },
-        {
-          eventName: ['REMOVE'],
-          userIdentity: { principalId: [{ exists: false }] },
-          dynamodb: { OldImage: published },
-        },
-      ],
+      // Nothing is told of a record that is gone
+      filterPatterns: [{ eventName: ['INSERT', 'MODIFY'], dynamodb: { NewImage: published } }],
     },
   },
 ];

@@ -111,7 +111,7 @@ async function assemble(options: LocalRegionOptions, undo: Undo): Promise<Omit<L
     ...streamSettings,
     ...{ streamArn, clock, folder: join(folder, 'stream'), onError: report },
     handler: (event) => functions.invoke<SQSBatchResponse>('onRecordChanged', event),
-    wants: (record) => isTold(record.dynamodb?.NewImage?.kind?.S ?? record.dynamodb?.OldImage?.kind?.S),
+    wants: (record) => isTold(record.dynamodb?.NewImage?.kind?.S),
   });
   pump.start();
   undo.push(

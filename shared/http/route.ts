@@ -38,8 +38,6 @@ interface Request<Path extends z.ZodMiniType, Query extends z.ZodMiniType, Body 
   bytes: Buffer;
   /** The token of the `Authorization` header; empty unless the route asks for one. */
   token: string;
-  /** The ARN of the person that signed, by IAM. */
-  caller: string;
   /** Who asks for a change, why, and by which request. */
   act: Act;
 }
@@ -124,7 +122,7 @@ export function defineRoute<
         body: isEmpty
           ? {}
           : body && (mediaType === 'application/json' ? readJson(bytes, body) : bytes.toString('latin1')),
-        ...{ bytes, token: signed, caller: callerOf(event) },
+        ...{ bytes, token: signed },
       };
       const act = actOf(event, parts);
       // Absent schemas have the type of the empty object, which nothing reads
@@ -137,12 +135,9 @@ export function defineRoute<
 }
 
 /** Who, why, and the request's id: API Gateway's own, which its log and the answer's header have too. */
-function actOf(
-  { requestContext: { requestId } }: APIGatewayProxyEventV2,
-  { query, body, caller: who }: { query: unknown; body: unknown; caller: string },
-): Act {
+function actOf(event: APIGatewayProxyEventV2, { query, body }: { query: unknown; body: unknown }): Act {
   const { reason = null } = { ...(query as Partial<Act>), ...(body as Partial<Act>) };
-  return { who, reason, requestId };
+  return { who: callerOf(event), reason, requestId: event.requestContext.requestId };
 }
 
 const lineOf = ({ who: by, reason, requestId }: Act, action: string, path: unknown): Fields => ({

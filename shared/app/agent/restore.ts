@@ -18,6 +18,7 @@ import { commitOrConflict } from '../commit.ts';
 import { readmitAgent } from '../enrollment/end-binding.ts';
 import { account, instanceId, region } from '../id-schemas.ts';
 import type { ChangePorts } from '../operator-ports.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { restoreId } from './restore-record.ts';
 
 export const RestoreAnswer = answer(
@@ -92,11 +93,7 @@ async function forEach<Key extends InstanceKey>(
   keys: readonly Key[],
   change: (key: Key) => Promise<void>,
 ): Promise<Shown<typeof ManyInstances>> {
-  const items: Shown<typeof ManyInstances>['items'][number][] = [];
-  for (let start = 0; start < keys.length; start += atOnce) {
-    const batch = keys.slice(start, start + atOnce);
-    items.push(...(await Promise.all(batch.map(async (key) => ({ ...named(key), ...(await fateOf(change(key))) })))));
-  }
+  const items = await sideBySide(keys, atOnce, async (key) => ({ ...named(key), ...(await fateOf(change(key))) }));
   return { items };
 }
 

@@ -5,6 +5,7 @@ import {
   type Instance,
   newInstance,
   withCloud,
+  withManagement,
 } from '../instance/instance.ts';
 import { agentWord } from '../server/server.ts';
 import { type Instant, seconds } from '../time.ts';
@@ -25,16 +26,11 @@ export interface EnrolledAgent {
  * the place of an enrolled one, for the same reason, leaves it enrolled since when it was.
  */
 export function mergeEnrollment(current: Instance, enrolled: EnrolledAgent, receivedAt: Instant): Outcome {
+  const { reason } = enrolled;
+  const since = current.management.reason === reason ? current.management.since : receivedAt;
   const instance: Instance = {
-    ...current,
+    ...withManagement(current, { status: 'enrolled', reason, since }),
     agent: enrolled.agent,
-    management: {
-      ...current.management,
-      status: 'enrolled',
-      reason: enrolled.reason,
-      since: current.management.reason === enrolled.reason ? current.management.since : receivedAt,
-      act: undefined,
-    },
     assignment: { ...current.assignment, serverId: enrolled.serverId },
     identity: { ...current.identity, conflict: null, reenroll: null, refusedAttempt: null },
   };

@@ -4,6 +4,7 @@ import {
   type ManagementReason,
   type VerifyReason,
   withCloud,
+  withManagement,
 } from '../instance/instance.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
@@ -134,7 +135,5 @@ function withReason(instance: Instance, at: Instant): Instance {
 
 /** Changes why a pending record waits. `since` is the time of the change, not of a repetition. */
 export function waitingFor(instance: Instance, reason: ManagementReason, since: Instant): Instance {
-  const { management } = instance;
-  if (management.reason === reason) return instance;
-  return { ...instance, management: { ...management, reason, since, act: undefined } };
+  return instance.management.reason === reason ? instance : withManagement(instance, { reason, since });
 }

@@ -3,7 +3,7 @@ import type { Act } from '../act.ts';
 import type { Allowed } from '../actions.ts';
 import type { PlannedChange } from '../change.ts';
 import { instanceActions } from '../instance/actions.ts';
-import { type Instance, type InstanceKey, keyOf } from '../instance/instance.ts';
+import { type Instance, type InstanceKey, keyOf, withManagement } from '../instance/instance.ts';
 import { Problem, type ProblemCode } from '../problems.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
@@ -83,15 +83,13 @@ function ending(instance: Instance, action: 'release' | 'block', reason: LetGo, 
 
 type LetGo = 'released' | 'blocked';
 
-const letGo = (instance: Instance, reason: LetGo, since: Instant, act: Act | undefined): Instance => ({
-  ...withoutAgent(instance),
-  management: { ...instance.management, status: 'discovered-only', reason, since, act },
-});
+const letGo = (instance: Instance, reason: LetGo, since: Instant, act: Act | undefined): Instance =>
+  withManagement(withoutAgent(instance), { status: 'discovered-only', reason, since, act });
 
 /** A blocked instance becomes a released one. */
 export function unblock(instance: Instance, now: Instant, act?: Act): Ending {
   if (instance.management.reason === 'released') return { do: 'nothing' };
-  const after: Instance = { ...instance, management: { ...instance.management, reason: 'released', since: now, act } };
+  const after = withManagement(instance, { reason: 'released', since: now, act });
   return unlessRefused(instanceActions(instance).unblock, 'released', after);
 }
 

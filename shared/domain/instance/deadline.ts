@@ -1,7 +1,7 @@
 import { type Outcome, unchanged } from '../cloud/transition.ts';
 import { type Instant, seconds } from '../time.ts';
 import type { Timing } from '../timing.ts';
-import type { Instance } from './instance.ts';
+import { type Instance, withManagement } from './instance.ts';
 
 /**
  * When a running instance without an enrollment becomes discovered-only (docs/design/deadlines.md, "enrollment deadline"): the deadline after the later of
@@ -21,15 +21,6 @@ export function enrollmentDeadline(instance: Instance, timing: Timing): Instant 
 export function mergeTime(current: Instance, now: Instant, timing: Timing): Outcome {
   const deadline = enrollmentDeadline(current, timing);
   if (deadline === null || deadline > now) return unchanged(current);
-  const instance: Instance = {
-    ...current,
-    management: {
-      ...current.management,
-      status: 'discovered-only',
-      reason: 'deadline_passed',
-      since: now,
-      act: undefined,
-    },
-  };
+  const instance = withManagement(current, { status: 'discovered-only', reason: 'deadline_passed', since: now });
   return { instance, changed: true, needsDescribe: false };
 }

@@ -180,6 +180,12 @@ export function newInstance(key: InstanceKey, madeAt: Instant): Instance {
   };
 }
 
+/** The record with another management. It is an operator's act only where the change says so: the act before made the management before. */
+export const withManagement = (instance: Instance, changes: Partial<Management>): Instance => ({
+  ...instance,
+  management: { ...instance.management, act: undefined, ...changes },
+});
+
 /** The record with other words about the cloud; every other part stays. */
 export const withCloud = (instance: Instance, changes: Partial<CloudRecord>): Instance => ({
   ...instance,

@@ -54,7 +54,7 @@ export const enrollmentKeyRoutes = [
     ...{ group: 'administrator', function: 'operatorChange' },
     summary: 'Register an enrollment key’s public half',
     ...{ body: KeyBody, status: 201, answer: KeyAnswer, problems: ['weak_key', 'already_exists'] },
-    run: ({ body, caller }, now, ports) => registerKey(body, caller, now, ports),
+    run: ({ body, act }, now, ports) => registerKey(body, act.who, now, ports),
     logs: (_request, { id }) => ({ id }),
   }),
   defineRoute({

@@ -17,7 +17,7 @@ export const restoreRoutes = [
     summary: 'After the main table was put back to a time: accept check-ins that are ahead of it, for two hours',
     body: z.strictObject({ restoredTo: time, reason }),
     problems: ['conflict'],
-    run: ({ body, caller: openedBy }, now, ports) => openCheckins({ ...body, openedBy }, now, ports),
+    run: ({ body, act }, now, ports) => openCheckins({ ...body, openedBy: act.who }, now, ports),
     logs: (_request, { restoredTo, until }) => ({ restoredTo, until }),
   }),
   defineRoute({
